@@ -1,0 +1,1 @@
+"""Candidate generators: each proposes items and scores given ones, one file a model."""

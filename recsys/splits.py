@@ -1,0 +1,202 @@
+"""Splits and point-in-time windows: what was known, and what came after.
+
+A :class:`Window` lives in the row space of the dataset that it was cut from and feeds
+the ranker; a :class:`Split` is the outer cut between training and test, in external
+ids, with a training set that holds nothing of what came later, user ids included.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from recsys.dataset import Dataset
+from recsys.errors import DataError, LeakageError
+from recsys.types import BoolArray, IntArray, Ragged, pointers
+
+DAY = 24 * 3600 * 1_000_000
+"""Microseconds."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Labels, and the dataset as it was when they were still the future.
+
+    Attributes:
+        past: the dataset before the window; rows as in the dataset it was cut from.
+        users: [u], user rows that have labels.
+        at: [u], the moment at which each user is asked for.
+        labels: u lists of distinct target item rows.
+    """
+
+    past: Dataset
+    users: IntArray
+    at: IntArray
+    labels: Ragged
+
+    def __post_init__(self) -> None:
+        counts = self.past.histories.counts[self.users]
+        last = self.past.histories.indptr[self.users + 1] - 1
+        times = self.past.histories.times[last[counts > 0]]
+        if (times >= self.at[counts > 0]).any():
+            raise LeakageError(
+                "window: a history holds rows from its label window or later; "
+                "cut the past before the moment of the request"
+            )
+
+    def unseen_labels(self) -> Ragged:
+        """Return the labels that the user had not bought before: the NEW targets."""
+        seen = self.past.seen(self.users)
+        n = self.past.n_items
+        known = np.isin(self.labels.owner * n + self.labels.rows, seen.owner * n + seen.rows)
+        owner = self.labels.owner[~known]
+        counts = np.bincount(owner, minlength=len(self.users)).astype(np.int64)
+        return Ragged.from_counts(counts, self.labels.rows[~known])
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training data and the truth to be predicted.
+
+    Attributes:
+        train: everything before the cut; knows no user who came later.
+        truth: `user_id`, `item_id`, `new` (the user had not bought it before the cut).
+        kind: how it was cut.
+        cut: the time of a temporal cut, else None.
+    """
+
+    train: Dataset
+    truth: pl.DataFrame
+    kind: str
+    cut: int | None
+
+    @classmethod
+    def from_window(cls, window: Window, kind: str, cut: int | None) -> Split:
+        """Turn the outermost window into external ids."""
+        past, labels = window.past, window.labels
+        seen = past.seen(window.users)
+        known = np.isin(
+            labels.owner * past.n_items + labels.rows, seen.owner * past.n_items + seen.rows
+        )
+        truth = pl.DataFrame(
+            {
+                "user_id": past.users.ids.gather(window.users[labels.owner]),
+                "item_id": past.items.ids.gather(labels.rows),
+                "new": ~known,
+            }
+        )
+        return cls(past.compact(), truth, kind, cut)
+
+
+def temporal_window(dataset: Dataset, start: int, end: int | None = None) -> Window:
+    """Cut at `start`: labels are the targets in [start, end), the past all before."""
+    _needs(dataset, "global")
+    inside = dataset.histories.times >= start
+    if end is not None:
+        inside &= dataset.histories.times < end
+    past = dataset.before(start)
+    users, labels = _labels(dataset, inside)
+    return Window(past, users, np.full(len(users), start, dtype=np.int64), labels)
+
+
+def rolling_windows(dataset: Dataset, n: int, length: int) -> list[Window]:
+    """Return the last `n` windows of `length` before the end, oldest first."""
+    end = dataset.end + 1
+    starts = [end - length * (i + 1) for i in range(n)]
+    return [temporal_window(dataset, s, s + length) for s in reversed(starts)]
+
+
+def last_item_window(dataset: Dataset, depth: int = 0) -> Window:
+    """Label each user's last target basket after dropping the `depth` last ones.
+
+    Users keep at least one interaction before it, or have no label.
+    """
+    h = dataset.histories
+    target = dataset.interactions.target
+    if depth:
+        inner = last_item_window(dataset, depth - 1)
+        cut = np.full(dataset.n_users, np.iinfo(np.int64).min, dtype=np.int64)
+        cut[inner.users] = inner.at
+        return last_item_window(dataset.before(cut))
+    last = np.full(dataset.n_users, np.iinfo(np.int64).min, dtype=np.int64)
+    np.maximum.at(last, h.owner[target], h.times[target])
+    first = np.full(dataset.n_users, np.iinfo(np.int64).max, dtype=np.int64)
+    busy = h.counts > 0
+    first[busy] = h.times[h.indptr[:-1][busy]]
+    labelled = last > first
+    inside = (h.times == last[h.owner]) & labelled[h.owner]
+    users, labels = _labels(dataset, inside)
+    cut = np.where(labelled, last, np.iinfo(np.int64).max)
+    return Window(dataset.before(cut), users, last[users], labels)
+
+
+def holdout_window(dataset: Dataset, fraction: float, rng: np.random.Generator) -> Window:
+    """Label a random `fraction` of each user's interactions; for data without time."""
+    h = dataset.histories
+    position = np.arange(len(h.items)) - h.indptr[h.owner]
+    order = np.lexsort((rng.random(len(h.items)), h.owner))
+    shuffled = np.empty(len(order), dtype=np.int64)
+    shuffled[order] = position
+    n_out = np.floor(h.counts * fraction).astype(np.int64)
+    inside = shuffled < n_out[h.owner]
+    users, labels = _labels(dataset, inside)
+    past = dataset.keep(~inside)
+    return Window(past, users, np.full(len(users), dataset.end + 1, dtype=np.int64), labels)
+
+
+def split(
+    dataset: Dataset,
+    *,
+    kind: Literal["auto", "temporal", "leave_last_out", "holdout"] = "auto",
+    cut: int | None = None,
+    days: float = 28,
+    fraction: float = 0.1,
+    rng: np.random.Generator | None = None,
+) -> Split:
+    """Cut training from test.
+
+    Args:
+        dataset: everything.
+        kind: `auto` is temporal where time is global, leave-last-out where it is an
+            order, and a random holdout where there is none.
+        cut: start of the test window, microseconds since 1970; default `days` before
+            the end.
+        days: length of the test window when no cut is given.
+        fraction: share held out of each user without time.
+        rng: for the holdout.
+    """
+    if kind == "auto":
+        by_time = {"global": "temporal", "per_user_order": "leave_last_out", "none": "holdout"}
+        kind = by_time[dataset.info.time]  # type: ignore[assignment]
+    if kind == "temporal":
+        start = cut if cut is not None else dataset.end + 1 - int(days * DAY)
+        return Split.from_window(temporal_window(dataset, start), kind, start)
+    if kind == "leave_last_out":
+        if dataset.info.time == "global":
+            warnings.warn(
+                "leave-last-out trains on what happened after other users' test items; "
+                "use a temporal split where timestamps exist",
+                stacklevel=2,
+            )
+        return Split.from_window(last_item_window(dataset), kind, None)
+    rng = rng or np.random.default_rng(0)
+    return Split.from_window(holdout_window(dataset, fraction, rng), kind, None)
+
+
+def _needs(dataset: Dataset, time: str) -> None:
+    if dataset.info.time != time:
+        raise DataError(
+            f'this split needs time "{time}", the dataset {dataset.info.name!r} declares '
+            f'"{dataset.info.time}"; use kind="auto"'
+        )
+
+
+def _labels(dataset: Dataset, inside: BoolArray) -> tuple[IntArray, Ragged]:
+    """Return the users with targets among the flat entries `inside`, and the items."""
+    kept = dataset.histories.keep(inside & dataset.interactions.target).unique()
+    users = np.flatnonzero(kept.counts)
+    return users, Ragged(pointers(kept.counts[users]), kept.rows)
