@@ -1,0 +1,1 @@
+"""Experiments: tracking, comparison, reports, recipes and benchmarks."""
