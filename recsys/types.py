@@ -225,6 +225,38 @@ class Candidates:
         return Ragged(self.indptr, self.items)
 
 
+@dataclass(frozen=True, slots=True)
+class Blended:
+    """The union of several generators' candidates, and what each says of all of them.
+
+    Attributes:
+        indptr: [b + 1], the candidates of query `i` are `items[indptr[i]:indptr[i + 1]]`.
+        items: [m], item rows, distinct and ascending within a query.
+        names: g generators.
+        scores: [g, m], each generator's score of every candidate; NaN where it is silent.
+        ranks: [g, m], rank among the generator's own top n, from 1; 0 where it is not there.
+    """
+
+    indptr: IntArray
+    items: IntArray
+    names: tuple[str, ...]
+    scores: FloatArray
+    ranks: IntArray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def counts(self) -> IntArray:
+        """Number of candidates of each query, [b]."""
+        return np.diff(self.indptr)
+
+    @property
+    def owner(self) -> IntArray:
+        """Query of each flat entry, [m]."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+
+
 def pointers(counts: npt.NDArray[Any]) -> IntArray:
     """Turn list lengths, [n], into an index pointer, [n + 1].
 
