@@ -1,0 +1,65 @@
+"""Metrics with a written definition, a fast kernel, and an interval.
+
+A user metric implements :class:`~recsys.protocols.Metric`, a catalogue metric
+:class:`~recsys.metrics.base.CatalogueMetric`. Any number of them share one pass.
+"""
+
+from recsys.metrics.base import CatalogueMetric, UserMetric
+from recsys.metrics.bootstrap import (
+    Interval,
+    bootstrap_columns,
+    bootstrap_difference,
+    bootstrap_mean,
+    holm,
+)
+from recsys.metrics.calibration import Calibration
+from recsys.metrics.compute import Summary, compute, summarise
+from recsys.metrics.diversity import IntraListDiversity
+from recsys.metrics.evaluate import Evaluation, evaluate
+from recsys.metrics.exposure import Coverage, Gini
+from recsys.metrics.frames import Aligned, from_frames
+from recsys.metrics.inputs import MetricInputs
+from recsys.metrics.judged import Hits, Judged
+from recsys.metrics.popularity import Novelty, PopularityPercentile
+from recsys.metrics.ranking import MAP, MRR, NDCG
+from recsys.metrics.recall import HitRate, Precision, Recall
+from recsys.metrics.registry import DEFINITIONS, explain, metrics_at, parse_metric
+from recsys.metrics.report import metrics_command, report
+
+__all__ = [
+    "DEFINITIONS",
+    "MAP",
+    "MRR",
+    "NDCG",
+    "Aligned",
+    "Calibration",
+    "CatalogueMetric",
+    "Coverage",
+    "Evaluation",
+    "Gini",
+    "HitRate",
+    "Hits",
+    "Interval",
+    "IntraListDiversity",
+    "Judged",
+    "MetricInputs",
+    "Novelty",
+    "PopularityPercentile",
+    "Precision",
+    "Recall",
+    "Summary",
+    "UserMetric",
+    "bootstrap_columns",
+    "bootstrap_difference",
+    "bootstrap_mean",
+    "compute",
+    "evaluate",
+    "explain",
+    "from_frames",
+    "holm",
+    "metrics_at",
+    "metrics_command",
+    "parse_metric",
+    "report",
+    "summarise",
+]

@@ -1,0 +1,205 @@
+"""From tables of ids to lists of item rows: any recommender's output can be measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from recsys.errors import DataError
+from recsys.types import IntArray, Ragged
+
+
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """Lists and truth of the same users, in item rows.
+
+    Attributes:
+        recommended: a list a user, best first; empty for a user without one.
+        relevant: the distinct relevant items of each user, ascending by row.
+        user_ids: [users], in the order of the lists.
+        item_ids: [items], id of each item row.
+        n_ignored: users who have a list and are not evaluated.
+        n_missing: users who are evaluated and have no list: they are misses.
+    """
+
+    recommended: Ragged
+    relevant: Ragged
+    user_ids: pl.Series
+    item_ids: pl.Series
+    n_ignored: int
+    n_missing: int
+
+
+def from_frames(
+    recs: pl.DataFrame,
+    truth: pl.DataFrame,
+    *,
+    users: pl.Series | None = None,
+    items: pl.Series | None = None,
+) -> Aligned:
+    """Align recommendations with the truth.
+
+    `rank` gives the order of a user's list and nothing else: ranks may start anywhere and
+    have gaps, the first is rank 1. Pairs that the truth holds twice count once.
+
+    Args:
+        recs: user_id, item_id, rank; other columns are ignored.
+        truth: user_id, item_id; other columns are ignored.
+        users: who is evaluated, in this order; users of the truth by default. A user
+            without truth has an empty R.
+        items: id of each item row of the catalogue, where a metric needs its rows. Items
+            of the truth that are not in it are cold: they get rows behind it.
+
+    Raises:
+        DataError: a column is missing or of a wrong type, an id or a rank is null, a user
+            has two items of one rank, an id is given twice in `users` or `items`, or `recs`
+            holds items that are not in `items`.
+    """
+    _check_columns(recs, "recommendations", ("user_id", "item_id", "rank"))
+    _check_columns(truth, "truth", ("user_id", "item_id"))
+    for column in ("user_id", "item_id"):
+        _check_same_ids(recs[column], truth[column], "recommendations", "truth")
+    user_ids = _ids(users, "users", truth["user_id"])
+    known = _ids(items, "items", recs["item_id"])
+    if items is None:
+        item_ids = pl.concat([known, truth["item_id"].cast(known.dtype)]).unique(
+            maintain_order=True
+        )
+    else:
+        item_ids = pl.concat([known, truth["item_id"].unique(maintain_order=True)]).unique(
+            maintain_order=True
+        )
+        _check_known(recs["item_id"], known)
+    rec_users = _rows(recs["user_id"], user_ids)
+    recommended = _lists(recs, rec_users, _rows(recs["item_id"], item_ids), len(user_ids))
+    relevant = _sets(
+        _rows(truth["user_id"], user_ids), _rows(truth["item_id"], item_ids), user_ids, item_ids
+    )
+    return Aligned(
+        recommended,
+        relevant,
+        user_ids,
+        item_ids,
+        n_ignored=recs["user_id"].filter(pl.Series(rec_users < 0)).n_unique(),
+        n_missing=int(((recommended.counts == 0) & (relevant.counts > 0)).sum()),
+    )
+
+
+def _lists(recs: pl.DataFrame, users: IntArray, rows: IntArray, n_users: int) -> Ragged:
+    """Order each user's items by rank."""
+    ranks = recs["rank"].to_numpy()
+    if (users < 0).any():
+        keep = users >= 0
+        users, rows, ranks = users[keep], rows[keep], ranks[keep]
+    if not _ascending(users, ranks):
+        order = _order(users, ranks)
+        users, rows, ranks = users[order], rows[order], ranks[order]
+        if not _ascending(users, ranks):
+            _refuse_equal_ranks(recs)
+    return Ragged.from_counts(np.bincount(users, minlength=n_users).astype(np.int64), rows)
+
+
+def _order(users: IntArray, ranks: IntArray) -> IntArray:
+    """Positions sorted by user, then rank."""
+    low, high = int(ranks.min()), int(ranks.max())
+    span = high - low + 1
+    if span * (int(users.max()) + 1) < 2**62:
+        # One key sorts four times as fast as two.
+        return np.argsort(users * span + (ranks.astype(np.int64) - low))
+    return np.lexsort((ranks, users))
+
+
+def _ascending(users: IntArray, ranks: IntArray) -> bool:
+    """Whether the lists are in order: users ascend, and ranks rise within a user."""
+    same = users[1:] == users[:-1]
+    return bool(np.where(same, ranks[1:] > ranks[:-1], users[1:] > users[:-1]).all())
+
+
+def _sets(users: IntArray, rows: IntArray, user_ids: pl.Series, item_ids: pl.Series) -> Ragged:
+    """Sort and drop repeated pairs."""
+    width = max(len(item_ids), 1)
+    keys = users * width + rows
+    keys = np.sort(keys if (users >= 0).all() else keys[users >= 0])
+    if len(keys):
+        keys = keys[np.append(True, keys[1:] != keys[:-1])]
+    counts = np.bincount(keys // width, minlength=len(user_ids)).astype(np.int64)
+    return Ragged.from_counts(counts, keys % width)
+
+
+def _rows(column: pl.Series, ids: pl.Series) -> IntArray:
+    """Position of each value in `ids`, -1 where it is not there, [rows].
+
+    Runs of one value are looked up once: a table grouped by user costs a look-up a user.
+    """
+    index = pl.DataFrame({"id": ids}).with_row_index("row")
+    n_runs = 1 + int((column != column.shift(1)).sum())
+    grouped = n_runs < len(column) // 2
+    runs = column.rle().struct.unnest() if grouped else pl.DataFrame({"value": column})
+    found = runs.join(index, left_on="value", right_on="id", how="left", maintain_order="left")
+    rows: IntArray = found["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+    return np.repeat(rows, runs["len"].to_numpy()) if grouped else rows
+
+
+def _ids(given: pl.Series | None, what: str, default: pl.Series) -> pl.Series:
+    """Distinct ids in order of appearance, or those given."""
+    if given is None:
+        return default.unique(maintain_order=True)
+    _check_same_ids(given, default, what, "table")
+    if given.null_count():
+        raise DataError(f"{what} holds {given.null_count()} null ids; drop them")
+    repeated = given.filter(given.is_duplicated()).unique(maintain_order=True)
+    if len(repeated):
+        raise DataError(
+            f"{what} holds {len(repeated)} ids more than once ({_examples(repeated)}); "
+            "give each id once"
+        )
+    return given
+
+
+def _check_columns(frame: pl.DataFrame, what: str, columns: tuple[str, ...]) -> None:
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise DataError(
+            f"{what}: no column {', '.join(missing)} (there are: {', '.join(frame.columns)}); "
+            f"rename or add it, {', '.join(columns)} are needed"
+        )
+    for column in columns:
+        if n := frame[column].null_count():
+            raise DataError(f"{what}: {n} of {len(frame)} rows have a null {column}; drop them")
+    if "rank" in columns and not frame["rank"].dtype.is_integer():
+        raise DataError(
+            f"{what}: rank is {frame['rank'].dtype}, not an integer; "
+            'cast it: frame.with_columns(pl.col("rank").cast(pl.Int64))'
+        )
+
+
+def _check_same_ids(a: pl.Series, b: pl.Series, a_name: str, b_name: str) -> None:
+    if a.dtype != b.dtype and not (a.dtype.is_integer() and b.dtype.is_integer()):
+        raise DataError(
+            f"{a.name or 'id'} is {a.dtype} in {a_name} and {b.dtype} in {b_name}, so no id "
+            "would match; cast one to the other's type (ids are strings in a dataset directory)"
+        )
+
+
+def _check_known(items: pl.Series, known: pl.Series) -> None:
+    strange = items.filter(~items.is_in(known.implode())).unique(maintain_order=True)
+    if len(strange):
+        raise DataError(
+            f"recommendations: {len(strange)} items are not in the catalogue "
+            f"({_examples(strange)}); give the catalogue that the recommender used"
+        )
+
+
+def _refuse_equal_ranks(recs: pl.DataFrame) -> None:
+    twice = recs.group_by("user_id", "rank", maintain_order=True).len().filter(pl.col("len") > 1)
+    shown = ", ".join(f"user {u!r} rank {r}" for u, r, _ in twice.head(3).iter_rows())
+    raise DataError(
+        f"recommendations: {len(twice)} ranks are given to more than one item of a user "
+        f"({shown}); number each user's list 1, 2, 3, ..."
+    )
+
+
+def _examples(values: pl.Series) -> str:
+    return ", ".join(repr(v) for v in values.head(3).to_list())

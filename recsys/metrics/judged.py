@@ -1,0 +1,149 @@
+"""Lists judged against the truth once, for every metric and every k to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from recsys.errors import DataError
+from recsys.types import BoolArray, IntArray, Ragged, pointers
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Where the relevant items stand in the lists; users ascend, then ranks.
+
+    Attributes:
+        n_relevant: [users], distinct relevant items, |R|.
+        users: [h], position of the user of each hit.
+        ranks: [h], place in the list, from 1. An item that a list holds twice is a hit
+            at its first place; the second place stays taken and hits nothing.
+        nth: [h], 1 for the user's first hit, 2 for the second, ...
+    """
+
+    n_relevant: IntArray
+    users: IntArray
+    ranks: IntArray
+    nth: IntArray
+
+    def count(self, k: int) -> IntArray:
+        """Hits in the first `k` places, [users]."""
+        users = self.users[self.ranks <= k]
+        return np.bincount(users, minlength=len(self.n_relevant)).astype(np.int64, copy=False)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Recommended lists and relevant items of the same users, aligned by position.
+
+    Whatever several metrics need is worked out on first use and kept: the hits, and the
+    lists without repeated items.
+
+    Raises:
+        DataError: the two differ in length, or hold a negative item row.
+    """
+
+    recommended: Ragged
+    relevant: Ragged
+
+    def __post_init__(self) -> None:
+        if len(self.recommended) != len(self.relevant):
+            raise DataError(
+                f"{len(self.recommended)} lists were given for {len(self.relevant)} users; "
+                "give one list a user, an empty one where there is none"
+            )
+        for what, lists in (("recommended", self.recommended), ("relevant", self.relevant)):
+            if len(lists.rows) and lists.rows.min() < 0:
+                raise DataError(
+                    f"{int((lists.rows < 0).sum())} {what} item rows are negative; "
+                    "leave out items without a row, or give them one"
+                )
+
+    def __len__(self) -> int:
+        return len(self.relevant)
+
+    @property
+    def width(self) -> int:
+        """One more than the largest item row on either side."""
+        return 1 + max(
+            (int(x.rows.max()) for x in (self.recommended, self.relevant) if len(x.rows)),
+            default=0,
+        )
+
+    @property
+    def has_relevant(self) -> BoolArray:
+        """Users with a relevant item, [users]."""
+        return self.relevant.counts > 0
+
+    @cached_property
+    def hits(self) -> Hits:
+        """Every hit of every list.
+
+        One sorted key a (user, item) pair and one binary search a recommended item:
+        O(m log r) time and O(m + r) memory, whatever the number of metrics and cut-offs.
+        """
+        width = self.width
+        truth = self.relevant.owner * width + self.relevant.rows
+        truth = _distinct(truth)
+        owner = self.recommended.owner
+        keys = owner * width + self.recommended.rows
+        at = np.searchsorted(truth, keys)
+        # A key beyond the last is compared with the last, and differs from it.
+        np.minimum(at, max(len(truth) - 1, 0), out=at)
+        flat = np.flatnonzero(truth[at] == keys) if len(truth) else np.empty(0, np.int64)
+        flat = flat[_first_places(keys[flat])]
+        users = owner[flat]
+        return Hits(
+            n_relevant=np.bincount(truth // width, minlength=len(self)).astype(np.int64),
+            users=users,
+            ranks=flat - self.recommended.indptr[users] + 1,
+            nth=_counted_within(users, len(self)),
+        )
+
+    @cached_property
+    def _distinct_places(self) -> tuple[IntArray, IntArray, IntArray]:
+        owner = self.recommended.owner
+        rows = self.recommended.rows
+        ranks = np.arange(len(rows), dtype=np.int64) - self.recommended.indptr[owner] + 1
+        keys = owner * self.width + rows
+        ordered = np.sort(keys)
+        if (ordered[1:] != ordered[:-1]).all():
+            return owner, rows, ranks
+        first = _first_places(keys)
+        return owner[first], rows[first], ranks[first]
+
+    def head(self, k: int) -> Ragged:
+        """Return the distinct items in the first `k` places of each list."""
+        owner, rows, ranks = self._distinct_places
+        keep = ranks <= k
+        counts = np.bincount(owner[keep], minlength=len(self)).astype(np.int64)
+        return Ragged.from_counts(counts, rows[keep])
+
+
+def _distinct(keys: IntArray) -> IntArray:
+    """Sort and drop repeats; what is sorted already is not sorted again."""
+    if len(keys) < 2:
+        return keys
+    if (keys[1:] > keys[:-1]).all():
+        return keys
+    keys = np.sort(keys)
+    distinct: IntArray = keys[np.append(True, keys[1:] != keys[:-1])]
+    return distinct
+
+
+def _first_places(keys: IntArray) -> IntArray:
+    """Positions where each key stands first, ascending."""
+    if not len(keys):
+        return np.empty(0, dtype=np.int64)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    return np.sort(order[np.append(True, ordered[1:] != ordered[:-1])])
+
+
+def _counted_within(users: IntArray, n_users: int) -> IntArray:
+    """Number the entries of each user from 1; `users` ascends."""
+    starts = pointers(np.bincount(users, minlength=n_users))
+    nth: IntArray = np.arange(1, len(users) + 1, dtype=np.int64) - starts[users]
+    return nth
