@@ -1,0 +1,182 @@
+"""The recipe: everything that decides what a training run makes, as one frozen value.
+
+A recipe is written in TOML, one table a stage. Values that are not named keep their
+defaults, an unknown or ill-typed key is an error that names it. Importing this module
+needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from recsys.candidates.history_config import HistoryConfig
+from recsys.candidates.registry import GENERATORS, generator_class
+from recsys.dataset import as_time
+from recsys.errors import RecipeError
+from recsys.ranking.config import RankerConfig
+from training.recipe_toml import dump, parse
+
+
+class Section(BaseModel):
+    """Base of the tables of a recipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SplitConfig(Section):
+    """How training is cut from test.
+
+    Attributes:
+        kind: `auto` is temporal where time is global, leave-last-out where it is an
+            order, a random holdout where there is none.
+        cut: start of the test window; default `days` before the end of the data.
+        days: length of the test window when no cut is given.
+        fraction: share held out of each user of a dataset without time.
+    """
+
+    kind: Literal["auto", "temporal", "leave_last_out", "holdout"] = "auto"
+    cut: datetime | int | None = None
+    days: float = Field(default=28, gt=0)
+    fraction: float = Field(default=0.1, gt=0, lt=1)
+
+    @property
+    def cut_time(self) -> int | None:
+        """The cut in the unit of `Histories.times`."""
+        return as_time(self.cut)
+
+
+class TextConfig(Section):
+    """How product texts become vectors.
+
+    Attributes:
+        encoder: `auto` is the sentence encoder where its weights and packages are there,
+            else the static one, else hashing; or `sentence`, `static`, `hashing`, or the
+            path or hub name of a sentence-transformers model.
+        batch_size: texts of one forward pass.
+        max_tokens: longer texts are cut; None is the encoder's own limit.
+        dim: length of a hashing encoder's vectors.
+    """
+
+    encoder: str = "auto"
+    batch_size: int = Field(default=64, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+    dim: int = Field(default=256, ge=8)
+
+
+class BlurbsConfig(Section):
+    """What the blurbs of the bundle are written by.
+
+    Attributes:
+        writer: `auto` is the local language model where its weights are there, else
+            sentences taken from the catalogue; `none` switches blurbs off.
+        locale: language of openers and checks.
+    """
+
+    writer: Literal["auto", "extractive", "llm", "none"] = "auto"
+    locale: str = "en"
+
+
+class EvaluateConfig(Section):
+    """What is measured on the test window.
+
+    Attributes:
+        k: the cut-offs.
+        resamples: of the paired bootstrap over users.
+        components: measure every component beside the hybrid.
+        max_users: measure a random sample of this many users; None is everybody.
+    """
+
+    k: tuple[int, ...] = (10, 20)
+    resamples: int = Field(default=1000, ge=1)
+    components: bool = True
+    max_users: int | None = Field(default=None, ge=1)
+
+
+def _switchable(config: type[BaseModel]) -> tuple[type[BaseModel], BaseModel]:
+    """Return a generator's config with `enabled` added, and its default value."""
+    model = create_model(
+        config.__name__, __base__=config, __doc__=config.__doc__, enabled=(bool, True)
+    )
+    return model, model()
+
+
+_CONFIGS: dict[str, type[BaseModel]] = {name: generator_class(name)[1] for name in GENERATORS}
+
+# Made from the registry, so that adding a generator takes no edit here.
+CandidatesConfig: type[Section] = create_model(
+    "CandidatesConfig",
+    __base__=Section,
+    __doc__="One table a generator: its own config, and `enabled`.",
+    **cast(Any, {name: _switchable(config) for name, config in _CONFIGS.items()}),
+)
+
+
+class Recipe(Section):
+    """A training run, whole.
+
+    Attributes:
+        name: of the recipe; the model is registered under it.
+        seed: everything random starts from it.
+        device: `auto` picks CUDA, then the CPU.
+        split: how training is cut from test.
+        text: how product texts become vectors.
+        candidates: one table a generator.
+        history: the Transformer over shoppers' histories.
+        ranker: the hybrid ranker.
+        blurbs: who writes them.
+        evaluate: what is measured.
+    """
+
+    name: str = "default"
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    split: SplitConfig = SplitConfig()
+    text: TextConfig = TextConfig()
+    candidates: CandidatesConfig = CandidatesConfig()  # type: ignore[valid-type]
+    history: HistoryConfig = HistoryConfig()
+    ranker: RankerConfig = RankerConfig()  # type: ignore[call-arg]
+    blurbs: BlurbsConfig = BlurbsConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    @classmethod
+    def from_toml(cls, source: str | Path, overrides: Sequence[str] = ()) -> Self:
+        """Read a recipe from TOML text or a file, with `table.key=value` overrides on top.
+
+        Raises:
+            RecipeError: the file is missing or is no TOML, a key is unknown or a value
+                ill-typed; the message names the dotted key and the nearest valid one.
+        """
+        if isinstance(source, str):
+            return parse(cls, source, overrides)
+        if not source.is_file():
+            raise RecipeError(f"{source} is no file; give a recipe in TOML or a shipped name")
+        return parse(cls, source.read_text(encoding="utf-8"), overrides, where=str(source))
+
+    def to_toml(self) -> str:
+        """Write every value, defaults too; `from_toml` reads back an equal recipe."""
+        return dump(self.model_dump())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of every value but the name: equal digests train alike."""
+        values = self.model_dump(mode="json", exclude={"name"})
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+    def generators(self) -> dict[str, BaseModel]:
+        """Return the configs of the generators that are switched on, in the registry's order.
+
+        The history Transformer is not among them: it is trained, not fitted.
+        """
+        chosen = {}
+        for name, config in _CONFIGS.items():
+            values = getattr(self.candidates, name).model_dump()
+            if values.pop("enabled"):
+                chosen[name] = config.model_validate(values)
+        return chosen
