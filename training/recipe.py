@@ -1,8 +1,7 @@
 """The recipe: everything that decides what a training run makes, as one frozen value.
 
 A recipe is written in TOML, one table a stage. Values that are not named keep their
-defaults, an unknown or ill-typed key is an error that names it. Importing this module
-needs no torch.
+defaults, an unknown or ill-typed key is an error that names it.
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from recsys.candidates.history_config import HistoryConfig
 from recsys.candidates.registry import GENERATORS, generator_class
 from recsys.dataset import as_time
 from recsys.errors import RecipeError
 from recsys.ranking.config import RankerConfig
+from training.history import HistoryConfig
 from training.recipe_toml import dump, parse
 
 
@@ -56,18 +55,29 @@ class TextConfig(Section):
     """How product texts become vectors.
 
     Attributes:
-        encoder: `auto` is the sentence encoder where its weights and packages are there,
-            else the static one, else hashing; or `sentence`, `static`, `hashing`, or the
-            path or hub name of a sentence-transformers model.
-        batch_size: texts of one forward pass.
-        max_tokens: longer texts are cut; None is the encoder's own limit.
-        dim: length of a hashing encoder's vectors.
+        encoder: `sentence` is a Transformer; `static` its distillation, hundreds of times
+            faster and somewhat less exact; `hashing` needs no weights and knows no
+            synonyms. `auto` is `sentence` for up to `static_above` distinct texts,
+            `static` for more, and `hashing` where weights or packages are missing.
+        static_above: where `auto` changes over.
+        source: path, wheel or hub name of another Transformer than the default one.
+        dim: length of a vector of `static` and `hashing`.
+        max_length: tokens read of a text; None is what the model allows.
+        prompt: put before every text, for models that were trained with one.
     """
 
-    encoder: str = "auto"
-    batch_size: int = Field(default=64, ge=1)
-    max_tokens: int | None = Field(default=None, ge=1)
+    encoder: Literal["auto", "sentence", "static", "hashing"] = "auto"
+    static_above: int = Field(default=50_000, ge=0)
+    source: str | None = None
     dim: int = Field(default=256, ge=8)
+    max_length: int | None = Field(default=None, ge=1)
+    prompt: str = ""
+
+
+class HistoryOptions(HistoryConfig):
+    """The history Transformer: its own config, and `enabled`."""
+
+    enabled: bool = True
 
 
 class BlurbsConfig(Section):
@@ -93,7 +103,7 @@ class EvaluateConfig(Section):
         max_users: measure a random sample of this many users; None is everybody.
     """
 
-    k: tuple[int, ...] = (10, 20)
+    k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
     resamples: int = Field(default=1000, ge=1)
     components: bool = True
     max_users: int | None = Field(default=None, ge=1)
@@ -140,7 +150,7 @@ class Recipe(Section):
     split: SplitConfig = SplitConfig()
     text: TextConfig = TextConfig()
     candidates: CandidatesConfig = CandidatesConfig()  # type: ignore[valid-type]
-    history: HistoryConfig = HistoryConfig()
+    history: HistoryOptions = HistoryOptions()
     ranker: RankerConfig = RankerConfig()  # type: ignore[call-arg]
     blurbs: BlurbsConfig = BlurbsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
@@ -166,7 +176,9 @@ class Recipe(Section):
     @property
     def digest(self) -> str:
         """SHA-256 of every value but the name: equal digests train alike."""
-        values = self.model_dump(mode="json", exclude={"name"})
+        # Validated again, since 28 and 28.0 are one value.
+        same = type(self).model_validate(self.model_dump())
+        values = same.model_dump(mode="json", exclude={"name"})
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def generators(self) -> dict[str, BaseModel]:

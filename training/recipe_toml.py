@@ -13,7 +13,6 @@ from pydantic import BaseModel, ValidationError
 
 from recsys.errors import RecipeError
 
-
 Model = TypeVar("Model", bound=BaseModel)
 
 NONE = "none"
@@ -25,6 +24,8 @@ def parse(
 ) -> Model:
     """Read TOML `text` into `model`, with `table.key=value` overrides on top.
 
+    Every field of `model` has a default.
+
     Raises:
         RecipeError: no TOML, an unknown key, or an ill-typed value; the message names
             the dotted key, the value and the nearest valid key.
@@ -35,8 +36,10 @@ def parse(
         raise RecipeError(f"{where}: not TOML: {error}; correct that line") from error
     for override in overrides:
         _override(values, override)
+    # A table keeps the defaults of the keys that it does not name, at every depth.
+    values = _merged(model().model_dump(), _with_nulls(model, values))
     try:
-        return model.model_validate(_with_nulls(model, values))
+        return model.model_validate(values)
     except ValidationError as error:
         faults = [_fault(model, fault) for fault in error.errors()]
         raise RecipeError(f"{where}: " + "; ".join(dict.fromkeys(faults))) from error
@@ -111,6 +114,15 @@ def _with_nulls(model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any
         else:
             read[key] = value
     return read
+
+
+def _merged(base: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in values.items():
+        inner = merged.get(key)
+        both = isinstance(inner, dict) and isinstance(value, dict)
+        merged[key] = _merged(inner, value) if both else value  # type: ignore[arg-type]
+    return merged
 
 
 def _override(values: dict[str, Any], override: str) -> None:
