@@ -1,0 +1,209 @@
+"""A content-addressed cache of embeddings: no text is ever encoded twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from filelock import FileLock
+
+from recsys.protocols import TextEncoder
+from recsys.text.sentence import Progress
+from recsys.types import BoolArray, FloatArray, IntArray
+
+Keys = npt.NDArray[np.uint64]
+"""128-bit digests, [n, 2]."""
+
+KEYS, VECTORS, ABOUT = "keys.npy", "vectors.npy", "about.json"
+CHUNK = 8_192
+SMALL = 4_096
+"""Shards of fewer rows are merged, so that single additions do not leave a file each."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    keys: Keys  # [n, 2], ascending
+    vectors: npt.NDArray[np.float32]  # [n, dim]
+
+
+class CachedEncoder:
+    """Answers from disk what was encoded before, by any process, under any file name.
+
+    The key of a text is the BLAKE2b digest of its bytes, in a directory named by the
+    encoder's fingerprint. Vectors lie in append-only shards, `keys.npy` and `vectors.npy`
+    in a directory that appears by one rename; they are memory-mapped. Work is written
+    every few thousand texts, so an interrupted run loses little.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, directory: Path, *, progress: Progress | None = None
+    ) -> None:
+        """Cache `encoder` below `directory`; `progress` hears of texts that are really encoded."""
+        self.encoder = encoder
+        self.directory = directory / encoder.fingerprint
+        self.progress = progress
+        self._shards: dict[str, _Shard] = {}
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector; read from the cache where it is known."""
+        about = self.directory / ABOUT
+        if about.exists():
+            return int(json.loads(about.read_text())["dim"])
+        return self.encoder.dim
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the encoder."""
+        return self.encoder.fingerprint
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Arguments of :func:`~recsys.text.load_encoder` that rebuild the encoder within."""
+        return dict(getattr(self.encoder, "config", {}))
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Encode, [n, dim]; distinct texts once, and only those never seen before."""
+        keys = digests(texts)
+        first, inverse = distinct(keys)
+        self._open_new_shards()
+        self._encode_missing(texts, keys, first)
+        vectors, found = self._gather(keys[first])
+        if not found.all():  # another process cleared the cache, or digests share 64 bits
+            vectors[~found] = self.encoder.encode([texts[i] for i in first[~found]])
+        return vectors[inverse]
+
+    def missing(self, texts: Sequence[str]) -> int:
+        """Count the distinct texts that would have to be encoded."""
+        self._open_new_shards()
+        keys = digests(texts)
+        first, _ = distinct(keys)
+        return int((~self._known(keys[first])).sum())
+
+    def _encode_missing(self, texts: Sequence[str], keys: Keys, first: IntArray) -> None:
+        todo = first[~self._known(keys[first])]
+        for start in range(0, len(todo), CHUNK):
+            rows = todo[start : start + CHUNK]
+            vectors = self.encoder.encode([texts[i] for i in rows])
+            self._append(keys[rows], vectors)
+            if self.progress:
+                self.progress(start + len(rows), len(todo))
+
+    def _known(self, keys: Keys) -> BoolArray:
+        known = np.zeros(len(keys), dtype=np.bool_)
+        for shard in self._shards.values():
+            known[_match(shard.keys, keys)[1]] = True
+        return known
+
+    def _gather(self, keys: Keys) -> tuple[FloatArray, BoolArray]:
+        """Return vectors, [n, dim], and which of them were found, [n]."""
+        out = np.zeros((len(keys), self.dim), dtype=np.float32)
+        found = np.zeros(len(keys), dtype=np.bool_)
+        for shard in self._shards.values():
+            there, here = _match(shard.keys, keys)
+            out[here] = shard.vectors[there]
+            found[here] = True
+        return out, found
+
+    def _open_new_shards(self) -> None:
+        """Take up what other processes added; drop what they merged away."""
+        present = {path.name: path for path in _shards_in(self.directory)}
+        self._shards = {name: shard for name, shard in self._shards.items() if name in present}
+        for name in sorted(present.keys() - self._shards.keys()):
+            try:
+                self._shards[name] = _read(present[name])
+            except FileNotFoundError:  # merged into another one since it was listed
+                return self._open_new_shards()
+        return None
+
+    def _append(self, keys: Keys, vectors: FloatArray) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.directory / ".lock"):
+            if not (self.directory / ABOUT).exists():
+                _write_about(self.directory, vectors.shape[1], self.fingerprint)
+            shards = {path: _read(path) for path in _shards_in(self.directory)}
+            small = {path: shard for path, shard in shards.items() if len(shard.keys) < SMALL}
+            keys = np.concatenate([keys, *(shard.keys for shard in small.values())])
+            vectors = np.concatenate([vectors, *(shard.vectors for shard in small.values())])
+            first, _ = distinct(keys)
+            _write(self.directory, keys[first], vectors[first])
+            for path in small:
+                shutil.rmtree(path, ignore_errors=True)
+        self._open_new_shards()
+
+
+def digests(texts: Iterable[str]) -> Keys:
+    """Return the 128-bit key of each text, [n, 2]."""
+    blake2b = hashlib.blake2b
+    joined = b"".join(
+        blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts
+    )
+    return np.frombuffer(joined, dtype="<u8").reshape(-1, 2).astype(np.uint64)
+
+
+def distinct(keys: Keys) -> tuple[IntArray, IntArray]:
+    """Return the first position of each distinct key, in key order, and which each row is.
+
+    >>> first, inverse = distinct(np.array([[7, 1], [2, 9], [7, 1]], dtype=np.uint64))
+    >>> first.tolist(), inverse.tolist()
+    ([1, 0], [1, 0, 1])
+    """
+    order = np.lexsort((keys[:, 1], keys[:, 0]))
+    ordered = keys[order]
+    new = np.ones(len(keys), dtype=np.bool_)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    inverse = np.empty(len(keys), dtype=np.int64)
+    inverse[order] = np.cumsum(new) - 1
+    return order[new], inverse
+
+
+def _match(have: Keys, keys: Keys) -> tuple[IntArray, IntArray]:
+    """Pair equal rows of two sorted key arrays: positions in `have`, positions in `keys`.
+
+    The smaller one is looked up in the larger one: many shards cost no more than one.
+    """
+    if len(have) > len(keys):
+        here, there = _match(keys, have)
+        return there, here
+    if not len(have):
+        none = np.empty(0, dtype=np.int64)
+        return none, none
+    position = np.searchsorted(np.ascontiguousarray(keys[:, 0]), have[:, 0])
+    position = np.minimum(position, len(keys) - 1)
+    equal = np.flatnonzero((keys[position] == have).all(axis=1))
+    return equal, position[equal]
+
+
+def _shards_in(directory: Path) -> list[Path]:
+    return sorted(directory.glob("shard-*"))
+
+
+def _read(shard: Path) -> _Shard:
+    return _Shard(
+        np.load(shard / KEYS, mmap_mode="r", allow_pickle=False),
+        np.load(shard / VECTORS, mmap_mode="r", allow_pickle=False),
+    )
+
+
+def _write(directory: Path, keys: Keys, vectors: FloatArray) -> None:
+    """Write a shard, sorted by key; it appears complete or not at all."""
+    name = uuid.uuid4().hex
+    scratch = directory / f".{name}"
+    scratch.mkdir()
+    np.save(scratch / KEYS, keys)
+    np.save(scratch / VECTORS, vectors.astype(np.float32, copy=False))
+    scratch.rename(directory / f"shard-{name}")
+
+
+def _write_about(directory: Path, dim: int, fingerprint: str) -> None:
+    temporary = directory / f".{uuid.uuid4().hex}"
+    temporary.write_text(json.dumps({"format_version": 1, "dim": dim, "encoder": fingerprint}))
+    temporary.replace(directory / ABOUT)

@@ -1,0 +1,197 @@
+"""A sentence-transformers model as a text encoder, offline and in batches of like length."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from recsys.errors import MissingExtraError, WeightsError
+from recsys.text.rows import unit_rows
+from recsys.types import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    import torch
+
+Progress = Callable[[int, int], None]
+"""Called with how many texts are done, of how many."""
+Precision = Literal["auto", "float32", "bfloat16"]
+
+DESCRIBING = (".safetensors", ".json", ".txt", ".model")
+
+
+class SentenceEncoder:
+    """Mean-pooled Transformer embeddings (Reimers and Gurevych, EMNLP 2019).
+
+    Texts are sorted by length, so that a batch holds texts of about the same length and
+    little of it is padding. Nothing is loaded before the first text is encoded.
+
+    bfloat16 is used where the device multiplies it natively: vectors then differ from
+    float32 by rounding (cosine above 0.999), which `fingerprint` does not count as a
+    difference.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str = "auto",
+        batch_size: int = 256,
+        max_length: int | None = None,
+        precision: Precision = "auto",
+        prompt: str = "",
+        progress: Progress | None = None,
+    ) -> None:
+        """Describe the encoder.
+
+        Args:
+            model: directory of a sentence-transformers model with safetensors weights.
+            device: `auto` (CUDA, then CPU) or a torch device.
+            batch_size: texts in a batch.
+            max_length: tokens of a text that are read; None means what the model allows.
+            precision: `auto`, `float32` or `bfloat16`.
+            prompt: put before every text, for models that were trained with one.
+            progress: called after every batch with texts done and texts in all.
+
+        Raises:
+            WeightsError: the directory holds no model.
+        """
+        self.path = Path(model)
+        self.source: str | None = str(model)  # as `config` names it
+        if not (self.path / "modules.json").is_file():
+            raise WeightsError(
+                f"{self.path} holds no sentence-transformers model (no modules.json); run "
+                f"`recsys weights fetch`, or give the directory of one"
+            )
+        self.device = device
+        self.batch_size = batch_size
+        self.max_length = max_length
+        self.precision = precision
+        self.prompt = prompt
+        self.progress = progress
+
+    @cached_property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._model.get_embedding_dimension())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the model's files and of the settings that change vectors."""
+        digest = hashlib.sha256(f"sentence {self.max_length} {self.prompt}".encode())
+        for file in sorted(self.path.rglob("*")):
+            if file.suffix in DESCRIBING and file.name != "verified.json":
+                digest.update(file.relative_to(self.path).as_posix().encode())
+                with file.open("rb") as stream:
+                    digest.update(hashlib.file_digest(stream, "sha256").digest())
+        return "sentence-" + digest.hexdigest()[:32]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Arguments of :func:`~recsys.text.load_encoder` that rebuild this encoder."""
+        return {
+            "kind": "sentence",
+            "source": self.source,
+            "max_length": self.max_length,
+            "prompt": self.prompt,
+        }
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Encode, [n, dim], rows of unit length; an empty text gets zeros."""
+        filled = [i for i, text in enumerate(texts) if text.strip()]
+        out = np.zeros((len(texts), self.dim), dtype=np.float32)
+        if not filled:
+            return out
+        tokens = self.tokenize([self.prompt + texts[i].strip() for i in filled])
+        rows = np.array(filled, dtype=np.int64)
+        done = 0
+        for batch in self._batches(tokens):
+            out[rows[batch]] = self.forward([tokens[i] for i in batch])
+            done += len(batch)
+            if self.progress:
+                self.progress(done, len(filled))
+        return unit_rows(out)
+
+    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token numbers of each text, special tokens included."""
+        tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
+        encoded = tokenizer(list(texts), truncation=True, max_length=limit, padding=False)
+        return list(encoded["input_ids"])
+
+    def forward(self, tokens: Sequence[Sequence[int]]) -> FloatArray:
+        """Run one batch of token lists, [n, dim]."""
+        import torch
+
+        width = max(map(len, tokens))
+        ids = torch.full((len(tokens), width), self._model.tokenizer.pad_token_id or 0)
+        mask = torch.zeros((len(tokens), width), dtype=torch.long)
+        for row, text in enumerate(tokens):
+            ids[row, : len(text)] = torch.as_tensor(text)
+            mask[row, : len(text)] = 1
+        device = self._model.device
+        with torch.inference_mode():
+            features = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+            vectors = self._model(features)["sentence_embedding"]
+        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+
+    @cached_property
+    def tokenizer(self) -> Any:
+        """The Hugging Face tokenizer of the model."""
+        return self._model.tokenizer
+
+    @cached_property
+    def _model(self) -> Any:
+        try:
+            from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging
+        except ImportError as error:
+            raise MissingExtraError("text", "encoding texts with a Transformer") from error
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        try:
+            model = SentenceTransformer(
+                str(self.path),
+                device=resolve_device(self.device),
+                local_files_only=True,
+                model_kwargs={"use_safetensors": True},
+            )
+        finally:
+            if shown:
+                logging.enable_progress_bar()
+        if self.max_length is not None:
+            model.max_seq_length = self.max_length
+        return model.to(resolve_precision(self.precision, model.device)).eval()
+
+    def _batches(self, tokens: Sequence[Sequence[int]]) -> Iterator[IntArray]:
+        # Longest first: what does not fit into memory fails at once, not at the end.
+        lengths = np.fromiter(map(len, tokens), dtype=np.int64, count=len(tokens))
+        order = np.argsort(-lengths, kind="stable")
+        for start in range(0, len(order), self.batch_size):
+            yield order[start : start + self.batch_size]
+
+
+def resolve_device(device: str) -> str:
+    """Turn `auto` into `cuda` where there is one, else `cpu`."""
+    import torch
+
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:
+    """Turn `auto` into bfloat16 where the device has instructions for it, else float32."""
+    import torch
+
+    if precision != "auto":
+        return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    # Without the instructions, bfloat16 is emulated and slower than float32.
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return torch.bfloat16 if native and device.type == "cpu" else torch.float32
