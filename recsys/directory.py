@@ -26,6 +26,7 @@ from recsys.schema import (
     read_info,
     sha256_of,
 )
+from recsys.validation import validate_frames
 
 __all__ = ["content_fingerprint", "read_info", "replaced_directory", "write_dataset"]
 
@@ -42,6 +43,8 @@ def write_dataset(
     items: pl.LazyFrame | pl.DataFrame,
     users: pl.LazyFrame | pl.DataFrame | None = None,
     info: DatasetInfo | None = None,
+    *,
+    check: bool = False,
 ) -> DatasetInfo:
     """Write a dataset directory and return its info with fingerprint and checksums.
 
@@ -49,11 +52,11 @@ def write_dataset(
     set; items and users keep their order (item rows follow it). Ids become strings,
     timestamps microseconds (UTC). Lazy frames larger than memory are written in
     passes. An existing dataset at `out` is replaced in one rename; anything else there
-    is left alone.
+    is left alone. With `check`, data with faults is refused and nothing written.
 
     Raises:
-        DataError: a required column is missing or of a wrong type, or `out` holds
-            something that is not a dataset.
+        DataError: a required column is missing or of a wrong type, `out` holds something
+            that is not a dataset, or `check` found faults (the message lists them).
     """
     info = info or DatasetInfo(name=Path(out).name, time="global")
     tables = {INTERACTIONS_FILE: interactions.lazy(), ITEMS_FILE: items.lazy()}
@@ -74,6 +77,9 @@ def write_dataset(
             }
         )
         (folder / INFO_FILE).write_text(info.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        if check and (faults := validate_frames(written, info)):
+            listed = "\n".join(f"  {fault}" for fault in faults)
+            raise DataError(f"{out} was not written, the data has faults:\n{listed}")
     return info
 
 
@@ -188,7 +194,8 @@ def _stored_time(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 def _write_sorted(frame: pl.LazyFrame, path: Path, info: DatasetInfo) -> None:
     """Sort by user, time and item id; ties by the other columns, so that input order is moot."""
-    names = frame.collect_schema().names()
+    schema = frame.collect_schema()
+    names = [name for name, dtype in schema.items() if not dtype.is_nested()]
     keys = ["user_id", *(["timestamp"] if "timestamp" in names else []), "item_id"]
     keys += [name for name in names if name not in keys]
     raw = path.with_name("unsorted.parquet")
