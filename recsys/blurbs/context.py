@@ -1,0 +1,82 @@
+"""What a writer may know of a shopper: a few labels, and how the product relates to one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from recsys.blurbs.display import display_name, lower_first
+from recsys.blurbs.locales import get_locale
+from recsys.errors import DataError
+
+MAX_LABELS = 5
+
+Relation = Literal["often_buy", "bought", "goes_with", "similar"]
+RELATIONS: tuple[Relation, ...] = ("often_buy", "bought", "goes_with", "similar")
+
+
+@dataclass(frozen=True, slots=True)
+class UserContext:
+    """History labels that may be shown, and the one that the recommendation rests on.
+
+    No ids, no dates, nothing personal: two shoppers with the same anchor share a blurb.
+
+    Attributes:
+        labels: at most five product names or categories of the history, the anchor first.
+        anchor: the label the opener names, one of `labels`; None: nothing is said of the
+            shopper.
+        relation: how the product relates to the anchor: `often_buy` ("because you often
+            buy X"), `bought`, `goes_with`, `similar`.
+    """
+
+    labels: tuple[str, ...] = ()
+    anchor: str | None = None
+    relation: Relation | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.labels) > MAX_LABELS:
+            raise DataError(f"{len(self.labels)} history labels; keep the {MAX_LABELS} strongest")
+        if self.anchor is not None and self.anchor not in self.labels:
+            raise DataError(f'anchor "{self.anchor}" is not among the history labels')
+        if self.relation is not None and self.relation not in RELATIONS:
+            raise DataError(f'relation "{self.relation}" is unknown; use one of {RELATIONS}')
+
+    @classmethod
+    def of(
+        cls,
+        labels: Sequence[str] = (),
+        anchor: str | None = None,
+        relation: Relation | None = "often_buy",
+        locale: str = "en",
+    ) -> UserContext:
+        """Build from raw titles or categories: cleaned, sensitive ones dropped, five kept.
+
+        An anchor that may not be shown leaves the context without one.
+
+        >>> UserContext.of(["SOFT DRINKS", "Pregnancy tests"], anchor="SOFT DRINKS")
+        UserContext(labels=('soft drinks',), anchor='soft drinks', relation='often_buy')
+        """
+        first = safe_label(anchor, locale) if anchor else None
+        safe = [label for label in (safe_label(x, locale) for x in labels) if label]
+        kept = tuple(dict.fromkeys([first, *safe] if first else safe))[:MAX_LABELS]
+        return cls(kept, first, relation if first else None)
+
+    def safe(self, locale: str = "en") -> UserContext:
+        """Return the context with every label cleaned again; cheap for clean ones."""
+        return UserContext.of(self.labels, self.anchor, self.relation, locale)
+
+
+@lru_cache(maxsize=65_536)
+def safe_label(label: str, locale: str = "en") -> str | None:
+    """Return a label fit to be shown back to the shopper, or None."""
+    table = get_locale(locale)
+    if table.sensitive.search(label):
+        return None
+    name = lower_first(display_name(label))
+    if not name or table.sensitive.search(name):
+        return None
+    if any(p.search(name) for key, p in table.claims.items() if key != "superlative"):
+        return None
+    return name

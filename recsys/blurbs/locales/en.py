@@ -1,0 +1,337 @@
+"""English: function words, openers, refused claims, units, relation markers."""
+
+from __future__ import annotations
+
+import re
+
+from recsys.blurbs.locales import Locale, glue_pattern
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)
+
+
+FUNCTION_WORDS = _words(
+    "a an the this these that those it its it's they them their there here which who whose what "
+    "when where while "
+    "and or but nor so as if than then also too both either each every any all some other "
+    "another own such same "
+    "of in on at by to from with for into onto upon over under up down out off through between "
+    "within without against "
+    "along across around about after before during per via plus near "
+    "is are be been being was were am do does did has have had having can could will would may "
+    "might should "
+    "not no nor never cannot isn't aren't doesn't don't won't can't "
+    "you your yours you'll you're you've "
+    "come comes coming get gets give gives offer offers feature features featuring include "
+    "includes including included "
+    "provide provides make makes made let lets bring brings keep keeps use uses used using serve "
+    "serves work works "
+    "fit fits suit suits suitable designed contain contains containing need needs require requires "
+    "try one ones pick choice option item product pair pairs s t"
+)
+
+_ADJECTIVES = (
+    "strong|fast|light|small|large|bigg|thick|thinn|tough|hard|soft|smooth|clean|fresh|new|lat|"
+    "cool|hott|warm|sharp|bright|quick|"
+    "high|low|long|short|deep|wid|saf|rich|pur|easi|heavi|tasti|crispi|crisp|healthi|happi|quiet|"
+    "loud|clos|simpl|great|fin|nic|cheap|"
+    "smart|rar|strict|tight|bold|clear|dark|dens|dri|young|old|sweet|creami|juici|mild|neat|slim|"
+    "steadi|sturdi|tini|full|broad"
+)
+
+CLAIMS = {
+    "price": _any(
+        r"[$\u00a3\u20ac\u00a5\u20b9]\s*\d|\d\s*(?:[$\u00a3\u20ac\u00a5\u20b9]|usd|eur|gbp|rmb|"
+        r"dollars?|euros?|pounds sterling|cents?|bucks)\b",
+        r"[$\u00a3\u20ac\u00a5\u20b9]",
+        r"\b(?:pric(?:e[ds]?|ing|ey)|cheap(?:er|est|ly)?|affordab\w+|inexpensive|"
+        r"economical(?:ly)?|budget|bargains?|discount\w*|"
+        r"coupons?|rebates?|cost(?:s|ly|-effective)?|savings?|clearance|msrp|rrp|refunds?|"
+        r"money[- ]?back|voucher\w*|promo\w*|wholesale)\b",
+        r"\bsav(?:e|es|ing)\s+(?:you\s+)?(?:money|up|big|\d|on\b|more)",
+        r"\b(?:great|good|best|better|real|excellent|super|unbeatable)\s+(?:value|deal|buy|"
+        r"offer)s?\b|\bvalue for (?:your )?money|\bfor less\b",
+        r"\bon sale\b|\bsale\b|\bdeals?\b|\bspecial offer|\bfor free\b|\bfree (?:shipping|"
+        r"delivery|gift|sample|returns?)\b|\b\d+\s*% off\b|\bhalf off\b|\bbuy one\b|\bmoney\b",
+    ),
+    "stock": _any(
+        r"\b(?:in|out of|back in|limited|low|while) (?:stock|supply|supplies|quantit\w+)\b|"
+        r"\bin[- ]stock\b|\bsold out\b|\bselling (?:fast|out)\b",
+        r"\bstock(?:s|ed)?\s+(?:is|are|up|now|left|lasts?)\b|\bavailable (?:now|today|again|"
+        r"immediately|while|for a limited)",
+        r"\b(?:only|just|last)\s+(?:a\s+)?(?:few|\d+)\s+(?:left|remain\w*|available|in stock)|"
+        r"\bleft in stock\b|\blimited (?:time|edition|offer|availability|quantity|run)\b",
+        r"\bhurry\b|\bact (?:now|fast)\b|\bdon'?t miss\b|\bships?\b|\bshipping\b|\bshipped\b|"
+        r"\bdeliver(?:s|ed|y|ies)?\b(?! system| tube| rate| pressure| port)|\bnext[- ]day\b|"
+        r"\bdispatch\w*|\bdiscontinued\b|\bpre-?order",
+    ),
+    "health": _any(
+        r"\b(?:cure[ds]?|curing|heal(?:s|ed|ing|thy|thier|thiest|thful)?|health(?!\s*(?:&|"
+        r"and)\s*(?:beauty|household|personal))|wellness|remed(?:y|ies)|therap\w+|medicinal|"
+        r"medically|clinical(?:ly)?)\b",
+        r"\b(?:treat(?:s|ment|ments)?|prevent(?:s|ing)?|reliev(?:e|es|ing)|relief|sooth(?:e|es|"
+        r"ing)|reduc(?:e|es|ing)|eas(?:e|es)|fight(?:s|ing)?|protects? (?:you )?(?:from|"
+        r"against))\s+(?:\w+\s+){0,3}"
+        r"(?:pain|aches?|disease|illness|infection|cancer|diabet\w+|arthritis|anxiety|stress|"
+        r"depression|insomnia|inflammation|allerg\w+|colds?|flu|virus\w*|bacteria|germs?|"
+        r"symptoms?|headaches?|acne|aging|wrinkles|cholesterol|blood pressure|fatigue|injur\w+)\b",
+        r"\bpain (?:relief|reliever|killer)|\bpainkiller|\bimmun\w+|\bdetox\w*|\banti-?(?:aging|"
+        r"ageing|inflammatory|cancer|viral|oxidants?|wrinkle|microbial|bacterial)\b|"
+        r"\bantioxidants?\b",
+        r"\b(?:doctor|dentist|dermatologist|physician|pediatrician|vet|hospital|"
+        r"medical)s?[- ](?:recommended|approved|grade|tested|quality)\b|\bfda\b|"
+        r"\b(?:dermatologist|clinically)[- ]tested\b",
+        r"\bweight[- ]loss\b|\blose weight\b|\bslimming\b|\bfat[- ]burn\w*|\bboosts?\b|"
+        r"\bnutritious\b|\bgood for you\b|\bnourish\w*|\bsuper-?foods?\b|\bhypoallergenic\b|"
+        r"\bnon-?toxic\b|\b(?:completely|perfectly|totally|100%) safe\b|\bsafe for\b|\bsafely\b|"
+        r"\bsleep better\b|\b(?:improve|better|support)s? (?:\w+ )?(?:digestion|heart|skin|sleep|"
+        r"memory|circulation|mood|posture|vision)\b",
+    ),
+    "superlative": _any(
+        r"\b(?:best|finest|greatest|ultimate|perfect(?:ly|ion)?|ideal(?:ly)?|unbeatable|"
+        r"unmatched|unrivall?ed|unparallell?ed|unsurpassed|incomparable|matchless|flawless|"
+        r"world[- ]class|world'?s|top[- ](?:quality|notch|rated|selling|of)|first[- ]class|"
+        r"second to none)\b",
+        r"\bno\.? ?1\b|\bnumber[- ]one\b|# ?1\b|\b#1\b|\b(?:the|industry|market|world|"
+        r"global)[- ]lead(?:er|ing)\b|\bleading\b|\baward[- ]winning\b|\bgold standard\b|"
+        r"\bstate[- ]of[- ]the[- ]art\b|\bcutting[- ]edge\b|\brevolutionary\b|\bgroundbreaking\b|"
+        r"\bnext[- ]generation\b",
+        r"\b(?:amazing|incredible|awesome|fantastic|wonderful|superb|superior(?:ity)?|excellent|"
+        r"excellence|exceptional(?:ly)?|extraordinary|outstanding|remarkabl[ey]|premium|luxur\w+|"
+        r"supreme|magnificent|phenomenal|stunning|spectacular|terrific|marvell?ous|brilliant|"
+        r"must[- ]have|legendary|famous|renowned|favou?rites?|beloved|acclaimed|trusted|popular|"
+        r"delicious|tasty|yummy|unique|genuine|everyone)\b",
+        r"\b(?:high(?:est)?|great|good|top|finest|supreme|highest)[- ]quality\b|"
+        r"\bhigh[- ](?:performance|end)\b|\bquality (?:you|that)\b|\bguarantee\w*|\bwarrant\w+|"
+        r"\blifetime\b|\b100 ?%\s*(?:satisf|brand|new|quality|safe|effective|genuine|authentic)|"
+        r"\bsatisfaction\b|\bthe (?:most|only)\b|\bmost (?:popular|reliable|durable|powerful|"
+        r"advanced|trusted|effective|versatile|efficient|comfortable|accurate|loved)\b|"
+        r"\bnever fails?\b|\blasts? forever\b|\bmiracle\b|\bmagic(?:al)?\b",
+        rf"\b(?:{_ADJECTIVES})est\b",
+    ),
+    "competitor": _any(
+        r"\b(?:better|stronger|faster|cheaper|longer|cleaner|safer|more \w+|less \w+|superior|"
+        r"inferior)\s+(?:\w+\s+)?than\b|\bbeats?\b|\boutperforms?\b|\boutlasts?\b|\bcompetit\w+|"
+        r"\brivals?\b|\bunlike\b|\bversus\b|\bvs\b",
+        r"\b(?:other|ordinary|conventional|regular|competing|lesser|leading|typical|"
+        r"similar) (?:brands?|manufacturers?|makers?|products? on)\b|\balternative to\b|"
+        r"\bknock-?offs?\b|\bcompare[sd]? (?:to|with)\b|\bswitch from\b|\bgeneric (?:version|"
+        r"brand)",
+    ),
+    "instruction": _any(
+        r"\b(?:click|tap) (?:here|on|the)\b|\b(?:buy|order|shop|purchase|add to cart|subscribe|"
+        r"sign up|call|contact|e-?mail|visit|text|message|follow) (?:us|now|today|our|this|it|"
+        r"the (?:seller|store|website))\b|\badd(?:ed)? to (?:your )?(?:cart|basket)\b|\bcall \d|"
+        r"\bplease\b|\bask (?:us|for)\b|\bwebsite\b|\bamazon\b|\bseller\b|\bcustomer service\b|"
+        r"\bfeedback\b|\breviews?\b|\b(?:five|5)[- ]stars?\b|\bratings?\b",
+    ),
+    "personal": _any(
+        r"\b(?:customers?|shoppers?|users?|people|buyers?|neighbou?rs?|friends?) (?:like|such as|"
+        r"near|who|also|in|named|called|with)\b|\b(?:other|another) (?:customer|shopper|user|"
+        r"buyer|people|person)s?\b|\b(?:user|customer|account|order|member|household)[- ]?(?:id|"
+        r"number|no\.?|#)\b|\b(?:your|his|her|their) (?:name|address|email|phone|age|birthday|"
+        r"income|gender|religion|salary|husband|wife|kids?|children|child|baby|diagnosis|"
+        r"condition|pregnancy|doctor)\b|\bdear \w+|\b(?:mr|mrs|ms|dr)\.? [A-Z]\w+",
+    ),
+}
+
+NAMED_CLAIMS = {
+    "health": _any(
+        r"\b(?:low|reduced|zero|non|less|no|lite|light)[- ]?(?:fat|sugar|sodium|calorie|carb|"
+        r"salt|cholesterol)s?\b|\b(?:fat|sugar|gluten|dairy|lactose|caffeine|cholesterol|bpa|"
+        r"additive)[- ]free\b|\borganic\b|\bnatural(?:ly)?\b|\bvegan\b|\bvitamins?\b|\bprotein\b|"
+        r"\bfib(?:er|re)\b|\bsterile\b|\bmedical\b"
+    ),
+}
+
+UNITS = {
+    **dict.fromkeys(("oz", "ounce", "ounces", "ozs"), "oz"),
+    **dict.fromkeys(("fl oz", "fluid ounce", "fluid ounces", "fluid oz", "fl. oz"), "floz"),
+    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), "lb"),
+    **dict.fromkeys(("g", "gr", "gram", "grams", "gm"), "g"),
+    **dict.fromkeys(("kg", "kgs", "kilogram", "kilograms", "kilo"), "kg"),
+    **dict.fromkeys(("mg", "milligram", "milligrams"), "mg"),
+    **dict.fromkeys(("ml", "milliliter", "milliliters", "millilitre", "millilitres"), "ml"),
+    **dict.fromkeys(("l", "lt", "ltr", "liter", "liters", "litre", "litres"), "l"),
+    **dict.fromkeys(("gal", "gallon", "gallons"), "gal"),
+    **dict.fromkeys(("qt", "quart", "quarts"), "qt"),
+    **dict.fromkeys(("pt", "pint", "pints"), "pt"),
+    **dict.fromkeys(("inch", "inches", '"', "''"), "inch"),
+    **dict.fromkeys(("ft", "foot", "feet", "'"), "ft"),
+    **dict.fromkeys(("yd", "yds", "yard", "yards"), "yd"),
+    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
+    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
+    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
+    **dict.fromkeys(("mil", "mils"), "mil"),
+    **dict.fromkeys(("micron", "microns", "um", "\u00b5m"), "um"),
+    **dict.fromkeys(("w", "watt", "watts"), "w"),
+    **dict.fromkeys(("v", "volt", "volts", "vdc", "vac"), "v"),
+    **dict.fromkeys(("a", "amp", "amps", "ampere", "amperes"), "a"),
+    **dict.fromkeys(("mah",), "mah"),
+    **dict.fromkeys(("hz", "hertz"), "hz"),
+    **dict.fromkeys(("pk", "pks", "pack", "packs"), "pack"),
+    **dict.fromkeys(("ct", "count", "cnt"), "count"),
+    **dict.fromkeys(("pc", "pcs", "piece", "pieces"), "piece"),
+    **dict.fromkeys(("roll", "rolls", "rl"), "roll"),
+    **dict.fromkeys(("sheet", "sheets"), "sheet"),
+    **dict.fromkeys(("can", "cans"), "can"),
+    **dict.fromkeys(("bottle", "bottles"), "bottle"),
+    **dict.fromkeys(("bag", "bags"), "bag"),
+    **dict.fromkeys(("box", "boxes"), "box"),
+    **dict.fromkeys(("set", "sets"), "set"),
+    **dict.fromkeys(("case", "cases"), "case"),
+    **dict.fromkeys(("%", "percent"), "%"),
+    **dict.fromkeys(("\u00b0", "degree", "degrees", "deg"), "degree"),
+    **dict.fromkeys(("rpm",), "rpm"),
+    **dict.fromkeys(("psi",), "psi"),
+    **dict.fromkeys(("ga", "gauge"), "gauge"),
+    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "hour"),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "minute"),
+    **dict.fromkeys(("sec", "secs", "second", "seconds"), "second"),
+    **dict.fromkeys(("day", "days"), "day"),
+    **dict.fromkeys(("week", "weeks"), "week"),
+    **dict.fromkeys(("month", "months"), "month"),
+    **dict.fromkeys(("year", "years", "yr", "yrs"), "year"),
+    **dict.fromkeys(("dozen", "dz"), "dozen"),
+}
+
+_MARKERS = {
+    "fit": "compatible with|works with|work with|use with|used with|fits|fit|suitable for|"
+    "designed for|for use in|for use with|for|suits",
+    "not": "not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|non|except|"
+    "excluding|avoid|instead of|rather than",
+    "need": "requires|require|required|needs|need",
+    "replace": "replaces|replace|replacement for|replacing",
+    "verb": "has|have|includes|include|comes|made|is|are|contains|features|featuring|provides|"
+    "offers|gives|but|can|will",
+    "weak": "with|from|which|that|while|to",
+    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below",
+    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than",
+    "about": "about|approximately|approx|around|nearly|almost",
+}
+
+EN = Locale(
+    code="en",
+    spaced=True,
+    function_words=FUNCTION_WORDS,
+    openers={
+        "often_buy": (
+            "Because you often buy {label}:",
+            "Since you often buy {label}:",
+            "You often buy {label}, so here is one more idea:",
+        ),
+        "bought": (
+            "Because you bought {label}:",
+            "Since you bought {label}:",
+            "Following your purchase of {label}:",
+        ),
+        "goes_with": (
+            "Goes with the {label} you buy:",
+            "To go with the {label} you buy:",
+            "Alongside the {label} you buy:",
+        ),
+        "similar": ("Similar to the {label} you bought:", "Close to the {label} you bought:"),
+    },
+    titles=("{title}.",),
+    claims=CLAIMS,
+    named_claims=NAMED_CLAIMS,
+    units=UNITS,
+    long_units=_words("fl fluid"),
+    containers=_words("pack packs pk set sets box boxes case cases bag bags count roll rolls"),
+    after_inch=_words("x by long wide thick high tall deep diameter length width dia l w h od id"),
+    number_words={
+        **{
+            w: str(i)
+            for i, w in enumerate(
+                "one two three four five six seven eight nine ten eleven twelve".split(), 1
+            )
+            if w != "one"
+        },
+        "twenty": "20",
+        "thirty": "30",
+        "fifty": "50",
+        "hundred": "100",
+        "thousand": "1000",
+        "dozen": "12",
+        "half": "1/2",
+    },
+    markers=tuple(
+        sorted(
+            ((tuple(m.split()), cls) for cls, text in _MARKERS.items() for m in text.split("|")),
+            key=lambda m: -len(m[0]),
+        )
+    ),
+    directed=_words(
+        "of with without contains includes from into to on over under inside holds connects "
+        "replaces than than by between requires"
+    ),
+    history=_any(
+        r"\b(?:because|since|as|if|when|like|that|the \w[^.:;]* )?\s*you(?:'ve|"
+        r" have)?\s+(?:\w+ly |often |always |usually |also |already |just |once |last |"
+        r"previously |recently |frequently )?(?:buy|bought|purchased?|ordered|order|"
+        r"pick(?:ed)? up|shop(?:ped)? for|own|love|loved|like|liked|enjoy(?:ed)?|browsed|viewed|"
+        r"chose|choose|get|use|used|tried|stock up)\b",
+        r"\byour (?:\w+ )?(?:purchases?|orders?|history|basket|cart|usual|regular|favou?rites?|"
+        r"last|past|previous|recent|love of|taste|interest)\b|\b(?:based on|inspired by|"
+        r"following) your\b",
+        r"\b(?:goes|go|pairs?|works?|alongside|together) (?:\w+ )?(?:with )?your\b|\b(?:goes|"
+        r"to go|pairs|pair) (?:\w+ )?with\b|\bfor (?:fans|lovers|buyers) of\b|"
+        r"\bbought together\b|\b(?:similar|close) to the\b|\balongside the\b",
+    ),
+    history_words=_words(
+        "because since as if when often always usually also already just once last previously "
+        "recently frequently regularly "
+        "buy bought purchase purchased purchases order ordered orders pick picked shop shopped "
+        "own love loved like liked enjoy enjoyed "
+        "browsed viewed chose choose get use used tried stock history basket cart usual regular "
+        "past previous recent based on inspired "
+        "following goes go pair pairs together alongside well great nicely similar close fans "
+        "lovers buyers idea one more here time match "
+        "related next try another companion same shelf pick"
+    ),
+    frequency=_any(
+        r"\b(?:often|always|usually|regular(?:ly)?|frequent(?:ly)?|every (?:week|day|month)|"
+        r"weekly|daily|habit\w*)\b"
+    ),
+    sensitive=_any(
+        r"\b(?:pregnan\w*|maternity|ovulation|fertility|contracepti\w*|condoms?|"
+        r"lubricants? personal|sexual\w*|adult (?:toys?|diapers?|incontinence)|erotic\w*|"
+        r"lingerie|incontinence|hiv|std|diabet\w*|glucose (?:test|monitor)\w*|insulin|cancer|"
+        r"chemo\w*|hemorrhoid\w*|haemorrhoid\w*|laxatives?|wart|lice|fungal|antifungal|"
+        r"yeast infection|feminine|menopaus\w*|menstrua\w*|tampons?|sanitary (?:pads?|napkins?)|"
+        r"viagra|erectile|prescriptions?|rx|pharmac\w*|medications?|medicines?|drug (?:test|"
+        r"screen)\w*|antidepress\w*|psychiatr\w*|addiction|methadone|naloxone|smoking cessation|"
+        r"nicotine|tobacco|cigar\w*|cigs?|vap(?:e|es|ing)|cannabis|cbd|marijuana|beers?|wines?|"
+        r"liquors?|alcohol(?:ic)? (?:drinks?|beverages?)|spirits|weight loss|diet pills?|"
+        r"hair loss|acne|wheelchair|hearing aids?|dentures?|bibles?|religio\w*|quran|koran|torah|"
+        r"political|firearms?|guns?|ammunition|ammo|family planning|bankrupt\w*|suicide)\b"
+    ),
+    foreign_words=_words(
+        "el los las una unos del para con por que esta este muy le les des une du est pour avec "
+        "dans sur der die das und ist mit fur von ein eine nicht il lo gli della per con che "
+        "sono uma com para nao het een van voor"
+    ),
+    field_words={
+        "title": frozenset(),
+        "brand": _words("brand brands by from label"),
+        "category": _words("range aisle section category shelf kind type department"),
+        "size": _words("size sized pack weight"),
+        "material": _words("material made"),
+        "color": _words("color colour colored coloured"),
+        "colour": _words("color colour colored coloured"),
+    },
+    values={
+        "brand": {
+            "national": "national brand",
+            "private": "store brand",
+            "private label": "store brand",
+        },
+    },
+    glued_unit=glue_pattern(UNITS),
+    end_mark=".",
+)

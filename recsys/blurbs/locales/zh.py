@@ -1,0 +1,148 @@
+# ruff: noqa: RUF001
+"""Chinese (simplified): function words, openers, refused claims, units, relation markers."""
+
+from __future__ import annotations
+
+import re
+
+from recsys.blurbs.locales import Locale, glue_pattern
+from recsys.blurbs.locales.en import UNITS as LATIN_UNITS
+
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{p})" for p in patterns), re.IGNORECASE)
+
+
+FUNCTION_WORDS = frozenset(
+    "的 了 是 在 和 与 及 或 也 都 就 还 而 并 这 那 此 该 其 它 您 你 一 款 种 件 个 这款 "
+    "该款 这个 一款 一种 可 可以 能 以 为 于 由 用 从 到 对 "
+    "将 被 把 "
+    "采用 使用 具有 拥有 带有 配有 提供 属于 来自 选用 制成 制作 产品 商品 品牌 规格 类 系列 "
+    "之 等 有 让 会 更 很 出 品 装 中 里 上 时 后 前 且 以及 搭配".split()
+)
+
+CLAIMS = {
+    "price": _any(
+        r"[$¥\uffe5€£]\s*\d|\d\s*(?:元|块钱|美元|人民币)|价(?:格|位|钱|廉)?|便宜|优惠|打折|"
+        r"\d折|折扣|促销|特价|包邮|免邮|实惠|划算|"
+        r"省钱|性价比|满减|立减|降价|秒杀|红包|返现|赠品|买一送"
+    ),
+    "stock": _any(
+        r"现货|库存|有货|缺货|售罄|售完|限量|限时|抢购|仅剩|仅有\d|最后\d|发货|次日达|当日达|"
+        r"送货|到货|预售|热卖|热销|脱销|断货|补货|快递|手慢无"
+    ),
+    "health": _any(
+        r"治疗|治愈|根治|疗效|预防|防癌|抗癌|养生|保健|减肥|瘦身|降(?:血|压|糖|脂)|血糖|血压|"
+        r"免疫|健康|医用|医疗|药用|药效|缓解|止痛|消炎|杀菌|抗菌|"
+        r"排毒|补肾|壮阳|抗衰|祛痘|祛斑|美白|助眠|安神|滋补|营养|无毒|无害|安全无"
+    ),
+    "superlative": _any(
+        r"最|第一|顶级|极致|极品|唯一|国家级|世界级|完美|绝对|无与伦比|王牌|首选|独家|冠军|"
+        r"顶尖|一流|卓越|至尊|奢华|高品质|优质|精品|无敌|史上|百分之百|"
+        r"100%|万能|必备|必买|神器|惊艳|销量|爆款|网红|领先|领导品牌|超值|品质保证|质保|保修|"
+        r"终身|正品|良心|美味|好吃"
+    ),
+    "competitor": _any(
+        r"比.{1,12}(?:更|好|强|快|便宜|耐用)|胜过|优于|超越|媲美|平替|秒杀|不输|"
+        r"同类(?:产品)?中|其他(?:品牌|牌子|产品)|竞品|对手|替代品"
+    ),
+    "instruction": _any(
+        r"点击|下单|购买(?:链接|请)|立即|马上|赶紧|加(?:微信|购物车|群)|关注|扫码|联系(?:我们|"
+        r"客服|卖家)|客服|咨询|好评|五星|评价|收藏|官网|网址|"
+        r"淘宝|京东|拼多多|请"
+    ),
+    "personal": _any(
+        r"(?:其他|别的|另一位?)(?:顾客|用户|客户|买家|人)|(?:用户|客户|会员|订单|账)号|"
+        r"您的(?:姓名|地址|电话|邮箱|年龄|生日|收入|性别|孩子|宝宝|"
+        r"妻子|丈夫|病)|先生|女士|身份证"
+    ),
+}
+
+NAMED_CLAIMS = {
+    "health": _any(
+        r"(?:低|零|无|减|少|0)(?:脂|糖|盐|钠|卡|添加)|有机|天然|维生素|蛋白|纤维素|无麸质"
+    )
+}
+
+_UNIT_WORDS = (
+    "克 g | 公斤 千克 kg | 斤 jin | 毫克 mg | 毫升 ml | 升 l | 厘米 cm | 毫米 mm | 米 m |"
+    " 英寸 inch | 寸 寸屏 cun | 英尺 ft | 瓦 w | 伏 v | 度 degree | 小时 hour | 分钟 minute |"
+    " 秒 second | 天 day | 周 week | 月 month | 年 year | 罐 can | 瓶 bottle | 包 pack |"
+    " 袋 bag | 盒 box | 箱 case | 卷 roll | 片 slice | 张 sheet | 支 zhi | 件 只 个 枚 item |"
+    " 粒 grain | 条 strip | 双 pair | 套 set | 台 unit | 杯 cup | 块 chunk | 根 rod |"
+    " 本 volume | 层 layer | 档 level"
+)
+"""Written units, then the canonical one; a bar between units."""
+
+UNITS = {
+    **LATIN_UNITS,
+    **{w: line.split()[-1] for line in _UNIT_WORDS.split("|") for w in line.split()[:-1]},
+}
+
+_MARKERS = {
+    "fit": "适用于|适合|兼容|用于|适配|配合|专为|配",
+    "not": "不|无|非|未|没有|没|免|勿|除",
+    "need": "需要|需",
+    "upto": "最多|不超过|以下|至多",
+    "atleast": "至少|不少于|以上",
+    "about": "约|大约|左右",
+}
+
+ZH = Locale(
+    code="zh",
+    spaced=False,
+    function_words=FUNCTION_WORDS,
+    openers={
+        "often_buy": (
+            "您常买{label}，推荐这款：",
+            "因为您常买{label}：",
+            "您经常购买{label}，不妨看看：",
+        ),
+        "bought": ("因为您买过{label}：", "您买过{label}，推荐这款："),
+        "goes_with": ("可搭配您购买的{label}：", "与您买的{label}搭配："),
+        "similar": ("与您买过的{label}相似：",),
+    },
+    titles=("{title}。",),
+    claims=CLAIMS,
+    named_claims=NAMED_CLAIMS,
+    units=UNITS,
+    long_units=frozenset({"fl", "fluid"}),
+    containers=frozenset(),
+    after_inch=frozenset(),
+    number_words={},
+    markers=tuple(
+        sorted(
+            (((m,), cls) for cls, text in _MARKERS.items() for m in text.split("|")),
+            key=lambda m: -len(m[0][0]),
+        )
+    ),
+    directed=frozenset(),
+    history=_any(
+        r"[您你](?:经常|常常|常|总|一直|曾|之前|最近|刚|已)?(?:购买|买|喜欢|爱|选购|用|下单|"
+        r"拥有|浏览|看)|(?:搭配|配合|根据|基于)[您你]|"
+        r"[您你]的(?:购物|购买|历史|订单|常购|喜好)"
+    ),
+    history_words=frozenset(
+        "因为 因 由于 既然 您 你 经常 常常 常 总 一直 曾 之前 最近 刚 已 购买 买 买过 过 喜欢 "
+        "爱 选购 用 用过 下单 拥有 浏览 看 看过 的 了 可 可以 "
+        "搭配 配合 与 和 跟 同 相似 类似 推荐 这款 不妨 看看 试试 根据 基于 购物 历史 订单 也 "
+        "所以 再 为您 给您 这个".split()
+    ),
+    frequency=_any(r"经常|常常|常买|总是|一直|每(?:天|周|月)"),
+    sensitive=_any(
+        r"避孕|怀孕|孕妇|验孕|排卵|情趣|成人用品|性用品|卫生巾|卫生棉|失禁|糖尿病|胰岛素|"
+        r"血糖仪|癌|痔|泻药|处方|药品|药物|中药|西药|戒烟|香烟|烟草|电子烟|"
+        r"啤酒|白酒|红酒|葡萄酒|酒类|减肥|脱发|助听器|假牙|轮椅|宗教|佛|圣经|政治|枪|艾滋|性病|"
+        r"抑郁|安眠"
+    ),
+    foreign_words=frozenset(),
+    field_words={
+        "brand": frozenset({"品牌", "牌"}),
+        "category": frozenset({"类", "分类"}),
+        "size": frozenset({"规格", "装"}),
+        "material": frozenset({"材质", "采用", "制成"}),
+    },
+    values={},
+    glued_unit=glue_pattern(LATIN_UNITS),
+    end_mark="。",
+)

@@ -1,0 +1,40 @@
+"""The history mention: written by code from the exact label, never by a model."""
+
+from __future__ import annotations
+
+import hashlib
+
+from recsys.blurbs.context import UserContext
+from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.locales import get_locale
+
+OPENER_VERSION = "1"
+
+
+def opener(sheet: FactSheet, context: UserContext, locale: str = "en") -> str:
+    """Return the opener, or "" for a context without an anchor.
+
+    One of several forms, fixed by the item and the label, so that a page varies and a
+    stored blurb stays the same.
+    """
+    if context.anchor is None or context.relation is None:
+        return ""
+    forms = get_locale(locale).openers[context.relation]
+    form = forms[pick(f"{sheet.item_id}\x1f{context.anchor}", len(forms))]
+    return form.format(label=context.anchor)
+
+
+def join(opening: str, clause: str, locale: str = "en") -> str:
+    """Put opener and clause together; a clause alone starts with a capital.
+
+    >>> join("Because you often buy soft drinks:", "store-brand cola in cans.")
+    'Because you often buy soft drinks: store-brand cola in cans.'
+    """
+    if not opening:
+        return clause[:1].upper() + clause[1:]
+    return opening + (" " if get_locale(locale).spaced else "") + clause
+
+
+def pick(key: str, n: int) -> int:
+    """Choose one of `n` by the hash of `key`: the same choice in every process."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") % n

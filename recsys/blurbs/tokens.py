@@ -1,0 +1,178 @@
+"""Tokens of a text: words with their stems, numbers with their units, codes.
+
+The verifier compares texts token by token, so both sides go through here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal
+
+from recsys.blurbs.locales import Locale
+
+Kind = Literal["word", "number", "code", "break", "han"]
+
+_NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[- ]\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
+_TOKEN = re.compile(
+    rf"(?P<code>[a-z]+-?\d[a-z0-9]*(?:[-/][a-z0-9]*\d[a-z0-9]*)*|\d+[a-z][a-z0-9]*)"
+    rf"|(?P<number>{_NUMBER})"
+    r"|(?P<word>[a-z\u00df-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff\u00b5]+(?:'[a-z]+)?)"
+    r"|(?P<han>[\u3400-\u9fff]+)"
+    r"|(?P<mark>[%\u00b0\"'])"
+    r"|(?P<break>[.,;:!?()\[\]\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014\u2013])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token: its lower-case text, kind, stem and, after a number, the unit."""
+
+    text: str
+    kind: Kind
+    stem: str
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as it stands in a text, reduced to lowest terms, and its unit if it has one."""
+
+    value: str
+    unit: str | None = None
+
+
+def stem(word: str) -> str:
+    """Reduce an English word to a rough stem: plural, -ing, -ed and final -e go.
+
+    >>> [stem(w) for w in ("clamps", "coated", "coating", "batteries", "glass", "insulated")]
+    ['clamp', 'coat', 'coat', 'battery', 'glass', 'insulat']
+    """
+    word = word.removesuffix("'s").replace("'", "")
+    if len(word) > 4 and word.endswith("ies"):
+        word = word[:-3] + "y"
+    elif len(word) > 4 and word.endswith(("sses", "xes", "ches", "shes", "zes")):
+        word = word[:-2]
+    elif len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for suffix, least in (("ing", 6), ("ed", 5)):
+        if len(word) >= least and word.endswith(suffix):
+            word = word[: -len(suffix)]
+            if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "lsz":
+                word = word[:-1]
+            break
+    return word[:-1] if len(word) > 4 and word.endswith("e") else word
+
+
+def number_value(text: str) -> str:
+    """Bring a number to one written form: thousands separators go, fractions are reduced.
+
+    >>> [number_value(x) for x in ("1,000", "1-1/2", "0.50", "1/2", "007")]
+    ['1000', '3/2', '1/2', '1/2', '7']
+    """
+    text = text.replace(",", "").replace(" ", "-")
+    whole, _, part = text.rpartition("-")
+    try:
+        value = Fraction(part) + (Fraction(whole) if whole else 0)
+    except (ValueError, ZeroDivisionError):
+        return text
+    return str(value)
+
+
+def tokens(text: str, locale: Locale) -> tuple[Token, ...]:
+    """Tokenise `text`; a unit directly after a number becomes part of the number's token."""
+    return _tokens(text, locale)
+
+
+@lru_cache(maxsize=65_536)
+def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
+    raw = [
+        (m.lastgroup or "", m.group())
+        for m in _TOKEN.finditer(_separate_units(text.lower(), locale))
+    ]
+    out: list[Token] = []
+    i = 0
+    while i < len(raw):
+        group, value = raw[i]
+        word_number = locale.number_words.get(value) if group == "word" else None
+        if group == "number" or word_number is not None:
+            number = word_number or number_value(value)
+            unit, used = _unit_after(raw, i + 1, locale)
+            if unit is None:
+                unit = _unit_before(out, locale)
+            out.append(Token(value, "number", number, unit))
+            i += 1 + used
+            continue
+        if group == "word":
+            out.append(Token(value, "word", stem(value)))
+        elif group == "han":
+            out.append(Token(value, "han", value))
+        elif group == "code":
+            out.append(Token(value, "code", value.replace("-", "")))
+        elif group == "break":
+            out.append(Token(value, "break", value))
+        i += 1
+    return tuple(out)
+
+
+def _separate_units(text: str, locale: Locale) -> str:
+    """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
+    return locale.glued_unit.sub(r"\1 \2", text)
+
+
+def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str | None, int]:
+    """Return the unit at position `i` of the raw tokens and how many of them it takes."""
+    if i >= len(raw):
+        return None, 0
+    group, value = raw[i]
+    if group == "mark":
+        return locale.units.get(value), 1
+    if group == "han":
+        for length in (2, 1):
+            unit = locale.units.get(value[:length])
+            if unit is not None:
+                if len(value) == length:
+                    return unit, 1
+                raw[i] = (group, value[length:])
+                return unit, 0
+        return None, 0
+    if group != "word":
+        return None, 0
+    if value == "in":
+        # "12 in." and "12 in x 4 in" are inches; "4 in a box" is not.
+        following = raw[i + 1] if i + 1 < len(raw) else ("break", ".")
+        if following[0] in ("break", "mark") or following[1] in locale.after_inch:
+            return "inch", 1
+        return None, 0
+    if value in locale.long_units and i + 1 < len(raw):
+        pair = locale.units.get(f"{value} {raw[i + 1][1]}")
+        if pair is not None:
+            return pair, 2
+    return (locale.units[value], 1) if value in locale.units else (None, 0)
+
+
+def _unit_before(out: list[Token], locale: Locale) -> str | None:
+    """Read "pack of 6" as 6 packs: the container before the number is its unit."""
+    if len(out) >= 2 and out[-1].text == "of" and out[-2].text in locale.containers:
+        return locale.units.get(out[-2].text)
+    return None
+
+
+def quantities(text: str, locale: Locale) -> tuple[Quantity, ...]:
+    """Return the numbers of a text with their units, in order."""
+    return tuple(Quantity(t.stem, t.unit) for t in tokens(text, locale) if t.kind == "number")
+
+
+def content_stems(text: str, locale: Locale) -> tuple[str, ...]:
+    """Return the stems of the words that carry meaning, in order; numbers with their unit."""
+    out = []
+    for token in tokens(text, locale):
+        if token.kind == "number":
+            out.append(f"{token.stem}{token.unit or ''}")
+        elif token.kind == "han":
+            out.extend(token.text[i : i + 2] for i in range(max(1, len(token.text) - 1)))
+        elif token.kind != "break" and token.text not in locale.function_words:
+            out.append(token.stem)
+    return tuple(out)

@@ -1,0 +1,97 @@
+"""The verifier: decides, without a model, whether a text may be shown.
+
+`verify_truth` judges any text against the facts and the history; `verify_format` adds
+what our own writers must keep (the exact opener, the length).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from recsys.blurbs.context import UserContext
+from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.locales import get_locale
+from recsys.blurbs.opener import opener
+from recsys.blurbs.sanitise import count_words
+from recsys.blurbs.verify import clauses, han
+from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
+from recsys.blurbs.verify.compiled import compile_facts
+from recsys.blurbs.verify.history import split_history
+
+VERIFIER_VERSION = "1"
+"""Part of every store key: raise it when a verdict could change."""
+
+MIN_WORDS, MAX_WORDS = 8, 30
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verifier's answer.
+
+    Attributes:
+        ok: the text may be shown.
+        reasons: why not, each `rule: what was found`; empty when `ok`.
+        evidence: ids of the facts that support the text.
+        named: history labels that the text mentions.
+    """
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+
+def verify_truth(text: str, facts: FactSheet, context: UserContext, locale: str = "en") -> Verdict:
+    """Judge a text, whoever wrote it and in whatever form.
+
+    Refused: invisible characters, markup, addresses, personal data; price, stock, health,
+    superlative and competitor claims and calls to act, even where the catalogue makes them;
+    another language; words, numbers, units or relations that the facts do not have; what
+    is said of a shopper and is not in the history.
+    """
+    table = get_locale(locale)
+    faults = character_faults(text)
+    if faults:
+        return Verdict(False, tuple(faults))
+    faults = claim_faults(text, facts, table) + language_faults(text, table)
+    split = split_history(text, facts, context, table)
+    faults.extend(split.faults)
+    evidence: list[str] = []
+    for parts in split.product:
+        if table.spaced:
+            bad, ids = clauses.check_sentence(parts, compile_facts(facts, table), table)
+        else:
+            bad, ids = han.check_sentence(parts, facts, table)
+        faults.extend(bad)
+        evidence.extend(ids)
+    if not faults and not evidence:
+        faults.append("empty: nothing is said of the product")
+    return Verdict(not faults, tuple(faults), tuple(dict.fromkeys(evidence)), split.named)
+
+
+def verify_format(
+    text: str,
+    facts: FactSheet,
+    context: UserContext,
+    locale: str = "en",
+    *,
+    min_words: int = MIN_WORDS,
+    max_words: int = MAX_WORDS,
+) -> Verdict:
+    """Judge the form of our own blurbs: the opener word for word, the length, one line.
+
+    Two Han characters count as a word.
+    """
+    reasons = []
+    opening = opener(facts, context, locale)
+    if not text.startswith(opening):
+        reasons.append(f'opener: the text does not start with "{opening}"')
+    words = count_words(text)
+    if not min_words <= words <= max_words:
+        reasons.append(f"length: {words:g} words, {min_words} to {max_words} are shown")
+    if "\n" in text or text != text.strip():
+        reasons.append("layout: more than one line or loose spaces")
+    if not re.search(r"[.!?\u3002\uff01\uff1f]$", text):
+        reasons.append("layout: no full stop at the end")
+    return Verdict(not reasons, tuple(reasons))

@@ -1,0 +1,93 @@
+"""Refusals that do not depend on the facts: characters, claims, language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.locales import Locale
+from recsys.blurbs.sanitise import ADDRESSES_MODEL, EMAIL, MARKUP, PHONE, URL, mixes_scripts
+
+MAX_CHARACTERS = 400
+_LONG_DIGITS = re.compile(r"(?<![\d.])\d{9,}(?![\d.])")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def character_faults(text: str) -> list[str]:
+    """Refuse what is not plain text: invisible characters, markup, addresses, numbers of people."""
+    faults = []
+    if not text.strip():
+        return ["empty: nothing is said"]
+    if len(text) > MAX_CHARACTERS:
+        faults.append(f"length: {len(text)} characters, at most {MAX_CHARACTERS}")
+    hidden = [
+        c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+    ]
+    if hidden:
+        faults.append(f"characters: U+{ord(hidden[0]):04X} is invisible")
+    folded = unicodedata.normalize("NFKC", text)
+    for name, pattern in (
+        ("markup", MARKUP),
+        ("address", URL),
+        ("address", EMAIL),
+        ("personal", PHONE),
+        ("personal", _LONG_DIGITS),
+    ):
+        match = pattern.search(folded)
+        if match:
+            faults.append(f'{name}: "{match.group().strip()}"')
+    if mixes_scripts(folded):
+        faults.append("characters: a word mixes scripts")
+    if ADDRESSES_MODEL.search(folded):
+        faults.append("instruction: addresses a model")
+    return faults
+
+
+def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
+    """Refuse price, stock, health, superlative and competitor claims, whoever makes them."""
+    folded = unicodedata.normalize("NFKC", text)
+    faults = []
+    for name, pattern in locale.claims.items():
+        match = pattern.search(folded)
+        if match:
+            faults.append(f'{name}: "{match.group().strip()}"')
+    if locale.named_claims:
+        identity = " ".join(
+            f.text for f in sheet.facts if f.id in ("title", "type", "category")
+        ).lower()
+        for name, pattern in locale.named_claims.items():
+            for match in pattern.finditer(folded):
+                if match.group().lower() not in identity:
+                    faults.append(f'{name}: "{match.group()}" is not part of the product\'s name')
+    return faults
+
+
+def language_faults(text: str, locale: Locale) -> list[str]:
+    """Refuse another language than the shop's.
+
+    English: Latin letters only, and more English function words than foreign ones.
+    Chinese: at least a third of the letters are Han.
+    """
+    letters = _LETTERS.findall(text)
+    count = sum(len(w) for w in letters)
+    if not count:
+        return [] if any(ch.isdigit() for ch in text) else ["language: no words"]
+    if not locale.spaced:
+        share = len(_HAN.findall(text)) / count
+        return [] if share >= 1 / 3 else [f"language: {share:.0%} of the letters are Han"]
+    for word in letters:
+        foreign = [
+            c
+            for c in word
+            if ord(c) > 0x24F and c not in "\u03a9\u03bc\u2126\u00b5\u03c0\u03b1\u03b2\u03b3\u0394"
+        ]
+        if foreign:
+            return [f'language: "{word}" is not in the Latin script']
+    lowered = [w.lower() for w in letters]
+    alien = sum(w in locale.foreign_words for w in lowered)
+    own = sum(w in locale.function_words for w in lowered)
+    if alien >= 2 and alien > own:
+        return ["language: more foreign than English function words"]
+    return []

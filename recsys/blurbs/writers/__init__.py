@@ -1,0 +1,1 @@
+"""Blurb writers, one a file. Each needs its own extra, so none is imported here."""

@@ -1,0 +1,226 @@
+"""The writer without a model: one catalogue sentence, or a clause put together from attributes.
+
+It stands behind every other writer, and its sentences are what a language model
+chooses among.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from recsys.blurbs.context import UserContext
+from recsys.blurbs.display import readable_kind, tidy
+from recsys.blurbs.facts import Fact, FactSheet
+from recsys.blurbs.locales import get_locale
+from recsys.blurbs.opener import pick
+from recsys.blurbs.protocol import Draft
+from recsys.blurbs.sanitise import count_words
+from recsys.blurbs.tokens import content_stems
+
+EXTRACTIVE_VERSION = "1"
+MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
+
+_UNSUITED = re.compile(
+    r"(?ix)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\b(?:note|warning|caution|disclaimer|"
+    r"important|attention|tips?)\b"
+    r"|\b(?:founded|headquartered|manufacturer|company|companies|inc|llc|corp|ltd|"
+    r"manufactured\s+by|supplier|distributor|family[- ]owned|committed\s+to|mission)\b"
+    r"|\b(?:see|shown|pictured|photo|picture|image|below|above|listed|listing|chart|table|"
+    r"diagram|refer|colou?rs?\s+may\s+vary|may\s+differ|model\s+(?:no|number)|item\s+(?:no|"
+    r"number)|part\s+(?:no|number)|sku|upc|asin)\b"
+    r"|\b(?:returns?|refund|exchange|invoice|package\s+(?:includes?|including|contents?|list)|"
+    r"specifications?|features?\s*:|description\s*:|quantity\s*:|condition\s*:)\b"
+    r"|\b(?:if\s+you|you\s+(?:must|should|will|need|want)|do\s+not|don't|never|be\s+sure|"
+    r"make\s+sure|ensure|always|keep\s+out|not\s+(?:included|responsible|applicable|all|"
+    r"recommended|for))\b"
+    r"|\b(?:hereby|aforementioned|kindly|dear|hello|welcome|thanks?|thank)\b"
+    r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
+)
+_DANGLING = re.compile(
+    r"(?i)^(?:it\s+also|also|however|therefore|thus|moreover|furthermore|in\s+addition|"
+    r"additionally|other|others|another|these\s+(?:also|are\s+also)|they|them|both|but|and|or|so|"
+    r"because|then|plus|such|to|with|while|when|which|that|as\s+well|again|instead|likewise|"
+    r"similarly|he|she|in\s+other|for\s+example|e\.g|i\.e|etc|n/a|none|its)\b|^(?:而且|并且|但是|此外|另外|"
+    r"同时|所以|因此|它们)"
+)
+_IMPERATIVE = re.compile(
+    r"(?i)^(?:use|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|"
+    r"turn|press|pull|push|hold|attach|wipe|check|choose|select|order|buy|add|avoid|read|follow|"
+    r"measure|cut|drill|connect|simply|just|try|get|enjoy|discover|take|make|let|protect|give|"
+    r"say|imagine)\b"
+)
+_VERB = re.compile(
+    r"(?i)\b(?:is|are|has|have|can|will|may|comes?|features?|includes?|provides?|offers?|fits?|"
+    r"works?|allows?|makes?|keeps?|helps?|gives?|holds?|uses?|contains?|resists?|connects?|"
+    r"prevents?|protects?|measures?|delivers|meets?|supports?|combines?|creates?|ensures?|"
+    r"enables?|stays?|lets?|cleans?|removes?|reduces?|withstands?|produces?|adheres?|seals?|"
+    r"cuts?|runs?|requires?|consists?|accepts?|attaches|mounts?|covers?|fills?|dries|bonds?|"
+    r"stands?|opens?|closes?|adds?|brings?|eliminates?|controls?|operates?|replaces?|serves?|"
+    r"designed|made|built|constructed|suitable|compatible|intended|engineered|ideal)\b"
+)
+_SHAPELESS = re.compile(
+    r"[=_|\\^~@#<>{}]|\.{2,}|--|\*|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
+    r"\"\s*$|[a-z][A-Z]{2,}|[a-z]\.[A-Z]|,,|\?{2}|[;:]\s*$|[\u00c2\u00c3\ufffd]"
+)
+
+
+class ExtractiveWriter:
+    """Chooses by rules; needs no weights and well under a millisecond a product."""
+
+    name = "extractive"
+    version = EXTRACTIVE_VERSION
+
+    def __init__(self, locale: str = "en") -> None:
+        self.locale = locale
+
+    def write(self, batch: Sequence[tuple[FactSheet, UserContext]], n: int) -> list[list[Draft]]:
+        """Return at most `n` clauses for each product, best first."""
+        return [list(clauses(sheet, self.locale)[:n]) for sheet, _ in batch]
+
+
+@lru_cache(maxsize=16_384)
+def clauses(sheet: FactSheet, locale: str = "en") -> tuple[Draft, ...]:
+    """Return every usable clause of a product, best first: prose, then attributes."""
+    scored = sorted(
+        ((_score(f, sheet, locale), -i, f) for i, f in enumerate(sheet.prose)), reverse=True
+    )
+    prose = [_finish(f.text, locale) for score, _, f in scored if score > 0]
+    made = from_attributes(sheet, locale)
+    return tuple(Draft(text, "extracted") for text in dict.fromkeys([*prose, *made]))
+
+
+def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
+    """Rate a catalogue sentence as a blurb; 0 for one that must not be used.
+
+    Liked: says much beyond the title, has a verb, ten to twenty words, stands early.
+    Refused: speaks for the seller, gives orders, hangs on the sentence before, or is a
+    table that lost its lines.
+    """
+    text = fact.text
+    words = count_words(text)
+    if not MIN_SENTENCE_WORDS <= words <= MAX_SENTENCE_WORDS:
+        return 0.0
+    if (
+        _UNSUITED.search(text)
+        or _DANGLING.search(text)
+        or _IMPERATIVE.search(text)
+        or _SHAPELESS.search(text)
+    ):
+        return 0.0
+    if (
+        text.count("(") != text.count(")")
+        or text.count('"') % 2
+        or text.count(",") > 4
+        or text.count(":")
+    ):
+        return 0.0
+    table = get_locale(locale)
+    if any(p.search(text) for p in table.claims.values()):
+        return 0.0
+    if table.spaced:
+        shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
+        digits = sum(any(c.isdigit() for c in w) for w in text.split())
+        if (
+            shouting > 1
+            or digits > words / 3
+            or not _VERB.search(text)
+            or not text[0].isalnum()
+            or text[0].islower()
+        ):
+            return 0.0
+        if not re.search(r"[.]$", text) and not re.search(r"[a-z0-9)]$", text):
+            return 0.0
+    own = set(content_stems(text, table))
+    title = set(content_stems(sheet.value("title"), table))
+    new = len(own - title)
+    if new < 2:
+        return 0.0
+    position = int(fact.id.rpartition(".")[2])
+    mentions = len(own & title) > 0
+    return min(new, 10) + 2.0 * mentions - 0.3 * position - 0.1 * abs(words - 14)
+
+
+def _finish(text: str, locale: str) -> str:
+    mark = get_locale(locale).end_mark
+    text = tidy(text).rstrip(".\u3002")
+    return text + mark
+
+
+_SIZE = re.compile(
+    r"(\d+(?:\.\d+)?)\s*(oz|lb|ct|pk|ml|l|g|kg|gal|qt|pt|pack|ft|in|yd|count)\b", re.IGNORECASE
+)
+_SIZE_WORDS = {"ct": "count", "count": "count", "pk": "pack", "pack": "pack"}
+
+
+def from_attributes(sheet: FactSheet, locale: str = "en") -> list[str]:
+    """Put a clause together from kind, brand, size and category; [] when there is too little.
+
+    >>> from recsys.blurbs.facts import Fact
+    >>> values = {"type": "Shredded cheese", "size": "8 oz", "brand": "store brand"}
+    >>> facts = tuple(Fact(field, field, text) for field, text in values.items())
+    >>> from_attributes(FactSheet("1", "Shredded cheese", facts))[0]
+    'shredded cheese from a store brand in an 8 oz size.'
+    """
+    return _chinese(sheet) if not get_locale(locale).spaced else _english(sheet)
+
+
+def _english(sheet: FactSheet) -> list[str]:
+    kind = readable_kind(sheet.value("type"))
+    category = readable_kind(sheet.value("category"))
+    if not kind:
+        kind, category = category, ""
+    if not kind:
+        return []
+    brand = sheet.value("brand")
+    size = _size_phrase(sheet.value("size"))
+    shelf = ""
+    if category and not set(category.split()) & set(kind.split()):
+        shelf = f" from the {category} section"
+    if brand.endswith(" brand"):
+        lead, tail = f"{brand[:-6]}-brand {kind}", f"{kind} from a {brand}"
+    elif brand and brand.lower() not in kind.lower() and re.fullmatch(r"[\w&.' -]{2,40}", brand):
+        lead, tail = f"{kind} by {brand}", f"{brand} {kind}"
+    else:
+        lead = tail = kind
+    if lead == kind and not size and not shelf:
+        return []
+    forms = [f"{lead}{shelf}{size}", f"{tail}{size}"]
+    if shelf and size:
+        forms.append(f"{lead}{size}")
+        forms.append(f"{lead}{shelf}")
+    turn = pick(sheet.item_id, 2)
+    ordered = forms[turn:2] + forms[:turn] + forms[2:]
+    materials = sheet.value("material"), sheet.value("color") or sheet.value("colour")
+    if materials[0] and materials[0].lower() not in kind:
+        ordered.insert(0, f"{lead} made of {materials[0].lower()}{size}")
+    return [f"{form}." for form in dict.fromkeys(ordered)]
+
+
+def _size_phrase(size: str) -> str:
+    match = _SIZE.fullmatch(size.strip())
+    if not match:
+        return ""
+    number, unit = match.group(1), match.group(2).lower()
+    article = "an" if re.match(r"8|11(?!\d)|18(?!\d)", number) else "a"
+    if unit in _SIZE_WORDS:
+        return f" in {article} {number}-{_SIZE_WORDS[unit]} " + (
+            "pack" if unit in ("ct", "count") else "size"
+        )
+    return f" in {article} {number} {unit} size"
+
+
+def _chinese(sheet: FactSheet) -> list[str]:
+    kind = sheet.value("类型") or sheet.value("type") or sheet.value("category")
+    brand = sheet.value("品牌") or sheet.value("brand")
+    size = sheet.value("规格") or sheet.value("size")
+    material = sheet.value("材质") or sheet.value("material")
+    if not kind or not (brand or size or material):
+        return []
+    parts = [f"{brand}的{kind}" if brand and brand not in kind else kind]
+    if material:
+        parts.append(f"采用{material}")
+    if size:
+        parts.append(f"规格{size}")
+    return ["\uff0c".join(parts) + "。"]
