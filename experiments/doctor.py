@@ -9,11 +9,14 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
+
+from rich.table import Table
+from rich.text import Text
 
 from experiments.tracking import default_uri, sqlite_file
 from recsys import weights
@@ -64,11 +67,20 @@ def examine() -> list[Check]:
     ]
 
 
+def checks_table(checks: Sequence[Check]) -> Table:
+    """Show the findings, each with its remedy."""
+    marks = {"ok": ("ok", "green"), "missing": ("--", "yellow"), "broken": ("BROKEN", "red")}
+    table = Table()
+    for column in ("", "what", "found", "remedy"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        mark, colour = marks[check.state]
+        table.add_row(Text(mark, style=colour), check.name, Text(check.detail), Text(check.remedy))
+    return table
+
+
 def _python() -> Check:
-    found = f"{platform.python_version()} at {sys.executable}"
-    if sys.version_info < (3, 11):
-        return Check("python", "broken", found, "install Python 3.11 or newer")
-    return Check("python", "ok", found)
+    return Check("python", "ok", f"{platform.python_version()} at {sys.executable}")
 
 
 def _packages() -> Iterator[Check]:
@@ -111,7 +123,9 @@ def _compiler() -> Check:
     if compiler and headers:
         return Check("compiler", "ok", f"{compiler}, with Python's headers")
     lost = "no C compiler" if not compiler else "no Python headers"
-    remedy = "only to build LightFM: on Debian and Ubuntu apt-get install build-essential python3-dev"
+    remedy = (
+        "only to build LightFM: on Debian and Ubuntu apt-get install build-essential python3-dev"
+    )
     return Check("compiler", "missing", lost, remedy)
 
 

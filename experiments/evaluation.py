@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from recsys.errors import DataError, LeakageError
-from recsys.metrics import Evaluation, MetricInputs, evaluate, metrics_at
+from recsys.metrics import Evaluation, MetricInputs, Recall, evaluate, metrics_at
 from recsys.types import IntArray, Ragged, Repeats, pointers
 from recsys.vocabulary import MISSING_ROW
 
@@ -26,6 +26,8 @@ HYBRID = "hybrid"
 USERS_PER_CHUNK = 2048
 TARGETS: dict[str, Repeats] = {"ALL": "allow", "NEW": "exclude"}
 """Targets -> `repeats` of the requests. NEW: what the user had never bought."""
+CURVE = (1, 2, 5, 10)
+"""Recall is measured at these cut-offs too, for its curve."""
 _FRAMES = ("values", "differences", "per_user", "users")
 
 Progress = Callable[[str, int, int], None]
@@ -68,15 +70,25 @@ class Scorecard:
         """`ALL`, and `NEW` where somebody bought something new."""
         return self.users["targets"].to_list()
 
+    @property
+    def curve(self) -> list[int]:
+        """Every cut-off at which recall was measured, ascending."""
+        metrics = self.values["metric"].unique().to_list()
+        return sorted(int(m.removeprefix("recall@")) for m in metrics if m.startswith("recall@"))
+
+    def has(self, metric: str) -> bool:
+        """Tell whether a metric was measured."""
+        return metric in self.values["metric"]
+
     def value(self, targets: str, system: str, metric: str, users: str = "all") -> float:
         """Return one number.
 
         Raises:
             KeyError: it was not measured.
         """
-        found = self.values.filter(
-            targets=targets, system=system, metric=metric, users=users
-        )["value"]
+        found = self.values.filter(targets=targets, system=system, metric=metric, users=users)[
+            "value"
+        ]
         if not len(found):
             raise KeyError(f"{targets} {system} {metric} on {users} users was not measured")
         return float(found[0])
@@ -251,10 +263,11 @@ class _Court:
             if progress is not None:
                 progress(f"{targets} {system}", users, n)
 
+        curve = [Recall(k) for k in CURVE if k < max(ks) and k not in ks]
         return evaluate(
             lists,
             relevant,
-            metrics_at(ks, self.inputs),
+            [*metrics_at(ks, self.inputs), *curve],
             user_ids=self.user_ids,
             chunk=USERS_PER_CHUNK,
             progress=done,

@@ -58,9 +58,7 @@ def signature() -> ModelSignature:
     return ModelSignature(
         inputs=Schema([ColSpec("string", "user_id")]),
         outputs=Schema([ColSpec(kind, name) for name, kind in answers.items()]),
-        params=ParamSchema(
-            [ParamSpec("k", "long", 10), ParamSpec("repeats", "string", "exclude")]
-        ),
+        params=ParamSchema([ParamSpec("k", "long", 10), ParamSpec("repeats", "string", "exclude")]),
     )
 
 

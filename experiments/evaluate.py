@@ -1,0 +1,76 @@
+"""The body of `recsys evaluate`: measure a bundle on the test window of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from experiments.evaluation import Scorecard
+from experiments.terminal import say
+from experiments.train import cut, measure
+from recsys.dataset import Dataset
+from recsys.errors import DataError
+from recsys.recommender import Recommender
+from training.recipe import Recipe
+
+
+def evaluate_bundle(
+    bundle: Path,
+    data: Path,
+    ks: Sequence[int] = (),
+    *,
+    start: str | None = None,
+    components: bool | None = None,
+    resamples: int | None = None,
+    max_users: int | None = None,
+    out: Path | None = None,
+) -> Scorecard:
+    """Measure a bundle; the window is cut as its recipe says, unless `start` is given.
+
+    Args:
+        bundle: directory of the bundle.
+        data: a dataset directory whose test window the bundle has not seen.
+        ks: cut-offs; empty means those of the recipe.
+        start: ISO date or time at which the test window begins.
+        components: measure every component too; None means as the recipe says.
+        resamples: of the bootstrap; None means as the recipe says.
+        max_users: measure a random sample of this many; None means as the recipe says.
+        out: directory for the scorecard with its per-user values.
+
+    Raises:
+        LeakageError: the bundle was trained on a part of the window.
+        DataError: the window is empty, or `start` is no time.
+    """
+    recommender = Recommender.load(bundle)
+    dataset = Dataset.read(data)
+    manifest = recommender.manifest
+    recipe = Recipe.from_toml(manifest.recipe)
+    if manifest.dataset_fingerprint not in ("", dataset.info.fingerprint):
+        say(
+            f"note: trained on another state of {manifest.dataset} "
+            f"({manifest.dataset_fingerprint[:12]}, this is {dataset.info.fingerprint[:12]})"
+        )
+    wanted = {
+        "k": tuple(ks) or None,
+        "components": components,
+        "resamples": resamples,
+        "max_users": max_users,
+    }
+    given = {key: value for key, value in wanted.items() if value is not None}
+    changes = {"evaluate": recipe.evaluate.model_copy(update=given)}
+    if start is not None:
+        window = {"kind": "temporal", "cut": _time(start)}
+        changes["split"] = recipe.split.model_copy(update=window)  # type: ignore[assignment]
+    recipe = recipe.model_copy(update=changes)
+    scorecard = measure(recommender, cut(dataset, recipe), recipe)
+    if out is not None:
+        scorecard.save(out)
+    return scorecard
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise DataError(f"{text!r} is no date: write 2017-12-04 or 2017-12-04T09:30") from error

@@ -1,0 +1,117 @@
+"""Tables of a scorecard, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from experiments.evaluation import HYBRID, Scorecard
+
+
+def columns(scorecard: Scorecard) -> list[tuple[str, str]]:
+    """Return what a table shows: (targets, metric) of recall and NDCG at the first cut-off."""
+    k = scorecard.ks[0]
+    metrics = (f"recall@{k}", f"ndcg@{k}")
+    return [(targets, metric) for targets in scorecard.targets for metric in metrics]
+
+
+def tables(scorecard: Scorecard) -> list[Table]:
+    """Return every table that there is something to show in."""
+    shown = [accuracy_table(scorecard), slices_table(scorecard), beyond_table(scorecard)]
+    return [table for table in shown if table.row_count and len(table.columns) > 1]
+
+
+def accuracy_table(scorecard: Scorecard) -> Table:
+    """Show every system, and beside each value the hybrid's lead with its 95 % interval."""
+    shown = columns(scorecard)
+    table = Table(title="Accuracy on the test window, full catalogue", title_justify="left")
+    table.add_column("system")
+    for targets, metric in shown:
+        table.add_column(f"{targets}\n{metric}", justify="right")
+        table.add_column("hybrid minus it\n95 % interval", justify="right", style="dim")
+    for system in scorecard.systems:
+        row: list[str | Text] = [Text(system, style="bold" if system == HYBRID else "")]
+        for targets, metric in shown:
+            row += _cells(scorecard, targets, system, metric)
+        table.add_row(*row)
+    table.caption = _caption(scorecard)
+    table.caption_justify = "left"
+    return table
+
+
+def beyond_table(scorecard: Scorecard) -> Table:
+    """Show what the hybrid's lists are like besides accurate."""
+    k = scorecard.ks[0]
+    keys = (
+        "coverage",
+        "gini",
+        "popularity_percentile",
+        "novelty",
+        "intra_list_diversity",
+        "calibration",
+    )
+    metrics = [f"{key}@{k}" for key in keys if scorecard.has(f"{key}@{k}")]
+    table = Table(title="Beyond accuracy: the hybrid", title_justify="left")
+    table.add_column("targets")
+    for metric in metrics:
+        table.add_column(metric, justify="right")
+    for targets in scorecard.targets:
+        table.add_row(targets, *(f"{scorecard.value(targets, HYBRID, m):.4f}" for m in metrics))
+    return table
+
+
+def slices_table(scorecard: Scorecard) -> Table:
+    """Show the hybrid on the users that the model knows and on those that it does not."""
+    shown = columns(scorecard)
+    table = Table(title="The hybrid by kind of user", title_justify="left")
+    table.add_column("users")
+    for targets, metric in shown:
+        table.add_column(f"{targets}\n{metric}", justify="right")
+    for users in ("all", "warm", "cold"):
+        row = [
+            scorecard.values.filter(targets=t, system=HYBRID, metric=m, users=users)
+            for t, m in shown
+        ]
+        if any(found.height for found in row):
+            table.add_row(users, *(f"{f['value'][0]:.4f}" if f.height else "" for f in row))
+    return table
+
+
+def as_json(scorecard: Scorecard) -> dict[str, Any]:
+    """Return everything but the per-user values as plain values."""
+    return {
+        "metrics": scorecard.summary(),
+        "systems": {system: scorecard.summary(system) for system in scorecard.systems},
+        "differences": scorecard.differences.to_dicts(),
+        "slices": scorecard.values.filter(scorecard.values["users"] != "all").to_dicts(),
+        "users": scorecard.users.to_dicts(),
+        "k": list(scorecard.ks),
+        "resamples": scorecard.resamples,
+    }
+
+
+def _cells(scorecard: Scorecard, targets: str, system: str, metric: str) -> list[str | Text]:
+    value = f"{scorecard.value(targets, system, metric):.4f}"
+    if system == HYBRID:
+        return [Text(value, style="bold"), ""]
+    lead = scorecard.difference(targets, system, metric)
+    interval = f"{lead['difference']:+.4f} [{lead['low']:+.4f}, {lead['high']:+.4f}]"
+    colour = "green" if lead["low"] > 0 else "red" if lead["high"] < 0 else ""
+    best = " *" if lead["best"] else ""
+    return [value + best, Text(interval, style=colour)]
+
+
+def _caption(scorecard: Scorecard) -> str:
+    notes = ["* the best single component by that metric."]
+    for row in scorecard.users.iter_rows(named=True):
+        text = f"{row['targets']}: {row['n_users']:,} users, {row['n_warm']:,} of them known"
+        if row["n_empty"]:
+            text += f", {row['n_empty']:,} more without such a target left out"
+        text += (
+            f"; {row['n_targets']:,} targets, {row['n_cold_items']:,} of them items that "
+            "nobody bought before"
+        )
+        notes.append(text + ".")
+    return "\n".join(notes)
