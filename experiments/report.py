@@ -9,35 +9,31 @@ from rich.text import Text
 
 from experiments.evaluation import HYBRID, Scorecard
 
-
-def columns(scorecard: Scorecard) -> list[tuple[str, str]]:
-    """Return what a table shows: (targets, metric) of recall and NDCG at the first cut-off."""
-    k = scorecard.ks[0]
-    metrics = (f"recall@{k}", f"ndcg@{k}")
-    return [(targets, metric) for targets in scorecard.targets for metric in metrics]
+MEANING = {
+    "ALL": "everything bought in the test window, repeats too",
+    "NEW": "what the shopper had never bought before",
+}
 
 
-def tables(scorecard: Scorecard) -> list[Table]:
-    """Return every table that there is something to show in."""
-    shown = [accuracy_table(scorecard), slices_table(scorecard), beyond_table(scorecard)]
-    return [table for table in shown if table.row_count and len(table.columns) > 1]
+def tables(scorecard: Scorecard) -> list[Table | str]:
+    """Return every table that there is something to show in, and what it was measured on."""
+    shown = [accuracy_table(scorecard, targets) for targets in scorecard.targets]
+    return [*shown, counts(scorecard), slices_table(scorecard), beyond_table(scorecard)]
 
 
-def accuracy_table(scorecard: Scorecard) -> Table:
+def accuracy_table(scorecard: Scorecard, targets: str) -> Table:
     """Show every system, and beside each value the hybrid's lead with its 95 % interval."""
-    shown = columns(scorecard)
-    table = Table(title="Accuracy on the test window, full catalogue", title_justify="left")
-    table.add_column("system")
-    for targets, metric in shown:
-        table.add_column(f"{targets}\n{metric}", justify="right")
-        table.add_column("hybrid minus it\n95 % interval", justify="right", style="dim")
+    shown = _accuracy(scorecard)
+    table = Table(title=f"{targets}: {MEANING[targets]}", title_justify="left")
+    table.add_column("system", no_wrap=True)
+    for metric in shown:
+        table.add_column(metric, justify="right", no_wrap=True)
+        table.add_column("hybrid minus it [95 %]", justify="right", no_wrap=True)
     for system in scorecard.systems:
         row: list[str | Text] = [Text(system, style="bold" if system == HYBRID else "")]
-        for targets, metric in shown:
+        for metric in shown:
             row += _cells(scorecard, targets, system, metric)
         table.add_row(*row)
-    table.caption = _caption(scorecard)
-    table.caption_justify = "left"
     return table
 
 
@@ -64,7 +60,7 @@ def beyond_table(scorecard: Scorecard) -> Table:
 
 def slices_table(scorecard: Scorecard) -> Table:
     """Show the hybrid on the users that the model knows and on those that it does not."""
-    shown = columns(scorecard)
+    shown = [(t, m) for t in scorecard.targets for m in _accuracy(scorecard)]
     table = Table(title="The hybrid by kind of user", title_justify="left")
     table.add_column("users")
     for targets, metric in shown:
@@ -97,21 +93,29 @@ def _cells(scorecard: Scorecard, targets: str, system: str, metric: str) -> list
     if system == HYBRID:
         return [Text(value, style="bold"), ""]
     lead = scorecard.difference(targets, system, metric)
-    interval = f"{lead['difference']:+.4f} [{lead['low']:+.4f}, {lead['high']:+.4f}]"
+    interval = f"{_signed(lead['difference'])} [{_signed(lead['low'])}, {_signed(lead['high'])}]"
     colour = "green" if lead["low"] > 0 else "red" if lead["high"] < 0 else ""
     best = " *" if lead["best"] else ""
     return [value + best, Text(interval, style=colour)]
 
 
-def _caption(scorecard: Scorecard) -> str:
-    notes = ["* the best single component by that metric."]
+def counts(scorecard: Scorecard) -> str:
+    """Say who and what was measured."""
+    lines = ["* the best single component by that metric"]
     for row in scorecard.users.iter_rows(named=True):
-        text = f"{row['targets']}: {row['n_users']:,} users, {row['n_warm']:,} of them known"
+        line = f"{row['targets']}: {row['n_users']:,} users, {row['n_warm']:,} of them known"
         if row["n_empty"]:
-            text += f", {row['n_empty']:,} more without such a target left out"
-        text += (
-            f"; {row['n_targets']:,} targets, {row['n_cold_items']:,} of them items that "
-            "nobody bought before"
-        )
-        notes.append(text + ".")
-    return "\n".join(notes)
+            line += f", {row['n_empty']:,} more left out for want of such a target"
+        line += f"; {row['n_targets']:,} targets, {row['n_cold_items']:,} never bought before"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _accuracy(scorecard: Scorecard) -> list[str]:
+    k = scorecard.ks[0]
+    return [f"recall@{k}", f"ndcg@{k}"]
+
+
+def _signed(value: float) -> str:
+    """Print a difference without the zero in front of the point."""
+    return f"{value:+.4f}".replace("0.", ".", 1)

@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +24,9 @@ from rich.progress import (
 )
 from rich.text import Text
 
+ROOT = Path(__file__).parents[1]
+PLAIN_WIDTH = 120
+"""Columns of tables that go to a file or a pipe."""
 SHOWN_AFTER = 2.0
 """Seconds: shorter work shows no bar."""
 
@@ -51,7 +55,9 @@ def answering(as_json: bool) -> Iterator[Callable[..., None]]:
             stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
             stdout.flush()
             return
-        console = Console(file=stdout, highlight=False)
+        console = Console(
+            file=stdout, highlight=False, width=None if stdout.isatty() else PLAIN_WIDTH
+        )
         for part in renderables:
             console.print(part, markup=False)
 
@@ -61,12 +67,15 @@ def answering(as_json: bool) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def warnings_as_notes() -> Iterator[None]:
-    """Show our warnings as one line each, without the line of code that raised them."""
+    """Show our warnings as one line each, and keep those of other packages silent."""
+    ours = tuple(str(ROOT / package) for package in ("recsys", "training", "experiments"))
 
     def show(message: Any, category: Any, filename: str, *rest: Any, **options: Any) -> None:
-        say(f"note: {message}")
+        if filename.startswith(ours):
+            say(f"note: {message}")
 
     with warnings.catch_warnings():
+        warnings.simplefilter("default")
         warnings.showwarning = show
         yield
 
@@ -81,41 +90,53 @@ class Rate(ProgressColumn):
 
 
 class Bars:
-    """Progress bars by label; they appear once the work has taken two seconds."""
+    """Progress bars, one at a time, for work that takes more than two seconds."""
 
     def __init__(self, unit: str = "") -> None:
-        self._bar = Progress(
+        self._unit = unit
+        self._label = ""
+        self._bar: Progress | None = None
+        self._began = time.monotonic()
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def update(self, label: str, done: int, total: int) -> None:
+        """Set how far the work called `label` is; its bar goes when it is done."""
+        if label != self._label:
+            self._close()
+            self._label, self._began = label, time.monotonic()
+        late = time.monotonic() - self._began > SHOWN_AFTER
+        if self._bar is None and late and done < total:
+            self._bar = self._made(label, total)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+        if done >= total:
+            self._close()
+
+    def _made(self, label: str, total: int) -> Progress:
+        bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn(unit),
+            TextColumn(self._unit),
             Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=notes(),
             transient=True,
         )
-        self._tasks: dict[str, Any] = {}
-        self._began = time.monotonic()
-        self._shown = False
+        bar.add_task(label, total=total)
+        return bar
 
-    def __enter__(self) -> Bars:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._shown:
+    def _close(self) -> None:
+        if self._bar is not None:
             self._bar.stop()
-
-    def update(self, label: str, done: int, total: int) -> None:
-        """Set how far the work called `label` is."""
-        if label not in self._tasks:
-            for earlier in self._tasks.values():
-                self._bar.update(earlier, visible=False)
-            self._tasks[label] = self._bar.add_task(label, total=total)
-        self._bar.update(self._tasks[label], completed=done, total=total)
-        if not self._shown and time.monotonic() - self._began > SHOWN_AFTER:
-            self._bar.start()
-            self._shown = True
+        self._bar, self._label = None, ""
 
 
 class Stopwatch:

@@ -6,6 +6,7 @@ The default store is one SQLite file under `RECSYS_HOME`, with the artefacts bes
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "recsys"
+SETTINGS = {
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+}
 RECIPE_FILE = "recipe.toml"
 FLUSH_EVERY = 5.0
 """Seconds that a metric may wait for its batch."""
@@ -49,9 +56,11 @@ def connect(uri: str | None = None) -> MlflowClient:
         MissingExtraError: MLflow is not installed.
         RecsysError: the store cannot be opened.
     """
-    # Both must be set before MLflow is imported.
-    os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # Before MLflow is imported.
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for chatty in ("alembic", "mlflow"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     try:
         import mlflow
         from mlflow.exceptions import MlflowException

@@ -38,7 +38,7 @@ class TrainOptions:
         track: log to MLflow.
         uri: of the tracking store; None is the default one.
         experiment: name of the MLflow experiment.
-        register: name of the registered model; None is the recipe's name.
+        register: name of the registered model; None is `recsys-` and the recipe's name.
     """
 
     out: Path
@@ -230,7 +230,7 @@ def _log(
         run.artefact(Path(folder), "plots")
     run.artefact(scorecard_folder(trained.bundle), "evaluation")
     users = trained.recommender.users.ids.head(EXAMPLE_USERS).to_list()
-    name = options.register or recipe.name
+    name = options.register or f"recsys-{recipe.name}"
     info = log_model(run, trained.bundle, name, users)
     return str(info.registered_model_version)
 
