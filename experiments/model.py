@@ -31,7 +31,7 @@ class RecommenderModel(PythonModel):  # type: ignore[misc,unused-ignore]
         options: dict[str, Any] = {"k": 10, "repeats": "exclude", **(params or {})}
         users = pd.DataFrame(model_input)["user_id"].astype(str).tolist()
         frame = self.recommender.recommend_frame(
-            users, int(options["k"]), repeats=str(options["repeats"])
+            users, int(options["k"]), repeats=options["repeats"]
         )
         return pd.DataFrame({c: frame[c].to_list() for c in COLUMNS})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from experiments.evaluation import HYBRID, Scorecard
 from experiments.recording import Curves
@@ -57,7 +57,7 @@ def _recall(scorecard: Scorecard) -> Figure:
         for system in scorecard.systems:
             ks = scorecard.curve
             values = [scorecard.value(targets, system, f"recall@{k}") for k in ks]
-            bold = {"linewidth": 2.6, "color": "black"} if system == HYBRID else {}
+            bold: Any = {"linewidth": 2.6, "color": "black"} if system == HYBRID else {}
             panel.plot(ks, values, marker="o", markersize=3, label=system, **bold)
         panel.set(title=f"{targets} targets", xlabel="k", ylabel="recall@k", ylim=(0, None))
     panels[-1].legend(fontsize=7, frameon=False)

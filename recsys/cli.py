@@ -17,6 +17,7 @@ import typer
 from experiments.data_commands import Json, data_app, weights_app
 from experiments.terminal import answering
 from recsys.errors import RecsysError
+from recsys.types import Repeats
 
 DEBUG = "RECSYS_DEBUG"
 
@@ -42,7 +43,7 @@ Uri = Annotated[
     typer.Option("--tracking-uri", help="MLflow store; default MLFLOW_TRACKING_URI, else SQLite."),
 ]
 Repeat = Annotated[
-    str, typer.Option(help="exclude: leave out what was bought already; allow: keep it.")
+    Repeats, typer.Option(help="exclude: leave out what was bought already; allow: keep it.")
 ]
 
 
@@ -235,7 +236,7 @@ def recommend(
             history=history or None,
             exclude=exclude or (),
             filters=json.loads(filters) if filters else None,
-            repeats=repeats,  # type: ignore[arg-type]
+            repeats=repeats,
             blurbs=blurbs,
             explain=why,
         )

@@ -149,9 +149,9 @@ class Recipe(Section):
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     split: SplitConfig = SplitConfig()
     text: TextConfig = TextConfig()
-    candidates: CandidatesConfig = CandidatesConfig()  # type: ignore[valid-type]
+    candidates: CandidatesConfig = CandidatesConfig()
     history: HistoryOptions = HistoryOptions()
-    ranker: RankerConfig = RankerConfig()  # type: ignore[call-arg]
+    ranker: RankerConfig = RankerConfig()
     blurbs: BlurbsConfig = BlurbsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
 

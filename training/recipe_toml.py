@@ -103,7 +103,7 @@ def _string(text: str) -> str:
 
 def _with_nulls(model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
     """Turn "none" into None where a field may be absent."""
-    read = {}
+    read: dict[str, Any] = {}
     for key, value in values.items():
         field = model.model_fields.get(key)
         inner = None if field is None else _submodel(field.annotation)
