@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
 
 from recsys.types import BoolArray, Candidates, FloatArray, Ragged, pointers
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 USERS_PER_CHUNK = 512
 ITEMS_PER_BLOCK = 32768
+DENSE_FROM = 12
+"""Sparse scores are sorted as such while they fill less than 1 / DENSE_FROM."""
 
 ScoreBlock = Callable[[slice, slice], "torch.Tensor"]
 """Scores of a slice of users for a slice of items, float32 [users, items]."""
@@ -80,6 +83,40 @@ def topk_dense(
 
     b, n = scores.shape
     return topk_blocks(block, b, n, k, exclude=exclude, eligible=eligible)
+
+
+def topk_sparse(
+    scores: sp.csr_matrix,
+    k: int,
+    *,
+    exclude: Ragged | None = None,
+    eligible: BoolArray | None = None,
+) -> Candidates:
+    """Return the k largest positive entries of each row of a CSR matrix, [b, n].
+
+    What a row does not store, and what is zero or below, is never returned.
+    """
+    if k < 1:
+        raise ValueError(f"k is {k}; ask for at least one item: k >= 1")
+    n_users, n_items = scores.shape
+    if scores.nnz * DENSE_FROM > n_users * n_items:
+        whole = scores.toarray()
+        whole[whole <= 0] = -np.inf
+        return topk_dense(whole, k, exclude=exclude, eligible=eligible)
+    owner = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(scores.indptr))
+    rows = scores.indices.astype(np.int64)
+    kept = scores.data > 0
+    if eligible is not None:
+        kept &= eligible[rows]
+    if exclude is not None and len(exclude.rows):
+        kept &= ~np.isin(owner * n_items + rows, exclude.owner * n_items + exclude.rows)
+    owner, rows, values = owner[kept], rows[kept], scores.data[kept].astype(np.float32)
+    order = np.lexsort((rows, -values, owner))
+    owner = owner[order]
+    counts = np.bincount(owner, minlength=n_users).astype(np.int64)
+    place = np.arange(len(owner), dtype=np.int64) - pointers(counts)[owner]
+    order = order[place < k]
+    return Candidates(pointers(np.minimum(counts, k)), rows[order], values[order])
 
 
 def topk_blocks(
@@ -177,9 +214,7 @@ def _merge(
     return _ordered(values, torch.cat([left[1], right[1]], dim=1), k)
 
 
-def _ordered(
-    values: torch.Tensor, rows: torch.Tensor, k: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _ordered(values: torch.Tensor, rows: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Sort by value, then by row; keep k."""
     import torch
 

@@ -1,10 +1,33 @@
-"""What every generator shares: its name, how many items it knows, where it runs."""
+"""What every generator shares: its config, how many items it knows, where it runs.
+
+:class:`Generator` holds the defaults of the protocol; :class:`FromHistory` is the
+skeleton of every model that answers from a shopper's history alone, user by user in
+chunks: a model on it writes only how it scores.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from recsys.types import FloatArray
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from recsys.topk import topk_dense
+from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Queries, Ragged, pointers
+
+if TYPE_CHECKING:
+    from recsys.dataset import Dataset
+
+SCORES_PER_CHUNK = 32_000_000
+"""Scores that are held at once, 128 MB of float32."""
+USERS_PER_CHUNK = 512
+
+
+class GeneratorConfig(BaseModel):
+    """Base of the configs: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Generator:
@@ -22,6 +45,10 @@ class Generator:
         """How many item rows it knows of, those added later included."""
         return self._n_items
 
+    def limits(self, dataset: Dataset) -> str | None:
+        """Say why this model should step aside on `dataset`; None if it need not."""
+        return None
+
     def add_items(self, embeddings: FloatArray) -> None:
         """Count new items; a model that cannot score them stays silent about them."""
         self._n_items += len(embeddings)
@@ -29,3 +56,121 @@ class Generator:
     def to(self, device: str) -> Self:
         """Stay on the CPU."""
         return self
+
+
+class FromHistory(Generator):
+    """Answers from the history of a query; silent without a known item in it.
+
+    A subclass sets `_known` when it is fitted and writes `_scores`, or `_best` and
+    `_pairs` where it has something better than a dense block.
+    """
+
+    _known: BoolArray
+    """[rows], items that the model learned something about; silent about all others."""
+
+    def candidates(self, queries: Queries, n: int) -> Candidates:
+        """Return the `n` best items of each query by score."""
+        if n < 1:
+            raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
+        parts = []
+        for chunk in self._chunks(len(queries)):
+            part, answered = self._answerable(queries.take(chunk))
+            found = self._best(part, n) if len(answered) else Candidates.empty(0)
+            parts.append(spread(found, answered, len(chunk)))
+        return joined(parts)
+
+    def score(self, queries: Queries, items: Ragged) -> FloatArray:
+        """Score the listed items of each query; NaN where the model is silent."""
+        scores = np.full(len(items.rows), np.nan, dtype=np.float32)
+        for chunk in self._chunks(len(queries)):
+            part, answered = self._answerable(queries.take(chunk))
+            if not len(answered):
+                continue
+            low, high = items.indptr[chunk[0]], items.indptr[chunk[-1] + 1]
+            rows = items.rows[low:high]
+            asked = np.zeros(len(chunk), dtype=np.bool_)
+            asked[answered] = True
+            owner = np.repeat(np.arange(len(chunk)), items.counts[chunk])
+            sayable = asked[owner] & (rows < len(self._known))
+            sayable[sayable] = self._known[rows[sayable]]
+            counts = np.bincount(owner[sayable], minlength=len(chunk))[answered]
+            values = self._pairs(part, Ragged.from_counts(counts, rows[sayable]))
+            scores[low + np.flatnonzero(sayable)] = values
+        return scores
+
+    def _scores(self, queries: Queries) -> FloatArray:
+        """Score every known row for answerable queries, a fresh [b, rows]."""
+        raise NotImplementedError
+
+    def _best(self, queries: Queries, n: int) -> Candidates:
+        """Return the n best eligible items of answerable queries."""
+        scores = self._scores(queries)
+        return topk_dense(scores, n, exclude=queries.exclude, eligible=queries.eligible)
+
+    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
+        """Score known items of answerable queries, [m]."""
+        return self._scores(queries)[items.owner, items.rows]
+
+    def _chunks(self, n: int) -> Iterator[IntArray]:
+        size = SCORES_PER_CHUNK // max(len(self._known), 1)
+        size = min(max(size, 1), USERS_PER_CHUNK)
+        for start in range(0, n, size):
+            yield np.arange(start, min(start + size, n), dtype=np.int64)
+
+    def _answerable(self, queries: Queries) -> tuple[Queries, IntArray]:
+        """Return the queries with a known item in their history, and their numbers.
+
+        What they name is cut down to the rows that the model knows.
+        """
+        histories = queries.histories.keep(self._knows(queries.histories.items))
+        answered = np.flatnonzero(histories.counts)
+        rows = len(self._known)
+        eligible = self._known
+        if queries.eligible is not None:
+            eligible = eligible & queries.eligible[:rows]
+        exclude = queries.exclude.take(answered)
+        inside = exclude.rows < rows
+        counts = np.bincount(exclude.owner[inside], minlength=len(answered))
+        part = Queries(
+            queries.user_rows[answered],
+            histories.take(answered),
+            queries.at[answered],
+            Ragged.from_counts(counts, exclude.rows[inside]),
+            eligible,
+        )
+        return part, answered
+
+    def _knows(self, rows: IntArray) -> BoolArray:
+        inside = rows < len(self._known)
+        inside[inside] = self._known[rows[inside]]
+        return inside
+
+
+def spread(found: Candidates, answered: IntArray, n: int) -> Candidates:
+    """Put the lists of the `answered` queries among `n`; the others get empty lists."""
+    counts = np.zeros(n, dtype=np.int64)
+    counts[answered] = found.counts
+    return Candidates(pointers(counts), found.items, found.scores)
+
+
+def joined(parts: list[Candidates]) -> Candidates:
+    """Put lists of consecutive queries behind each other."""
+    if not parts:
+        return Candidates.empty(0)
+    return Candidates(
+        pointers(np.concatenate([p.counts for p in parts])),
+        np.concatenate([p.items for p in parts]),
+        np.concatenate([p.scores for p in parts]),
+    )
+
+
+def fitted_items(dataset: Dataset) -> BoolArray:
+    """Tell which items have an interaction, [n_items]."""
+    known = np.zeros(dataset.n_items, dtype=np.bool_)
+    known[dataset.histories.items] = True
+    return known
+
+
+def plain(config: BaseModel) -> dict[str, Any]:
+    """Return a config as JSON values."""
+    return config.model_dump(mode="json")

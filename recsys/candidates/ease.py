@@ -1,0 +1,128 @@
+"""EASE: a linear item-item model in closed form, fed with the fading history."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from pydantic import Field
+
+from recsys.candidates.base import FromHistory, fitted_items, plain
+from recsys.candidates.ease_solvers import Dual, Primal
+from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.protocols import State
+from recsys.schema import Time
+from recsys.types import BoolArray, FloatArray, Queries
+
+if TYPE_CHECKING:
+    from recsys.dataset import Dataset
+
+
+class EaseConfig(DecayConfig):
+    """Regularisation, input and limits.
+
+    Attributes:
+        reg: L2 penalty; larger for denser data.
+        max_items: more items than this are cut to the most popular ones, unless
+            there are few enough users to solve for all items exactly.
+        max_users: at most this many for that (the state grows with their square).
+        per_item: weights kept for each item of the item-by-item solution.
+    """
+
+    half_life_days: float | None = Field(default=60, gt=0)
+    basket_decay: float = Field(default=0.7, gt=0, le=1)
+    reg: float = Field(default=300, gt=0)
+    max_items: int = Field(default=15_000, ge=1)
+    max_users: int = Field(default=8_000, ge=0)
+    per_item: int = Field(default=500, ge=1)
+
+
+class Ease(FromHistory):
+    """score(u, j) = x_u B_j, B = argmin |X - X B|^2 + reg |B|^2 with a zero diagonal.
+
+    B = I - P / diag(P), P = (X'X + reg I)^-1 (Steck, WWW 2019). With fewer users than
+    items P is never made: see :class:`~recsys.candidates.ease_solvers.Dual`. X is fitted
+    without decay; the history of a query fades (`basket_decay`, `half_life_days`).
+
+    `left_out` counts the bought items that `max_items` left out.
+    """
+
+    name: ClassVar[str] = "ease"
+    config_class: ClassVar[type[EaseConfig]] = EaseConfig
+
+    def __init__(self, config: EaseConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or EaseConfig()
+        self.left_out = 0
+        self._time: Time = "none"
+        self._solver: Primal | Dual | None = None
+
+    def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
+        """Solve for the weights; warns about what `max_items` leaves out."""
+        config = self.config
+        plain_input = config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
+        matrix = input_rows(dataset.histories, dataset.info.time, plain_input, dataset.n_items)
+        matrix = matrix[np.diff(matrix.indptr) > 0]
+        bought = fitted_items(dataset)
+        n_bought, n_users = int(bought.sum()), matrix.shape[0]
+        if n_users <= config.max_users and n_users < n_bought:
+            self._known, self.left_out = bought, 0
+            self._solver = Dual.fit(matrix, config.reg)
+        else:
+            self._known = _most_popular(matrix, bought, config.max_items)
+            self.left_out = n_bought - int(self._known.sum())
+            if self.left_out:
+                warnings.warn(
+                    f"ease keeps the {config.max_items} most popular of {n_bought} bought "
+                    f"items; raise max_items if memory allows (4 x max_items^2 x 3 bytes)",
+                    stacklevel=2,
+                )
+            kept = sp.csr_matrix(matrix[:, np.flatnonzero(self._known)])
+            self._solver = Primal.fit(kept, config.reg, config.per_item)
+        self._time = dataset.info.time
+        self._n_items = dataset.n_items
+        return self
+
+    def state(self) -> State:
+        """Return config and the solution."""
+        assert self._solver is not None
+        config = {
+            "config": plain(self.config),
+            "n_items": self._n_items,
+            "time": self._time,
+            "left_out": self.left_out,
+            "solver": self._solver.kind,
+        }
+        return State(config, {"known": self._known, **self._solver.arrays()})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`."""
+        c = state.config
+        model = cls(EaseConfig.model_validate(c["config"]))
+        model._known = state.arrays["known"]
+        solver = Dual if c["solver"] == Dual.kind else Primal
+        model._solver = solver.from_arrays(state.arrays)
+        model._time, model._n_items, model.left_out = c["time"], c["n_items"], c["left_out"]
+        return model
+
+    def _scores(self, queries: Queries) -> FloatArray:
+        assert self._solver is not None
+        x = input_rows(queries.histories, self._time, self.config, len(self._known))
+        if isinstance(self._solver, Dual):
+            return self._solver.scores(x)
+        kept = np.flatnonzero(self._known)
+        scores = np.full(x.shape, np.nan, dtype=np.float32)
+        scores[:, kept] = self._solver.scores(sp.csr_matrix(x[:, kept]))
+        return scores
+
+
+def _most_popular(matrix: sp.csr_matrix, bought: BoolArray, n: int) -> BoolArray:
+    """Keep the n items that the most users bought, ties by row."""
+    users = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    order = np.argsort(-users, kind="stable")[:n]
+    kept = np.zeros(len(bought), dtype=np.bool_)
+    kept[order] = True
+    return kept & bought

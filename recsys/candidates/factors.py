@@ -1,0 +1,87 @@
+"""What factor models share: users and items as vectors, scores as inner products."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.candidates.base import FromHistory, plain
+from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.protocols import State
+from recsys.schema import Time
+from recsys.topk import topk_factors
+from recsys.types import Candidates, FloatArray, Queries, Ragged
+
+PAIRS_PER_CHUNK = 200_000
+
+
+class FactorModel(FromHistory):
+    """score(u, i) = p_u . q_i + b_i, p_u from the history of the query.
+
+    A subclass fits `_items` and `_bias` and writes `_users`. Factors are rounded to
+    half precision at the fit, so that a bundle of half the size scores identically.
+    """
+
+    config: DecayConfig
+    config_class: ClassVar[type[DecayConfig]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._time: Time = "none"
+        self._items: FloatArray = np.empty((0, 0), dtype=np.float32)  # [rows, d]
+        self._bias: FloatArray | None = None  # [rows]
+
+    def _users(self, queries: Queries) -> FloatArray:
+        """Return the vectors of the users that the histories describe, [b, d]."""
+        raise NotImplementedError
+
+    def _input(self, queries: Queries) -> sp.csr_matrix:
+        return input_rows(queries.histories, self._time, self.config, len(self._known))
+
+    def _best(self, queries: Queries, n: int) -> Candidates:
+        return topk_factors(
+            self._users(queries),
+            self._items,
+            n,
+            exclude=queries.exclude,
+            eligible=queries.eligible,
+            bias=self._bias,
+        )
+
+    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
+        users = self._users(queries)
+        owner, rows = items.owner, items.rows
+        scores = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), PAIRS_PER_CHUNK):
+            part = slice(start, start + PAIRS_PER_CHUNK)
+            scores[part] = np.einsum("md,md->m", users[owner[part]], self._items[rows[part]])
+        return scores if self._bias is None else scores + self._bias[rows]
+
+    def _chunk_width(self) -> int:
+        return 1
+
+    def state(self) -> State:
+        """Return config and factors."""
+        config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
+        arrays = {"items": self._items.astype(np.float16), "known": self._known}
+        if self._bias is not None:
+            arrays["bias"] = self._bias
+        return State(config, arrays)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`."""
+        model = cls(cls.config_class.model_validate(state.config["config"]))  # type: ignore[call-arg]
+        model._items = state.arrays["items"].astype(np.float32)
+        model._bias = state.arrays.get("bias")
+        model._known = state.arrays["known"]
+        model._time, model._n_items = state.config["time"], int(state.config["n_items"])
+        return model
+
+
+def halved(factors: FloatArray) -> FloatArray:
+    """Round to half precision, and keep float32 for computing."""
+    rounded: FloatArray = np.asarray(factors, dtype=np.float16).astype(np.float32)
+    return rounded

@@ -1,0 +1,95 @@
+"""Histories as weighted sparse rows: how much each past interaction still counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from pydantic import Field
+
+from recsys.candidates.base import GeneratorConfig
+from recsys.schema import Time
+from recsys.types import DoubleArray, FloatArray, Histories, IntArray
+
+DAY = 24 * 3600 * 1e6
+"""Microseconds."""
+
+
+class DecayConfig(GeneratorConfig):
+    """How fast the past fades, counted back from the last interaction of a history.
+
+    Attributes:
+        half_life_days: where time is global: an interaction this much older than the
+            last one counts half; None: all count alike.
+        basket_decay: where time is an order: factor for each later basket.
+        power: repeated purchases of an item add up to (their sum) ** power.
+    """
+
+    half_life_days: float | None = Field(default=None, gt=0)
+    basket_decay: float = Field(default=1.0, gt=0, le=1)
+    power: float = Field(default=0.5, ge=0, le=1)
+
+
+def baskets_back(histories: Histories) -> IntArray:
+    """Count the distinct later times in the same history, [m].
+
+    >>> h = Histories(np.array([0, 3]), np.array([5, 6, 7]), np.array([1, 1, 2]),
+    ...               np.ones(3, dtype=np.float32))
+    >>> baskets_back(h).tolist()
+    [1, 1, 0]
+    """
+    if not len(histories.items):
+        return np.empty(0, dtype=np.int64)
+    owner = histories.owner
+    first = np.ones(len(owner), dtype=np.bool_)
+    first[1:] = (owner[1:] != owner[:-1]) | (histories.times[1:] != histories.times[:-1])
+    number = np.cumsum(first)
+    last = number[np.maximum(histories.indptr[1:] - 1, 0)]
+    result: IntArray = last[owner] - number
+    return result
+
+
+def age(histories: Histories, time: Time) -> DoubleArray:
+    """Count days (global time) or baskets back from the last interaction, [m]."""
+    if time != "global":
+        return baskets_back(histories).astype(np.float64)
+    if not len(histories.items):
+        return np.empty(0)
+    last = histories.times[np.maximum(histories.indptr[1:] - 1, 0)]
+    return (last[histories.owner] - histories.times) / DAY
+
+
+def decay(histories: Histories, time: Time, config: DecayConfig) -> DoubleArray:
+    """Return how much each interaction still counts, between 0 and 1, [m]."""
+    if time == "none" or not len(histories.items):
+        return np.ones(len(histories.items))
+    if time == "global":
+        if config.half_life_days is None:
+            return np.ones(len(histories.items))
+        return np.exp2(-age(histories, time) / config.half_life_days)
+    return np.power(config.basket_decay, age(histories, time))
+
+
+def sparse_rows(histories: Histories, values: DoubleArray, n_items: int) -> sp.csr_matrix:
+    """Sum the values of each item of each history, float32 CSR [b, n_items], sorted."""
+    shape = (len(histories), n_items)
+    matrix = sp.csr_matrix(
+        (values.astype(np.float32), histories.items.astype(np.int32), histories.indptr),
+        shape=shape,
+    )
+    matrix.sum_duplicates()
+    return matrix
+
+
+def input_rows(
+    histories: Histories, time: Time, config: DecayConfig, n_items: int
+) -> sp.csr_matrix:
+    """Return the history as a model's input row, float32 CSR [b, n_items].
+
+    An item's value is (sum of weight x decay over its interactions) ** power; what
+    returns have driven below zero is zero.
+    """
+    values = histories.weights * decay(histories, time, config)
+    matrix = sparse_rows(histories, values, n_items)
+    data: FloatArray = np.maximum(matrix.data, 0)
+    matrix.data = np.power(data, np.float32(config.power)) * (data > 0)
+    return matrix

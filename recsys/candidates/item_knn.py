@@ -1,0 +1,173 @@
+"""Item neighbours: items that the same shoppers buy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+import numpy as np
+import scipy.sparse as sp
+from pydantic import Field
+
+from recsys.candidates.base import FromHistory, fitted_items, plain
+from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.protocols import State
+from recsys.schema import Time
+from recsys.topk import topk_sparse
+from recsys.types import Candidates, FloatArray, Queries, Ragged
+
+if TYPE_CHECKING:
+    from recsys.dataset import Dataset
+
+PRODUCTS_PER_BLOCK = 30_000_000
+"""Co-purchases that are counted at once."""
+MAX_PRODUCTS = 60_000_000_000
+"""Beyond this many the fit would take an hour."""
+
+
+class ItemKnnConfig(DecayConfig):
+    """How neighbours are found and used.
+
+    Attributes:
+        weighting: of the user-item matrix before the cosine: none, TF-IDF or BM25.
+        neighbours: how many are kept for each item.
+        shrink: added to the denominator of the cosine, against chance meetings.
+    """
+
+    half_life_days: float | None = Field(default=60, gt=0)
+    basket_decay: float = Field(default=0.7, gt=0, le=1)
+    weighting: Literal["cosine", "tfidf", "bm25"] = "cosine"
+    neighbours: int = Field(default=200, ge=1)
+    shrink: float = Field(default=1.0, ge=0)
+
+
+class ItemKnn(FromHistory):
+    """score(u, j) = sum over the history items i among the neighbours of j of x_ui s_ij.
+
+    s_ij = w_i . w_j / (|w_i| |w_j| + shrink), w the weighted columns of the user-item
+    matrix; the neighbours of j are the items with the largest s_ij (Sarwar et al. 2001,
+    Deshpande and Karypis 2004).
+    """
+
+    name: ClassVar[str] = "item_knn"
+    config_class: ClassVar[type[ItemKnnConfig]] = ItemKnnConfig
+
+    def __init__(self, config: ItemKnnConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or ItemKnnConfig()
+        self._time: Time = "none"
+        self._similarity = sp.csr_matrix((0, 0), dtype=np.float32)  # [history item, target]
+
+    def limits(self, dataset: Dataset) -> str | None:
+        """Step aside where shoppers with endless histories make too many pairs."""
+        counts = dataset.histories.unique().counts.astype(np.float64)
+        products = float((counts**2).sum())
+        if products > MAX_PRODUCTS:
+            return (
+                f"item_knn would compare {products:.1e} pairs of purchases, "
+                f"more than {MAX_PRODUCTS:.0e}"
+            )
+        return None
+
+    def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
+        """Find the neighbours of every item."""
+        plain_input = self.config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
+        matrix = input_rows(dataset.histories, dataset.info.time, plain_input, dataset.n_items)
+        columns = _weighted(matrix, self.config.weighting)
+        self._similarity = _neighbours(columns, self.config.neighbours, self.config.shrink)
+        self._known = fitted_items(dataset)
+        self._time = dataset.info.time
+        self._n_items = dataset.n_items
+        return self
+
+    def state(self) -> State:
+        """Return config and neighbours."""
+        s = self._similarity
+        config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
+        arrays = {"data": s.data, "indices": s.indices, "indptr": s.indptr, "known": self._known}
+        return State(config, arrays)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`."""
+        model = cls(ItemKnnConfig.model_validate(state.config["config"]))
+        a = state.arrays
+        shape = (len(a["known"]), len(a["known"]))
+        model._similarity = sp.csr_matrix((a["data"], a["indices"], a["indptr"]), shape=shape)
+        model._known = a["known"]
+        model._time, model._n_items = state.config["time"], int(state.config["n_items"])
+        return model
+
+    def _best(self, queries: Queries, n: int) -> Candidates:
+        scores = self._rows(queries)
+        return topk_sparse(scores, n, exclude=queries.exclude, eligible=queries.eligible)
+
+    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
+        scores = self._rows(queries)
+        scores.sort_indices()
+        if not len(items.rows):
+            return np.empty(0, dtype=np.float32)
+        return np.asarray(scores[items.owner, items.rows], dtype=np.float32).ravel()
+
+    def _rows(self, queries: Queries) -> sp.csr_matrix:
+        x = input_rows(queries.histories, self._time, self.config, len(self._known))
+        return sp.csr_matrix(x @ self._similarity)
+
+
+def _weighted(matrix: sp.csr_matrix, weighting: str) -> sp.csr_matrix:
+    """Weight a user-item matrix, [users, items], for the comparison of its columns."""
+    if weighting == "cosine":
+        return matrix
+    n_items = matrix.shape[1]
+    # A shopper is to an item what a document is to a term: those who buy everything
+    # tell little about each item.
+    per_user = np.diff(matrix.indptr).astype(np.float64)
+    idf = np.log((1 + n_items) / (1 + per_user)) if weighting == "tfidf" else None
+    result = matrix.copy()
+    if idf is not None:
+        result.data = (np.sqrt(matrix.data) * np.repeat(idf, np.diff(matrix.indptr))).astype("f4")
+        return result
+    k1, b = 1.2, 0.75
+    per_item = np.asarray(matrix.sum(axis=0)).ravel()
+    average = per_item[per_item > 0].mean() if (per_item > 0).any() else 1.0
+    length = (1 - b + b * per_item / average)[matrix.indices]
+    idf = np.log((1 + n_items) / (1 + per_user))
+    saturated = matrix.data * (k1 + 1) / (k1 * length + matrix.data)
+    result.data = (saturated * np.repeat(idf, np.diff(matrix.indptr))).astype(np.float32)
+    return result
+
+
+def _neighbours(columns: sp.csr_matrix, k: int, shrink: float) -> sp.csr_matrix:
+    """Return the k largest similarities of each item, CSR [neighbour, item]."""
+    n_items = columns.shape[1]
+    norms = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=0)).ravel())
+    by_item = columns.T.tocsr()
+    work = np.asarray(by_item.astype(bool) @ np.diff(columns.indptr).astype(np.float64))
+    parts = []
+    for block in _blocks(np.cumsum(work)):
+        together = (by_item[block] @ columns).tocsr()  # [block, items]
+        owner = np.repeat(np.arange(block.start, block.stop), np.diff(together.indptr))
+        together.data /= (norms[owner] * norms[together.indices] + shrink).astype(np.float32)
+        together.data[together.indices == owner] = 0
+        parts.append(topk_sparse(together, k))
+    counts = np.concatenate([p.counts for p in parts]) if parts else np.empty(0, dtype=np.int64)
+    indices = np.concatenate([p.items for p in parts]) if parts else counts
+    data = np.concatenate([p.scores for p in parts]) if parts else counts.astype(np.float32)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    best = sp.csr_matrix((data, indices, indptr), shape=(n_items, n_items))  # [item, neighbour]
+    result = best.T.tocsr()
+    result.sort_indices()
+    return result
+
+
+def _blocks(work: FloatArray) -> list[slice]:
+    """Cut items into runs of about equal work, [n] cumulated."""
+    n = len(work)
+    blocks = []
+    start = 0
+    while start < n:
+        before = work[start - 1] if start else 0.0
+        stop = int(np.searchsorted(work, before + PRODUCTS_PER_BLOCK, side="right"))
+        stop = min(max(stop, start + 1), n)
+        blocks.append(slice(start, stop))
+        start = stop
+    return blocks

@@ -1,0 +1,113 @@
+"""Repeat purchase: what this shopper buys again and again, and bought lately."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+import numpy as np
+import scipy.sparse as sp
+from pydantic import Field
+
+from recsys.candidates.base import FromHistory, GeneratorConfig, fitted_items, plain
+from recsys.candidates.inputs import DAY, baskets_back, sparse_rows
+from recsys.protocols import State
+from recsys.schema import Time
+from recsys.topk import topk_sparse
+from recsys.types import Candidates, DoubleArray, FloatArray, Queries, Ragged
+
+if TYPE_CHECKING:
+    from recsys.dataset import Dataset
+
+
+class RepeatPurchaseConfig(GeneratorConfig):
+    """How purchases fade.
+
+    Attributes:
+        half_life_days: where time is global: a purchase this long before the request
+            counts half of its fading part.
+        basket_decay: where time is an order: factor for each later basket.
+        floor: the part of a purchase that never fades, 0 to 1.
+    """
+
+    half_life_days: float = Field(default=60, gt=0)
+    basket_decay: float = Field(default=0.9, gt=0, le=1)
+    floor: float = Field(default=0.5, ge=0, le=1)
+
+
+class RepeatPurchase(FromHistory):
+    """Scores the items of the history by decayed frequency, counted in baskets.
+
+    score(u, i) = sum over the baskets of u with i of floor + (1 - floor) x decay(age),
+    plus a tie-break below one basket's worth: popularity. Silent about all other items.
+    """
+
+    name: ClassVar[str] = "repeat_purchase"
+    config_class: ClassVar[type[GeneratorConfig]] = RepeatPurchaseConfig
+
+    def __init__(self, config: RepeatPurchaseConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or RepeatPurchaseConfig()
+        self._time: Time = "none"
+        self._tie: FloatArray = np.empty(0, dtype=np.float32)
+
+    def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
+        """Learn popularity, which breaks ties."""
+        counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
+        self._tie = (1e-3 * counts / max(counts.max(initial=0), 1)).astype(np.float32)
+        self._known = fitted_items(dataset)
+        self._time = dataset.info.time
+        self._n_items = dataset.n_items
+        return self
+
+    def state(self) -> State:
+        """Return config and popularity."""
+        config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
+        return State(config, {"tie": self._tie, "known": self._known})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`."""
+        model = cls(RepeatPurchaseConfig.model_validate(state.config["config"]))
+        model._tie, model._known = state.arrays["tie"], state.arrays["known"]
+        model._time, model._n_items = state.config["time"], int(state.config["n_items"])
+        return model
+
+    def _best(self, queries: Queries, n: int) -> Candidates:
+        rows = self._rows(queries)
+        return topk_sparse(rows, n, exclude=queries.exclude, eligible=queries.eligible)
+
+    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
+        values = _lookup(self._rows(queries), items)
+        return np.where(values > 0, values, np.float32(np.nan))
+
+    def _rows(self, queries: Queries) -> sp.csr_matrix:
+        """Return the scores of the history items, CSR [b, rows]."""
+        matrix = sparse_rows(queries.histories, self._worth(queries), len(self._known))
+        matrix.data = np.where(matrix.data > 0, matrix.data + self._tie[matrix.indices], 0)
+        return matrix
+
+    def _worth(self, queries: Queries) -> DoubleArray:
+        """Return what each interaction counts, [m]; a basket counts an item once."""
+        h = queries.histories
+        if self._time == "global":
+            fading = np.exp2((h.times - queries.at[h.owner]) / DAY / self.config.half_life_days)
+        elif self._time == "per_user_order":
+            fading = np.power(self.config.basket_decay, baskets_back(h))
+        else:
+            return h.weights.astype(np.float64)
+        worth = self.config.floor + (1 - self.config.floor) * fading
+        again = np.zeros(len(h.items), dtype=np.bool_)
+        again[1:] = (
+            (h.items[1:] == h.items[:-1])
+            & (h.times[1:] == h.times[:-1])
+            & (h.owner[1:] == h.owner[:-1])
+        )
+        counted: DoubleArray = np.where(again, 0.0, worth * np.sign(h.weights))
+        return counted
+
+
+def _lookup(matrix: sp.csr_matrix, items: Ragged) -> FloatArray:
+    """Read entries of a CSR matrix, [m]; 0 where it has none."""
+    if not len(items.rows):
+        return np.empty(0, dtype=np.float32)
+    return np.asarray(matrix[items.owner, items.rows], dtype=np.float32).ravel()

@@ -1,0 +1,174 @@
+"""Text neighbours: items that read like what the shopper bought."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from recsys.candidates.base import FromHistory, plain
+from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.errors import DataError
+from recsys.protocols import State
+from recsys.schema import Time
+from recsys.topk import topk_blocks
+from recsys.types import Candidates, FloatArray, Queries, Ragged
+
+if TYPE_CHECKING:
+    import torch
+
+    from recsys.dataset import Dataset
+
+PAIRS_PER_CHUNK = 100_000
+
+
+class TextKnnConfig(DecayConfig):
+    """How the profile is made.
+
+    Attributes:
+        popularity: what the most popular item gains over one that nobody bought, in
+            units of cosine; it orders the many items that read the same.
+    """
+
+    half_life_days: float | None = Field(default=60, gt=0)
+    basket_decay: float = Field(default=0.7, gt=0, le=1)
+    popularity: float = Field(default=0.1, ge=0)
+
+
+class TextKnn(FromHistory):
+    """score(u, i) = cos(sum of x_uj e_j over the history, e_i) + popularity x log share.
+
+    e are the items' text embeddings. Works for new users with a history and for items
+    added after the fit. The embeddings are not part of its state, because others use
+    them too: `attach` them after `from_state`.
+    """
+
+    name: ClassVar[str] = "text_knn"
+    answers_new_items: ClassVar[bool] = True
+    config_class: ClassVar[type[DecayConfig]] = TextKnnConfig
+    config: TextKnnConfig
+
+    def __init__(
+        self, config: TextKnnConfig | None = None, embeddings: npt.NDArray[Any] | None = None
+    ) -> None:
+        """Take the text embedding of each item row, [n_items, dim]; zeros: no text."""
+        super().__init__()
+        self.config = config or TextKnnConfig()
+        self._time: Time = "none"
+        self._prior: FloatArray = np.empty(0, dtype=np.float32)
+        self._vectors: npt.NDArray[np.float16] | None = None
+        if embeddings is not None:
+            self.attach(embeddings)
+
+    def attach(self, embeddings: npt.NDArray[Any]) -> Self:
+        """Take the embeddings, [n_items, dim], those of items added later included.
+
+        They are scaled to unit length and held in half precision.
+        """
+        self._vectors = _unit(embeddings)
+        self._known = np.asarray(self._vectors.any(axis=1))
+        self._n_items = len(self._vectors)
+        return self
+
+    def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
+        """Learn popularity.
+
+        Raises:
+            DataError: the embeddings are missing or not one an item.
+        """
+        if self._vectors is None or len(self._vectors) != dataset.n_items:
+            rows = "none" if self._vectors is None else len(self._vectors)
+            raise DataError(
+                f"text_knn has {rows} embeddings for {dataset.n_items} items; "
+                f"encode dataset.catalogue.texts() and attach them"
+            )
+        counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
+        share = np.log1p(counts) / max(np.log1p(counts.max(initial=0)), 1e-9)
+        self._prior = (self.config.popularity * share).astype(np.float32)
+        self._time = dataset.info.time
+        return self
+
+    def add_items(self, embeddings: FloatArray) -> None:
+        """Append items; they can be recommended at once."""
+        self.attach(np.concatenate([self._ready(), _unit(embeddings)]))
+
+    def state(self) -> State:
+        """Return config and popularity; the embeddings are kept elsewhere."""
+        config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
+        return State(config, {"prior": self._prior})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`; `attach` the embeddings before use."""
+        model = cls(TextKnnConfig.model_validate(state.config["config"]))
+        model._prior = state.arrays["prior"]
+        model._time, model._n_items = state.config["time"], int(state.config["n_items"])
+        return model
+
+    def candidates(self, queries: Queries, n: int) -> Candidates:
+        """Return the `n` items that read most like the history."""
+        self._ready()
+        return super().candidates(queries, n)
+
+    def score(self, queries: Queries, items: Ragged) -> FloatArray:
+        """Score the listed items; NaN for those without a text."""
+        self._ready()
+        return super().score(queries, items)
+
+    def _ready(self) -> npt.NDArray[np.float16]:
+        if self._vectors is None:
+            raise DataError("text_knn has no embeddings; attach() them after loading")
+        return self._vectors
+
+    def _profiles(self, queries: Queries) -> FloatArray:
+        """Return the unit profile of each history, [b, dim]."""
+        x = input_rows(queries.histories, self._time, self.config, len(self._known))
+        used, columns = np.unique(x.indices, return_inverse=True)
+        x.indices = columns.astype(np.int32)
+        x.resize((x.shape[0], max(len(used), 1)))
+        vectors = self._ready()[used].astype(np.float32)
+        profile = x @ vectors if len(used) else np.zeros((x.shape[0], self._ready().shape[1]))
+        norms = np.linalg.norm(profile, axis=1, keepdims=True)
+        unit: FloatArray = (profile / np.maximum(norms, 1e-12)).astype(np.float32)
+        return unit
+
+    def _best(self, queries: Queries, n: int) -> Candidates:
+        import torch
+
+        users = torch.from_numpy(self._profiles(queries))
+        vectors = torch.from_numpy(self._ready())
+        prior = torch.from_numpy(self._priors())
+
+        def block(u: slice, i: slice) -> torch.Tensor:
+            return users[u] @ vectors[i].float().T + prior[i]
+
+        return topk_blocks(
+            block, len(users), len(vectors), n, exclude=queries.exclude, eligible=queries.eligible
+        )
+
+    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
+        users, vectors, prior = self._profiles(queries), self._ready(), self._priors()
+        owner, rows = items.owner, items.rows
+        scores = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), PAIRS_PER_CHUNK):
+            part = slice(start, start + PAIRS_PER_CHUNK)
+            right = vectors[rows[part]].astype(np.float32)
+            scores[part] = np.einsum("md,md->m", users[owner[part]], right)
+        return scores + prior[rows]
+
+    def _priors(self) -> FloatArray:
+        prior = np.zeros(self._n_items, dtype=np.float32)
+        prior[: len(self._prior)] = self._prior
+        return prior
+
+
+def _unit(embeddings: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    """Scale to unit length, float16 [n, dim], block by block."""
+    result = np.empty(embeddings.shape, dtype=np.float16)
+    for start in range(0, len(embeddings), 65536):
+        part = np.asarray(embeddings[start : start + 65536], dtype=np.float32)
+        norms = np.linalg.norm(part, axis=1, keepdims=True)
+        result[start : start + 65536] = part / np.maximum(norms, 1e-12)
+    return result
