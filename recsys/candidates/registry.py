@@ -10,21 +10,30 @@ from pydantic import BaseModel
 
 from recsys.errors import RecipeError
 
-GENERATORS: Mapping[str, tuple[str, str, str]] = {
-    "popular": ("recsys.candidates.popular", "Popular", "PopularConfig"),
-    "repeat_purchase": (
-        "recsys.candidates.repeat_purchase",
-        "RepeatPurchase",
-        "RepeatPurchaseConfig",
+GENERATORS: Mapping[str, tuple[str, str]] = {
+    "popular": (
+        "recsys.candidates.popular:Popular",
+        "recsys.candidates.popular:PopularConfig",
     ),
-    "item_knn": ("recsys.candidates.item_knn", "ItemKnn", "ItemKnnConfig"),
-    "ease": ("recsys.candidates.ease", "Ease", "EaseConfig"),
-    "als": ("recsys.candidates.als", "Als", "AlsConfig"),
-    "bpr": ("recsys.candidates.bpr", "Bpr", "BprConfig"),
-    "lightfm": ("recsys.candidates.lightfm", "LightFm", "LightFmConfig"),
-    "text_knn": ("recsys.candidates.text_knn", "TextKnn", "TextKnnConfig"),
+    "repeat_purchase": (
+        "recsys.candidates.repeat_purchase:RepeatPurchase",
+        "recsys.candidates.repeat_purchase:RepeatPurchaseConfig",
+    ),
+    "item_knn": (
+        "recsys.candidates.item_knn:ItemKnn",
+        "recsys.candidates.item_knn:ItemKnnConfig",
+    ),
+    "ease": ("recsys.candidates.ease:Ease", "recsys.candidates.ease:EaseConfig"),
+    "als": ("recsys.candidates.als:Als", "recsys.candidates.als:AlsConfig"),
+    "bpr": ("recsys.candidates.bpr:Bpr", "recsys.candidates.bpr:BprConfig"),
+    "lightfm": ("recsys.candidates.lightfm:LightFm", "recsys.candidates.lightfm:LightFmConfig"),
+    "text_knn": ("recsys.candidates.text_knn:TextKnn", "recsys.candidates.text_knn:TextKnnConfig"),
+    "history": (
+        "recsys.candidates.history:HistoryGenerator",
+        "recsys.candidates.history_model:HistoryModelConfig",
+    ),
 }
-"""Key in recipes and bundles -> module, class, config class."""
+"""Key in recipes and bundles -> class, config class."""
 
 
 def generator_class(name: str) -> tuple[type[Any], type[BaseModel]]:
@@ -34,7 +43,11 @@ def generator_class(name: str) -> tuple[type[Any], type[BaseModel]]:
         RecipeError: there is no such generator.
     """
     if name not in GENERATORS:
-        raise RecipeError(f"no generator is called {name!r}; there are {sorted(GENERATORS)}")
-    module, model, config = GENERATORS[name]
-    found = import_module(module)
-    return getattr(found, model), getattr(found, config)
+        raise RecipeError(f"no generator is called {name!r}; there are {', '.join(GENERATORS)}")
+    model, config = GENERATORS[name]
+    return _imported(model), _imported(config)
+
+
+def _imported(path: str) -> Any:
+    module, name = path.split(":")
+    return getattr(import_module(module), name)
