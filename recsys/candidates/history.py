@@ -1,0 +1,256 @@
+"""The history Transformer as a candidate generator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from recsys.candidates.base import Generator
+from recsys.candidates.history_packing import last_baskets, pack
+from recsys.protocols import State
+from recsys.topk import topk_factors
+from recsys.types import BoolArray, Candidates, FloatArray, Histories, IntArray, Queries, Ragged
+
+if TYPE_CHECKING:
+    import torch
+
+    from recsys.candidates.history_model import HistoryModelConfig, HistoryNetwork
+    from recsys.dataset import Dataset
+
+TOKENS_PER_BATCH = 16384
+ROWS_PER_BLOCK = 65536
+
+
+class HistoryGenerator(Generator):
+    """Ranks items by their inner product with the encoded history.
+
+    The texts of the items are not part of its state: they are attached, by the one who
+    has them, after a fit and after a load.
+    """
+
+    name: ClassVar[str] = "history"
+    answers_new_users: ClassVar[bool] = True
+    answers_new_items: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        network: HistoryNetwork,
+        id_of_item: IntArray,
+        texts: FloatArray | None = None,
+    ) -> None:
+        """Take a network and what it knows of each item.
+
+        Args:
+            network: fitted, or about to be.
+            id_of_item: [n_items], row of the id table; -1 where an item has none.
+            texts: [n_items, text_dim], zeros where there is no text; None without texts.
+        """
+        super().__init__()
+        self.network = network
+        self.device = "cpu"
+        self._id_of_item = id_of_item
+        self._texts = texts
+        self._n_items = len(id_of_item)
+        self._matrix: FloatArray | None = None
+
+    @staticmethod
+    def limits(dataset: Dataset) -> str | None:
+        """Say why it cannot be fitted on `dataset`; None if it can."""
+        if dataset.info.time == "none":
+            return "the order of the interactions is unknown"
+        if not len(dataset.histories.items):
+            return "there are no interactions"
+        return None
+
+    @classmethod
+    def start(
+        cls,
+        dataset: Dataset,
+        embeddings: FloatArray | None,
+        config: HistoryModelConfig,
+        *,
+        min_id_count: int = 1,
+        warm_start: HistoryGenerator | None = None,
+    ) -> Self:
+        """Make one to be fitted, from random weights or from those of an earlier fit.
+
+        Items of fewer than `min_id_count` interactions get no id if they have a text.
+        """
+        import torch
+
+        from recsys.candidates.history_model import HistoryNetwork
+
+        counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
+        has_text = _has_text(embeddings, dataset.n_items)
+        known = (counts >= min_id_count) | ((counts > 0) & ~has_text)
+        id_of_item = np.where(known, np.cumsum(known) - 1, -1).astype(np.int64)
+        text_dim = 0 if embeddings is None else embeddings.shape[1]
+        gaps = config.use_gaps and dataset.info.time == "global"
+        network = HistoryNetwork(
+            config.model_copy(update={"use_gaps": gaps}), int(known.sum()), text_dim
+        )
+        if warm_start is not None:
+            old = warm_start._id_of_item
+            weights = dict(warm_start.network.state_dict())
+            table = network.ids.weight.detach().clone()
+            both = np.flatnonzero((id_of_item[: len(old)] >= 0) & (old[: len(id_of_item)] >= 0))
+            table[torch.from_numpy(id_of_item[both])] = weights["ids.weight"].cpu()[
+                torch.from_numpy(old[both])
+            ]
+            network.load_state_dict({**weights, "ids.weight": table})
+        return cls(network, id_of_item, embeddings)
+
+    @property
+    def readable(self) -> BoolArray:
+        """Items that have an id or a text, [n_items]; it is silent about the others."""
+        known: BoolArray = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
+        return known
+
+    def attach(self, embeddings: FloatArray) -> None:
+        """Give the items' text embeddings, [n_items, text_dim]."""
+        self._texts = embeddings
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Forget the cached item vectors, after the weights or the items changed."""
+        self._matrix = None
+
+    def add_items(self, embeddings: FloatArray) -> None:
+        """Append items known by their text embeddings only."""
+        n = len(embeddings)
+        self._id_of_item = np.append(self._id_of_item, np.full(n, -1, dtype=np.int64))
+        if self._texts is not None:
+            self._texts = np.concatenate([self._texts, embeddings.astype(self._texts.dtype)])
+        self.refresh()
+        super().add_items(embeddings)
+
+    def to(self, device: str) -> Self:
+        """Move the network."""
+        self.device = device
+        self.network.to(device)
+        return self
+
+    def represent(self, rows: IntArray) -> torch.Tensor:
+        """Return the vectors of item rows as a tensor, [n, dim], with gradient if training."""
+        import torch
+
+        texts = None
+        if self._texts is not None:
+            texts = torch.from_numpy(self._texts[rows]).to(self.device).float()
+        return self.network.represent(
+            torch.from_numpy(self._id_of_item[rows]).to(self.device), texts
+        )
+
+    def item_matrix(self) -> FloatArray:
+        """Return the vector of every item, [n_items, dim]; zeros where it is silent."""
+        import torch
+
+        if self._matrix is None:
+            starts = range(0, self.n_items, ROWS_PER_BLOCK)
+            with torch.inference_mode():
+                blocks = [
+                    self.represent(np.arange(s, min(s + ROWS_PER_BLOCK, self.n_items)))
+                    .float()
+                    .cpu()
+                    .numpy()
+                    for s in starts
+                ]
+            dim = self.network.config.dim
+            self._matrix = np.concatenate([*blocks, np.empty((0, dim), dtype=np.float32)])
+        return self._matrix
+
+    def encode(self, queries: Queries) -> FloatArray:
+        """Return the vector of each query's shopper, [b, dim]; NaN where it is silent."""
+        import torch
+
+        h = queries.histories
+        h = h.keep(self.readable[h.items] & (h.weights > 0)).last(self.network.config.max_length)
+        vectors = np.full((len(h), self.network.config.dim), np.nan, dtype=np.float32)
+        busy = np.flatnonzero(h.counts)
+        by_length = busy[np.argsort(h.counts[busy], kind="stable")]
+        ends = (np.cumsum(h.counts[by_length]) - 1) // TOKENS_PER_BATCH
+        with torch.inference_mode():
+            for part in np.split(by_length, np.flatnonzero(np.diff(ends)) + 1):
+                if len(part):
+                    vectors[part] = self._encode(h.take(part))
+        return vectors
+
+    def _encode(self, histories: Histories) -> FloatArray:
+        import torch
+
+        from recsys.candidates.history_model import Grid
+
+        packed = pack(histories, int(histories.counts.max()))
+        items = torch.from_numpy(self.item_matrix()[packed.items]).to(self.device)
+        hidden = self.network(Grid.of(packed, self.device), items)
+        entries, owner = last_baskets(histories)
+        pooled = self.network.pool(
+            hidden,
+            torch.from_numpy(packed.slots[entries]).to(self.device),
+            torch.from_numpy(owner).to(self.device),
+            len(histories),
+        )
+        vectors: FloatArray = pooled.float().cpu().numpy()
+        return vectors
+
+    def candidates(self, queries: Queries, n: int) -> Candidates:
+        """Return the n best items a query; none where the history is empty."""
+        users = self.encode(queries)
+        eligible = self.readable
+        if queries.eligible is not None:
+            eligible = eligible & queries.eligible
+        return topk_factors(
+            users,
+            self.item_matrix(),
+            n,
+            exclude=queries.exclude,
+            eligible=eligible,
+            device=self.device,
+        )
+
+    def score(self, queries: Queries, items: Ragged) -> FloatArray:
+        """Score the listed items, [m]; NaN for an empty history or an unreadable item."""
+        users, matrix = self.encode(queries), self.item_matrix()
+        scores = np.empty(len(items.rows), dtype=np.float32)
+        owner = items.owner
+        for start in range(0, len(scores), ROWS_PER_BLOCK):
+            part = slice(start, start + ROWS_PER_BLOCK)
+            np.einsum("nd,nd->n", users[owner[part]], matrix[items.rows[part]], out=scores[part])
+        scores[~self.readable[items.rows]] = np.nan
+        return scores
+
+    def state(self) -> State:
+        """Return the weights and the ids; not the texts."""
+        config: dict[str, Any] = {
+            "model": self.network.config.model_dump(),
+            "n_ids": self.network.ids.num_embeddings,
+            "text_dim": self.network.text_dim,
+        }
+        arrays = {k: v.detach().cpu().numpy() for k, v in self.network.state_dict().items()}
+        return State(config, {**arrays, "id_of_item": self._id_of_item})
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild; the texts are attached afterwards."""
+        import torch
+
+        from recsys.candidates.history_model import HistoryModelConfig, HistoryNetwork
+
+        config = state.config
+        network = HistoryNetwork(
+            HistoryModelConfig.model_validate(config["model"]), config["n_ids"], config["text_dim"]
+        )
+        arrays = dict(state.arrays)
+        id_of_item = arrays.pop("id_of_item")
+        network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
+        network.eval()
+        return cls(network, id_of_item)
+
+
+def _has_text(texts: FloatArray | None, n_items: int) -> BoolArray:
+    if texts is None:
+        return np.zeros(n_items, dtype=bool)
+    found: BoolArray = np.zeros(n_items, dtype=bool)
+    found[: len(texts)] = texts.any(axis=1)
+    return found

@@ -1,0 +1,81 @@
+"""Checkpoints of a training run in one safetensors file: weights, optimisers, progress.
+
+The file is written under another name and then renamed, so there is always a whole one.
+Nothing in it can run code.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from training.trainer import TrainResult
+
+
+def save(
+    path: Path,
+    model: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
+    result: TrainResult,
+    best: dict[str, Tensor],
+) -> None:
+    """Replace the checkpoint at `path`."""
+    tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"best/{k}": v for k, v in best.items()}
+    for i, optimizer in enumerate(optimizers):
+        for number, entry in optimizer.state_dict()["state"].items():
+            for key, value in entry.items():
+                tensors[f"optimizer/{i}/{number}/{key}"] = torch.as_tensor(value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    whole = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
+    save_file(whole, temporary, metadata={"result": json.dumps(dataclasses.asdict(result))})
+    os.replace(temporary, path)
+
+
+def load(
+    path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
+) -> tuple[TrainResult, dict[str, Tensor]]:
+    """Put a checkpoint into `model` and `optimizers`; return progress and best weights.
+
+    Raises:
+        ValueError: it was made by another model.
+    """
+    from training.trainer import TrainResult
+
+    with safe_open(path, framework="pt") as file:
+        stored = json.loads(file.metadata()["result"])
+        tensors = {key: file.get_tensor(key) for key in file.keys()}
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    device = next(model.parameters()).device
+    best = {k: v.to(device) for k, v in part("best/").items()}
+    try:
+        model.load_state_dict(part("model/"))
+        for i, optimizer in enumerate(optimizers):
+            state: dict[int, dict[str, Tensor | int]] = {}
+            for name, value in part(f"optimizer/{i}/").items():
+                number, key = name.split("/", 1)
+                # SparseAdam counts in a Python int, AdamW in a tensor.
+                count = isinstance(optimizer, torch.optim.SparseAdam) and key == "step"
+                state.setdefault(int(number), {})[key] = int(value) if count else value
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is a checkpoint of another model ({error}); remove it to start anew"
+        ) from error
+    stored["values"] = [(int(epoch), float(value)) for epoch, value in stored["values"]]
+    return TrainResult(**stored), best

@@ -1,0 +1,268 @@
+"""Fits the history Transformer on a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from recsys.candidates.history import HistoryGenerator
+from recsys.candidates.history_model import Grid, HistoryModelConfig
+from recsys.dataset import Dataset
+from recsys.errors import DataError
+from recsys.protocols import RunLogger
+from recsys.splits import DAY, Window, last_item_window, temporal_window
+from recsys.types import Candidates, FloatArray, Ragged
+from training.history_batches import HistoryBatch, HistoryBatches
+from training.history_loss import NegativeSampler, sampled_softmax
+from training.trainer import TrainerConfig, TrainResult, fit
+
+
+class HistoryConfig(BaseModel):
+    """How the history Transformer is made and fitted.
+
+    Attributes:
+        model: size and regularisation.
+        trainer: optimiser and budget.
+        warm_epochs: epochs when it goes on from earlier weights.
+        batch_tokens: interactions a batch.
+        n_negatives: drawn for each batch; as many as there are items, or more, is the
+            full softmax.
+        uniform: share of the negatives drawn evenly, the rest by popularity.
+        horizon: how many baskets ahead targets are drawn from.
+        n_targets: targets of a query; None is 1 where every basket is one item, else 4.
+        repeat_weight: how likely a target is that was bought before, next to a new one.
+        min_id_count: items with fewer interactions have no id of their own, only their
+            text (where they have one).
+        validation_users: at most so many are asked at each evaluation.
+        validation_days: length of the window carved out where time is global and none
+            is given.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: HistoryModelConfig = HistoryModelConfig()
+    trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3)
+    warm_epochs: int = Field(3, ge=1)
+    batch_tokens: int = Field(4096, ge=2)
+    n_negatives: int = Field(1024, ge=1)
+    uniform: float = Field(0.5, ge=0.01, le=1)
+    horizon: int = Field(1, ge=1)
+    n_targets: int | None = Field(None, ge=1)
+    repeat_weight: float = Field(0.1, ge=0, le=1)
+    min_id_count: int = Field(1, ge=1)
+    validation_users: int = Field(5000, ge=1)
+    validation_days: float = Field(28, gt=0)
+
+
+def fit_history(
+    dataset: Dataset,
+    embeddings: FloatArray | None,
+    config: HistoryConfig,
+    *,
+    seed: int,
+    validation: Window | None = None,
+    device: str = "cpu",
+    logger: RunLogger | None = None,
+    warm_start: HistoryGenerator | None = None,
+    checkpoint: Path | None = None,
+) -> HistoryGenerator:
+    """Fit on all interactions of `dataset`, and stop by what comes after them.
+
+    Args:
+        dataset: what to learn from. Without `validation` its end is held out.
+        embeddings: [n_items, text_dim], zeros where an item has no text; None for ids
+            alone.
+        config: how.
+        seed: of everything that is drawn.
+        validation: its labels decide when to stop; its past is what queries read. The
+            labels must not be in `dataset`.
+        device: where it trains.
+        logger: gets loss, validation NDCG@10 and rate of every epoch.
+        warm_start: an earlier fit on a part of the same data, to go on from.
+        checkpoint: see `training.trainer.fit`.
+
+    Raises:
+        DataError: the dataset has no order of time, or too little to learn from.
+    """
+    return train_history(
+        dataset,
+        embeddings,
+        config,
+        seed=seed,
+        validation=validation,
+        device=device,
+        logger=logger,
+        warm_start=warm_start,
+        checkpoint=checkpoint,
+    )[0]
+
+
+def train_history(
+    dataset: Dataset,
+    embeddings: FloatArray | None,
+    config: HistoryConfig,
+    *,
+    seed: int,
+    validation: Window | None = None,
+    device: str = "cpu",
+    logger: RunLogger | None = None,
+    warm_start: HistoryGenerator | None = None,
+    checkpoint: Path | None = None,
+) -> tuple[HistoryGenerator, TrainResult]:
+    """Do what `fit_history` does; return the learning curve too."""
+    if reason := HistoryGenerator.limits(dataset):
+        raise DataError(f"history: {reason}")
+    if validation is None:
+        validation = _held_out(dataset, config)
+        dataset = validation.past if validation else dataset
+    torch.manual_seed(seed)
+    generator = HistoryGenerator.start(
+        dataset, embeddings, config.model, min_id_count=config.min_id_count, warm_start=warm_start
+    ).to(device)
+    batches = HistoryBatches(
+        dataset,
+        generator.readable,
+        max_length=config.model.max_length,
+        tokens=config.batch_tokens,
+        horizon=config.horizon,
+        n_targets=config.n_targets or (1 if _single_items(dataset) else 4),
+        repeat_weight=config.repeat_weight,
+        seed=seed,
+    )
+    trainer = config.trainer
+    if warm_start is not None:
+        trainer = trainer.model_copy(update={"epochs": config.warm_epochs})
+    objective = _Objective(generator, dataset, config, seed)
+    result = fit(
+        generator.network,
+        batches,
+        objective,
+        trainer,
+        seed=seed,
+        evaluate=_Validation.of(generator, validation, config, seed),
+        size=lambda batch: batch.tokens,
+        unit="tokens",
+        device=device,
+        logger=logger,
+        checkpoint=checkpoint,
+        label="history",
+    )
+    generator.refresh()
+    return generator, result
+
+
+class _Objective:
+    """The loss of a batch: every query's targets against a shared sample of items."""
+
+    def __init__(
+        self, generator: HistoryGenerator, dataset: Dataset, config: HistoryConfig, seed: int
+    ) -> None:
+        counts = np.bincount(
+            dataset.histories.items[dataset.interactions.target], minlength=dataset.n_items
+        )
+        self._generator = generator
+        self._sampler = NegativeSampler(
+            counts, np.flatnonzero(generator.readable), config.n_negatives, config.uniform
+        )
+
+    def __call__(self, batch: HistoryBatch) -> Tensor:
+        # Drawn from torch's generator, which the trainer seeds for every epoch.
+        rng = np.random.default_rng(int(torch.randint(2**62, (1,))))
+        negatives = self._sampler(rng)
+        network, device = self._generator.network, self._generator.device
+        grid_items = batch.packed.items
+        rows = np.unique(
+            np.concatenate([grid_items.ravel(), batch.targets.ravel(), negatives.rows])
+        )
+
+        def places(wanted: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.searchsorted(rows, wanted)).to(device)
+
+        vectors = self._generator.represent(rows)  # [u, dim]
+        tokens = vectors[places(grid_items.ravel())].view(*grid_items.shape, -1)
+        hidden = network(Grid.of(batch.packed, device), tokens)
+        queries = network.pool(
+            hidden,
+            torch.from_numpy(batch.query_slots).to(device),
+            torch.from_numpy(batch.query_of_slot).to(device),
+            len(batch.targets),
+        )
+        at = np.searchsorted(negatives.rows, batch.targets).clip(max=len(negatives.rows) - 1)
+        hits = np.where(negatives.rows[at] == batch.targets, at, -1)
+        return sampled_softmax(
+            queries,
+            vectors[places(batch.targets.ravel())].view(*batch.targets.shape, -1),
+            vectors[places(negatives.rows)],
+            torch.from_numpy(negatives.log_weights).to(device),
+            torch.from_numpy(hits).to(device),
+        )
+
+
+@dataclass
+class _Validation:
+    """NDCG@10 of the labels that are new to the shopper."""
+
+    generator: HistoryGenerator
+    window: Window
+    users: np.ndarray
+    labels: Ragged
+
+    @classmethod
+    def of(
+        cls,
+        generator: HistoryGenerator,
+        window: Window | None,
+        config: HistoryConfig,
+        seed: int,
+    ) -> _Validation | None:
+        if window is None:
+            return None
+        labels = window.unseen_labels()
+        counted = np.flatnonzero(
+            (labels.counts > 0) & (window.past.histories.counts[window.users] > 0)
+        )
+        if len(counted) > config.validation_users:
+            rng = np.random.default_rng(seed)
+            counted = np.sort(rng.choice(counted, config.validation_users, replace=False))
+        if not len(counted):
+            return None
+        return cls(generator, window, counted, labels.take(counted))
+
+    def __call__(self) -> float:
+        self.generator.refresh()
+        queries = self.window.past.queries(
+            self.window.users[self.users], at=self.window.at[self.users]
+        )
+        return ndcg(self.generator.candidates(queries, 10), self.labels, 10)
+
+
+def ndcg(candidates: Candidates, labels: Ragged, k: int) -> float:
+    """Return the mean NDCG@k of ranked lists; every user has a label."""
+    width = int(max(candidates.items.max(initial=0), labels.rows.max(initial=0))) + 1
+    hit = np.isin(candidates.owner * width + candidates.items, labels.owner * width + labels.rows)
+    gain = np.where(hit & (candidates.ranks <= k), 1 / np.log2(candidates.ranks + 1), 0.0)
+    ideal = np.cumsum(1 / np.log2(np.arange(k) + 2))
+    best = ideal[np.minimum(labels.counts, k) - 1]
+    return float(np.mean(np.bincount(candidates.owner, gain, minlength=len(labels)) / best))
+
+
+def _held_out(dataset: Dataset, config: HistoryConfig) -> Window | None:
+    if dataset.info.time != "global":
+        return last_item_window(dataset)
+    times = dataset.histories.times
+    span = int(times.max()) - int(times.min())
+    start = dataset.end + 1 - min(int(config.validation_days * DAY), span // 5)
+    return temporal_window(dataset, start)
+
+
+def _single_items(dataset: Dataset) -> bool:
+    """Tell whether (nearly) every basket is one item."""
+    from recsys.candidates.history_packing import basket_numbers
+
+    numbers = basket_numbers(dataset.histories)
+    return len(numbers) == 0 or (numbers[-1] + 1) / len(numbers) > 0.9

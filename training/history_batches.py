@@ -1,0 +1,177 @@
+"""What the history Transformer learns from: packed histories, queries and their targets.
+
+A query is the end of a basket; its targets are drawn from the baskets after it. What is
+read and what is predicted never overlap, and within a basket nothing has an order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.candidates.history_packing import (
+    Packed,
+    basket_numbers,
+    chunk,
+    gap_buckets,
+    pack,
+)
+from recsys.dataset import Dataset
+from recsys.types import BoolArray, DoubleArray, Histories, IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryBatch:
+    """Packed histories with queries.
+
+    Attributes:
+        packed: the histories.
+        query_slots: [t], places in the flattened grid of the entries of the queries' baskets.
+        query_of_slot: [t], the query of each, ascending.
+        targets: [q, m], item rows that follow, drawn with replacement.
+    """
+
+    packed: Packed
+    query_slots: IntArray
+    query_of_slot: IntArray
+    targets: IntArray
+
+    @property
+    def tokens(self) -> int:
+        """Interactions read, padding not counted."""
+        return len(self.packed.slots)
+
+
+class HistoryBatches:
+    """Batches of about `tokens` interactions, in another order every epoch."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        readable: BoolArray,
+        *,
+        max_length: int,
+        tokens: int,
+        horizon: int,
+        n_targets: int,
+        repeat_weight: float,
+        seed: int,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            dataset: everything in it may be learned from.
+            readable: [n_items], items that have an id or a text.
+            max_length: width of the grid; longer histories are cut into pieces.
+            tokens: interactions a batch.
+            horizon: how many baskets after a query its targets are drawn from.
+            n_targets: drawn for each query.
+            repeat_weight: how likely a target is that the shopper bought before,
+                compared to one that is new to them.
+            seed: of all that is drawn.
+        """
+        h, log = dataset.histories, dataset.interactions
+        kept = readable[h.items] & (h.weights > 0)
+        self._histories = h.keep(kept)
+        self._weights = np.where(first_times(self._histories), 1.0, repeat_weight)
+        self._weights *= log.target[kept]
+        self._max_length, self._tokens = max_length, tokens
+        self._horizon, self._n_targets = horizon, n_targets
+        self._seed = seed
+
+    def __len__(self) -> int:
+        return -(-len(self._histories.items) // self._tokens)
+
+    def epoch(self, number: int) -> Iterator[HistoryBatch]:
+        """Yield the batches of an epoch."""
+        rng = np.random.default_rng([self._seed, number])
+        h, order = shuffled_baskets(self._histories, rng)
+        baskets, gaps = basket_numbers(h), gap_buckets(h)
+        draw = _Targets(h, baskets, self._weights[order], self._horizon)
+        pieces = chunk(h, self._max_length, rng.integers(self._max_length, size=len(h)))
+        for chosen in _batches(pieces.counts, self._tokens, rng):
+            yield self._batch(pieces, chosen, baskets, gaps, draw, rng)
+
+    def _batch(
+        self,
+        pieces: Histories,
+        chosen: IntArray,
+        baskets: IntArray,
+        gaps: IntArray,
+        draw: _Targets,
+        rng: np.random.Generator,
+    ) -> HistoryBatch:
+        entries = _entries(pieces, chosen)
+        packed = pack(pieces.take(chosen), self._max_length, gaps=gaps[entries])
+        numbers = baskets[entries]
+        useful = draw.possible[numbers]
+        # A basket that was cut is one query in each piece: it never spans two of them.
+        of_piece = np.repeat(np.arange(len(chosen)), pieces.counts[chosen])
+        opens = np.diff(numbers, prepend=-1).astype(bool) | np.diff(of_piece, prepend=-1).astype(
+            bool
+        )
+        query = np.cumsum(opens & useful) - 1
+        targets = draw(numbers[opens & useful], self._n_targets, rng)
+        return HistoryBatch(packed, packed.slots[useful], query[useful], targets)
+
+
+class _Targets:
+    """Draws targets from the baskets after a basket."""
+
+    def __init__(
+        self, histories: Histories, baskets: IntArray, weights: DoubleArray, horizon: int
+    ) -> None:
+        self._items = histories.items
+        self._mass = np.concatenate([[0.0], np.cumsum(weights)])
+        opens = np.flatnonzero(np.diff(baskets, prepend=-1))
+        ends = np.append(opens[1:], len(baskets))  # of each basket
+        user = histories.owner[opens]
+        last = np.append(np.flatnonzero(np.diff(user)), len(user) - 1)  # basket of each user
+        last_of = np.repeat(last, np.diff(last, prepend=-1))
+        until = np.minimum(np.arange(len(opens)) + horizon, last_of)
+        self._low, self._high = self._mass[ends], self._mass[ends[until]]
+        self.possible: BoolArray = self._high > self._low
+
+    def __call__(self, baskets: IntArray, n: int, rng: np.random.Generator) -> IntArray:
+        """Return item rows, [len(baskets), n]."""
+        low, high = self._low[baskets, None], self._high[baskets, None]
+        point = low + (high - low) * rng.random((len(baskets), n))
+        at = np.searchsorted(self._mass, point, side="right") - 1
+        return self._items[np.minimum(at, len(self._items) - 1)]
+
+
+def first_times(histories: Histories) -> BoolArray:
+    """Tell which entries are the first of their item in their history, [m]."""
+    width = int(histories.items.max(initial=0)) + 1
+    keys = histories.owner * width + histories.items
+    first = np.zeros(len(keys), dtype=bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return first
+
+
+def shuffled_baskets(histories: Histories, rng: np.random.Generator) -> tuple[Histories, IntArray]:
+    """Shuffle the entries inside every basket; return the histories and the order, [m]."""
+    order = np.lexsort((rng.random(len(histories.items)), basket_numbers(histories)))
+    shuffled = Histories(
+        histories.indptr, histories.items[order], histories.times[order], histories.weights[order]
+    )
+    return shuffled, order.astype(np.int64)
+
+
+def _entries(pieces: Histories, chosen: IntArray) -> IntArray:
+    counts = pieces.counts[chosen]
+    starts = np.repeat(
+        pieces.indptr[chosen] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts
+    )
+    return np.arange(counts.sum(), dtype=np.int64) + starts
+
+
+def _batches(counts: IntArray, tokens: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """Yield pieces at random, about `tokens` entries at a time; single entries too."""
+    order = rng.permutation(np.flatnonzero(counts))
+    number = (np.cumsum(counts[order]) - 1) // tokens
+    for part in np.split(order, np.flatnonzero(np.diff(number)) + 1):
+        if len(part):
+            yield part

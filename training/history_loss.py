@@ -1,0 +1,134 @@
+"""Softmax over all items, estimated from a shared sample of them.
+
+With negatives drawn from q, the sum over the other items is estimated without bias by
+sum_j exp(s_j) n_j / (n q_j), n_j being how often j was drawn (the log-Q correction of
+Bengio and Senecal, 2003). The targets are not sampled, so their scores stay as they are,
+and a target that was drawn as a negative is left out of the sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys.types import DoubleArray, FloatArray, IntArray
+
+CHUNK = 2**19
+"""Scores made at a time: they stay in a core's cache on their way through the softmax."""
+
+
+@dataclass(frozen=True, slots=True)
+class Negatives:
+    """A sample of items.
+
+    Attributes:
+        rows: [n], distinct, ascending.
+        log_weights: [n], log of how many items each one stands for.
+    """
+
+    rows: IntArray
+    log_weights: FloatArray
+
+
+class NegativeSampler:
+    """Draws negatives half evenly, half by popularity (a share of each, as asked)."""
+
+    def __init__(self, counts: IntArray, eligible: IntArray, n: int, uniform: float) -> None:
+        """Prepare.
+
+        Args:
+            counts: [n_items], how often each item is a target.
+            eligible: item rows that may be drawn, ascending.
+            n: draws a batch; at or above `len(eligible)` every item is taken once.
+            uniform: share of draws that ignore popularity.
+        """
+        popularity = counts[eligible].astype(np.float64)
+        popularity /= max(popularity.sum(), 1.0)
+        self._rows = eligible
+        self._chance: DoubleArray = uniform / max(len(eligible), 1) + (1 - uniform) * popularity
+        self._chance /= self._chance.sum()
+        self._cumulated = np.cumsum(self._chance)
+        self._n = n
+
+    def __call__(self, rng: np.random.Generator) -> Negatives:
+        """Draw."""
+        if self._n >= len(self._rows):
+            return Negatives(self._rows, np.zeros(len(self._rows), dtype=np.float32))
+        drawn = np.searchsorted(self._cumulated, rng.random(self._n) * self._cumulated[-1])
+        drawn = np.minimum(drawn, len(self._rows) - 1)
+        at, times = np.unique(drawn, return_counts=True)
+        weights = np.log(times / (self._n * self._chance[at]))
+        return Negatives(self._rows[at], weights.astype(np.float32))
+
+
+def sampled_softmax(
+    queries: Tensor, targets: Tensor, negatives: Tensor, log_weights: Tensor, hits: Tensor
+) -> Tensor:
+    """Return the mean cross-entropy of all (query, target) pairs, a scalar.
+
+    Scores, softmax and gradient are made together, a piece at a time, so the scores of
+    all queries are never held at once.
+
+    Args:
+        queries: [q, dim].
+        targets: [q, m, dim].
+        negatives: [n, dim].
+        log_weights: [n], see `Negatives`.
+        hits: [q, m], place of each target among the negatives; -1 where it was not drawn.
+    """
+    loss: Tensor = _SampledSoftmax.apply(queries, targets, negatives, log_weights, hits)
+    return loss
+
+
+class _SampledSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        queries: Tensor,
+        targets: Tensor,
+        negatives: Tensor,
+        log_weights: Tensor,
+        hits: Tensor,
+    ) -> Tensor:
+        low = torch.get_autocast_dtype(queries.device.type)
+        dtype = low if torch.is_autocast_enabled(queries.device.type) else torch.float32
+        with torch.autocast(queries.device.type, enabled=False):
+            queries, targets = queries.float(), targets.float()
+            right = negatives.to(dtype)
+            grad_queries = torch.empty_like(queries)
+            grad_targets = torch.empty_like(targets)
+            grad_negatives = torch.zeros_like(negatives, dtype=torch.float32)
+            total = queries.new_zeros(())
+            scale = 1.0 / max(hits.numel(), 1)
+            size = max(1, CHUNK // max(len(negatives), 1))
+            for start in range(0, len(queries), size):
+                part = slice(start, start + size)
+                left = queries[part]
+                scores = (left.to(dtype) @ right.T).float()  # [piece, n]
+                scores += log_weights
+                which, column = (hits[part] >= 0).nonzero(as_tuple=True)
+                scores[which, hits[part][which, column]] = float("-inf")
+                others = torch.logsumexp(scores, dim=1, keepdim=True)  # [piece, 1]
+                own = torch.einsum("qd,qmd->qm", left, targets[part])
+                margin = others - own
+                total += torch.nn.functional.softplus(margin).sum()
+                push = torch.sigmoid(margin) * scale  # d loss / d others, per pair
+                share = scores.sub_(others.nan_to_num(neginf=0.0)).exp_()
+                share *= push.sum(dim=1, keepdim=True)
+                share = share.to(dtype)
+                grad_queries[part] = (share @ right).float()
+                grad_queries[part] -= torch.einsum("qm,qmd->qd", push, targets[part])
+                grad_targets[part] = -push[:, :, None] * left[:, None, :]
+                grad_negatives += (share.T @ left.to(dtype)).float()
+        ctx.save_for_backward(grad_queries, grad_targets, grad_negatives)
+        return total * scale
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (grad,) = grads
+        queries, targets, negatives = ctx.saved_tensors
+        return queries * grad, targets * grad, negatives * grad, None, None

@@ -1,0 +1,328 @@
+"""One training loop for every network: early stopping, budgets, resumable checkpoints.
+
+`fit` reads top to bottom: resume, then for each epoch its steps, an evaluation, a
+checkpoint. Randomness is reseeded at every epoch, so that a run that was killed and
+resumed gives the numbers of one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from recsys.protocols import RunLogger
+from training import checkpoints
+from training.progress import Progress
+
+BatchT = TypeVar("BatchT", covariant=True)
+BatchIn = TypeVar("BatchIn", contravariant=True)
+B = TypeVar("B")
+
+
+class TrainerConfig(BaseModel):
+    """How to optimise, and when to stop.
+
+    Attributes:
+        epochs: at most this many.
+        lr: peak learning rate of AdamW (SparseAdam for embeddings with sparse gradients).
+        weight_decay: on matrices; biases, norms and embeddings have none.
+        betas: of Adam.
+        warmup: share of all steps in which the rate rises to `lr`.
+        floor: the rate at the end, as a share of `lr`; between them a cosine.
+        clip: largest gradient norm; 0 leaves it.
+        accumulate: batches a step.
+        patience: evaluations without a gain before it stops; 0 never does.
+        evaluate_every: epochs between evaluations.
+        max_steps: stops here whatever the epoch; the schedule ends here too.
+        max_seconds: stops here whatever the step. A clock differs from run to run, so
+            does what it stops: leave it None where runs must repeat.
+        precision: `auto` is bfloat16 where the device multiplies it fast.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(20, ge=1)
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    warmup: float = Field(0.05, ge=0, lt=1)
+    floor: float = Field(0.05, ge=0, le=1)
+    clip: float = Field(1.0, ge=0)
+    accumulate: int = Field(1, ge=1)
+    patience: int = Field(3, ge=0)
+    evaluate_every: int = Field(1, ge=1)
+    max_steps: int | None = Field(None, ge=1)
+    max_seconds: float | None = Field(None, gt=0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class Batches(Protocol[BatchT]):
+    """Batches of one epoch after another."""
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch; an estimate will do."""
+        ...
+
+    def epoch(self, number: int) -> Iterator[BatchT]:
+        """Yield the batches of an epoch: always the same ones for the same number."""
+        ...
+
+
+class Loss(Protocol[BatchIn]):
+    """What is minimised."""
+
+    def __call__(self, batch: BatchIn) -> Tensor:
+        """Return the mean loss of a batch, a scalar with a gradient."""
+        ...
+
+
+@dataclass
+class TrainResult:
+    """What a run did; the model holds the best weights.
+
+    Attributes:
+        losses: mean training loss of each epoch.
+        values: (epoch, value) of each evaluation.
+        best_epoch: epochs done when the kept weights were made.
+        best_value: their value; NaN without an evaluation.
+        steps: optimiser steps.
+        seconds: wall time, runs before a resume included.
+        units_per_second: `size` of the batches a second of training.
+        stopped: `epochs`, `patience`, `max_steps` or `max_seconds`.
+    """
+
+    losses: list[float] = field(default_factory=list)
+    values: list[tuple[int, float]] = field(default_factory=list)
+    best_epoch: int = 0
+    best_value: float = math.nan
+    steps: int = 0
+    seconds: float = 0.0
+    units_per_second: float = 0.0
+    stopped: str = "epochs"
+
+
+def fit(
+    model: nn.Module,
+    batches: Batches[B],
+    loss: Loss[B],
+    config: TrainerConfig,
+    *,
+    seed: int,
+    evaluate: Callable[[], float] | None = None,
+    size: Callable[[B], int] = lambda batch: 1,
+    unit: str = "batches",
+    device: str = "cpu",
+    logger: RunLogger | None = None,
+    checkpoint: Path | None = None,
+    label: str = "training",
+) -> TrainResult:
+    """Train `model` in place and leave it in evaluation mode with its best weights.
+
+    Args:
+        model: already on `device`, with the weights to start from.
+        batches: what to learn from.
+        loss: of a batch.
+        config: how.
+        seed: of dropout and whatever else draws from torch within `loss`.
+        evaluate: value of the model as it is, higher is better; None keeps the last
+            weights.
+        size: amount of work in a batch, for the rate shown.
+        unit: what `size` counts.
+        device: where it runs.
+        logger: gets the loss, the value and the rate of every epoch.
+        checkpoint: file that is replaced after each epoch; a run that finds it there
+            goes on from it.
+        label: shown beside the progress bar.
+    """
+    if len(batches) == 0:
+        raise ValueError(f"{label}: there is no batch to learn from")
+    steps_an_epoch = math.ceil(len(batches) / config.accumulate)
+    total = min(config.epochs * steps_an_epoch, config.max_steps or config.epochs * steps_an_epoch)
+    optimizers = make_optimizers(model, config)
+    result, best = TrainResult(), snapshot(model)
+    if checkpoint is not None and checkpoint.exists():
+        result, best = checkpoints.load(checkpoint, model, optimizers)
+    began, units, spent = time.monotonic() - result.seconds, 0, 0.0
+    done = result.stopped != "epochs" or len(result.losses) >= config.epochs
+
+    with Progress(label, total, unit, done=result.steps) as progress, _own_randomness(device):
+        for epoch in range(len(result.losses), 0 if done else config.epochs):
+            torch.manual_seed(seed + epoch)
+            model.train()
+            losses: list[Tensor] = []
+            start = time.monotonic()
+            for group in _groups(batches.epoch(epoch), config.accumulate):
+                rate = learning_rate(result.steps, total, config)
+                losses += _step(model, group, loss, optimizers, rate, config, device)
+                result.steps += 1
+                work = sum(size(batch) for batch in group)
+                units += work
+                progress.advance(work)
+                result.stopped = _budget(result.steps, time.monotonic() - began, total, config)
+                if result.stopped != "epochs":
+                    break
+            spent += time.monotonic() - start
+            result.losses.append(float(torch.stack(losses).mean()))
+            result.units_per_second = units / max(spent, 1e-9)
+            last = result.stopped != "epochs" or epoch + 1 == config.epochs
+            if evaluate is None:
+                result.best_epoch = epoch + 1
+            elif last or (epoch + 1) % config.evaluate_every == 0:
+                best = _judge(model, evaluate, result, best, config)
+            result.seconds = time.monotonic() - began
+            _report(result, unit, logger, progress)
+            if checkpoint is not None:
+                checkpoints.save(checkpoint, model, optimizers, result, best)
+            if result.stopped != "epochs":
+                break
+
+    if evaluate is not None and result.best_epoch:
+        model.load_state_dict(best)
+    model.eval()
+    return result
+
+
+def make_optimizers(model: nn.Module, config: TrainerConfig) -> list[torch.optim.Optimizer]:
+    """Return AdamW for dense parameters and SparseAdam for sparse embeddings."""
+    tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+    sparse = [m.weight for m in tables if m.sparse and m.weight.requires_grad]
+    bare = {id(m.weight) for m in tables}
+    dense = [p for p in model.parameters() if p.requires_grad and not any(p is s for s in sparse)]
+    groups = [
+        {"params": [p for p in dense if p.ndim > 1 and id(p) not in bare]},
+        {"params": [p for p in dense if p.ndim <= 1 or id(p) in bare], "weight_decay": 0.0},
+    ]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(
+            [g for g in groups if g["params"]],
+            lr=config.lr,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+    ]
+    if sparse:
+        optimizers.append(torch.optim.SparseAdam(sparse, lr=config.lr, betas=config.betas))
+    return optimizers
+
+
+def learning_rate(step: int, total: int, config: TrainerConfig) -> float:
+    """Return the rate of a step: a linear warm-up, then half a cosine down to the floor."""
+    warm = config.warmup * total
+    if step < warm:
+        return config.lr * (step + 1) / (warm + 1)
+    share = min((step - warm) / max(total - warm, 1), 1.0)
+    return config.lr * (config.floor + (1 - config.floor) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def snapshot(model: nn.Module) -> dict[str, Tensor]:
+    """Return a copy of the weights."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def autocast(device: str, precision: str) -> AbstractContextManager[object]:
+    """Return bfloat16 autocast where it is asked for, or fast on the device."""
+    kind = torch.device(device).type
+    wanted = precision == "bfloat16" or (precision == "auto" and _fast_bfloat16(kind))
+    return torch.autocast(kind, torch.bfloat16, enabled=wanted)
+
+
+def _fast_bfloat16(kind: str) -> bool:
+    if kind == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # Without tile multiplication (AMX) the conversions cost more than they save.
+    supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(kind == "cpu" and supported is not None and supported())
+
+
+def _own_randomness(device: str) -> AbstractContextManager[None]:
+    """Leave the caller's random state as it was."""
+    cuda = torch.device(device).type == "cuda"
+    devices = range(torch.cuda.device_count()) if cuda else []
+    return torch.random.fork_rng(devices=devices)  # type: ignore[no-any-return]
+
+
+def _groups(batches: Iterator[B], n: int) -> Iterator[list[B]]:
+    group: list[B] = []
+    for batch in batches:
+        group.append(batch)
+        if len(group) == n:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _step(
+    model: nn.Module,
+    group: Sequence[B],
+    loss: Loss[B],
+    optimizers: Sequence[torch.optim.Optimizer],
+    rate: float,
+    config: TrainerConfig,
+    device: str,
+) -> list[Tensor]:
+    losses = []
+    for batch in group:
+        with autocast(device, config.precision):
+            value = loss(batch)
+        (value / len(group)).backward()  # type: ignore[no-untyped-call]
+        losses.append(value.detach())
+    if config.clip:
+        dense = [p for p in model.parameters() if p.grad is not None and not p.grad.is_sparse]
+        nn.utils.clip_grad_norm_(dense, config.clip)
+    for optimizer in optimizers:
+        for parameters in optimizer.param_groups:
+            parameters["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return losses
+
+
+def _budget(steps: int, seconds: float, total: int, config: TrainerConfig) -> str:
+    if config.max_steps is not None and steps >= config.max_steps:
+        return "max_steps"
+    if config.max_seconds is not None and seconds >= config.max_seconds:
+        return "max_seconds"
+    return "epochs"
+
+
+def _judge(
+    model: nn.Module,
+    evaluate: Callable[[], float],
+    result: TrainResult,
+    best: dict[str, Tensor],
+    config: TrainerConfig,
+) -> dict[str, Tensor]:
+    """Evaluate; return the best weights so far."""
+    model.eval()
+    with torch.inference_mode():
+        value = evaluate()
+    epoch = len(result.losses)
+    result.values.append((epoch, value))
+    if not result.best_epoch or value > result.best_value:
+        result.best_epoch, result.best_value = epoch, value
+        return snapshot(model)
+    waited = sum(1 for at, _ in result.values if at > result.best_epoch)
+    if config.patience and waited >= config.patience and result.stopped == "epochs":
+        result.stopped = "patience"
+    return best
+
+
+def _report(result: TrainResult, unit: str, logger: RunLogger | None, progress: Progress) -> None:
+    epoch = len(result.losses)
+    numbers = {"loss": result.losses[-1], f"{unit}_per_second": result.units_per_second}
+    if result.values and result.values[-1][0] == epoch:
+        numbers["validation"] = result.values[-1][1]
+    progress.note(numbers)
+    if logger is not None:
+        logger.metrics(numbers, step=epoch)
