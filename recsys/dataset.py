@@ -83,6 +83,12 @@ class Catalogue:
             names = pl.coalesce(pl.col(title).cast(pl.String).replace("", None), names)
         return self.frame.select(names)[:, 0].to_list()
 
+    def label(self, row: int) -> str:
+        """Return what to call one item: its title, or its id."""
+        title = self.info.roles.title
+        name = self.frame[title][row] if title in self.frame.columns else None
+        return str(name) if name else str(self.frame["item_id"][row])
+
     def categories(self) -> tuple[IntArray, list[str]]:
         """Return the category number of each item, [n] (0: none), and their names."""
         column = self.info.roles.category

@@ -62,6 +62,10 @@ class CandidateGenerator(Protocol):
         """Score the listed items of each query, [len(items.rows)]; NaN where it is silent."""
         ...
 
+    def limits(self, dataset: Dataset) -> str | None:
+        """Say why this model should step aside on `dataset`; None if it need not."""
+        ...
+
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only, [new, dim] (zeros: no text)."""
         ...
@@ -77,6 +81,25 @@ class CandidateGenerator(Protocol):
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Rebuild from `state()`."""
+        ...
+
+
+@runtime_checkable
+class ItemSpace(Protocol):
+    """A generator with a vector for each item; rows it knows nothing of are zero."""
+
+    @property
+    def item_matrix(self) -> FloatArray:
+        """Return the item vectors, [n_items, d]."""
+        ...
+
+
+@runtime_checkable
+class NeedsEmbeddings(Protocol):
+    """A generator that reads the catalogue's text embeddings, which the bundle holds once."""
+
+    def attach(self, embeddings: FloatArray) -> Self:
+        """Take the embeddings of all items, [n_items, dim]; return self."""
         ...
 
 

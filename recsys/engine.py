@@ -1,0 +1,226 @@
+"""Queries in, ranked item rows out: candidates, features, ranker, what fills up.
+
+This is the part of the recommender that knows rows only; :mod:`recsys.recommender`
+puts ids, reasons and blurbs around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.candidates.blend import blend
+from recsys.protocols import CandidateGenerator
+from recsys.ranking.config import Head
+from recsys.ranking.ranker import HybridRanker, reciprocal_rank_fusion
+from recsys.types import (
+    Blended,
+    BoolArray,
+    Candidates,
+    FloatArray,
+    IntArray,
+    Queries,
+    Ragged,
+    pointers,
+)
+
+QUERIES_PER_CHUNK = 256
+FILL_SOURCE = "popular"
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Ranked items and the generator that speaks loudest for each.
+
+    Attributes:
+        candidates: exactly min(k, eligible) items a query.
+        sources: [m], number of the generator in `names`; -1 for what filled up.
+        names: the generators.
+    """
+
+    candidates: Candidates
+    sources: IntArray
+    names: tuple[str, ...]
+
+    def source(self, entry: int) -> str:
+        """Return the name behind a flat entry."""
+        number = int(self.sources[entry])
+        return self.names[number] if number >= 0 else FILL_SOURCE
+
+
+class Engine:
+    """Generators, ranker and the popularity order that stands behind them.
+
+    Attributes:
+        generators: by name, in the order of the recipe.
+        ranker: None merges by reciprocal rank.
+        popularity: [n_items], all item rows, most popular first.
+        n_candidates: taken from each generator.
+    """
+
+    def __init__(
+        self,
+        generators: Mapping[str, CandidateGenerator],
+        ranker: HybridRanker | None,
+        popularity: IntArray,
+        n_candidates: int,
+    ) -> None:
+        """Take fitted parts that agree on the number of items."""
+        self.generators = dict(generators)
+        self.ranker = ranker
+        self.popularity = popularity
+        self.n_candidates = n_candidates
+
+    @property
+    def n_items(self) -> int:
+        """How many item rows there are."""
+        return len(self.popularity)
+
+    def rank(self, queries: Queries, k: int, head: Head) -> Ranked:
+        """Answer a batch with the whole hybrid."""
+        parts = [self._rank_chunk(queries.take(chunk), k, head) for chunk in _chunks(len(queries))]
+        return _concatenate(parts, tuple(self.generators))
+
+    def rank_with(self, component: str, queries: Queries, k: int) -> Ranked:
+        """Answer a batch with one generator, popularity behind it.
+
+        Raises:
+            ValueError: there is no such generator.
+        """
+        if component not in self.generators:
+            raise ValueError(
+                f"component is {component!r}; this bundle has {', '.join(self.generators)}"
+            )
+        number = list(self.generators).index(component)
+        parts = []
+        for chunk in _chunks(len(queries)):
+            part = queries.take(chunk)
+            own = self.generators[component].candidates(part, min(k, self.n_items))
+            sources = np.full(len(own.items), number, dtype=np.int64)
+            parts.append(self._filled(part, own, sources, k))
+        return _concatenate(parts, tuple(self.generators))
+
+    def propose(self, queries: Queries, k: int) -> Blended:
+        """Unite what the generators propose for a few queries."""
+        return blend(self.generators, queries, self._pool(k))
+
+    def rescore(self, queries: Queries, items: Ragged, head: Head) -> FloatArray:
+        """Score given candidates as the final order would, [m].
+
+        Without a ranker nothing scores a given list; the mean standardised score of the
+        generators stands in.
+        """
+        scores = np.stack([g.score(queries, items) for g in self.generators.values()])
+        none = np.zeros(scores.shape, dtype=np.int64)
+        blended = Blended(items.indptr, items.rows, tuple(self.generators), scores, none)
+        if self.ranker is not None and head in self.ranker.nets:
+            return self.ranker.score(self.ranker.builder.build(queries, blended), head)
+        spread = np.nanstd(scores, axis=1, keepdims=True) + 1e-9
+        mean: FloatArray = np.nan_to_num(scores / spread).mean(axis=0).astype(np.float32)
+        return mean
+
+    def add_items(self, embeddings: FloatArray) -> None:
+        """Append items known by their text embeddings only."""
+        new = len(embeddings)
+        for generator in self.generators.values():
+            generator.add_items(embeddings)
+        if self.ranker is not None:
+            self.ranker.add_items(new)
+        rows = np.arange(self.n_items, self.n_items + new, dtype=np.int64)
+        self.popularity = np.concatenate([self.popularity, rows])
+
+    def _rank_chunk(self, queries: Queries, k: int, head: Head) -> Ranked:
+        # A shopper without a history gets what is popular: no model has anything to add.
+        spoken = np.flatnonzero(queries.histories.counts > 0)
+        asked = queries.take(spoken)
+        blended = self.propose(asked, k)
+        ranked = (
+            reciprocal_rank_fusion(blended)
+            if self.ranker is None
+            else self.ranker.rank(asked, blended, head)
+        )
+        sources = _sources(blended.owner, blended.items, blended.ranks, ranked)
+        counts = np.zeros(len(queries), dtype=np.int64)
+        counts[spoken] = ranked.counts
+        whole = Candidates(pointers(counts), ranked.items, ranked.scores)
+        return self._filled(queries, whole, sources, k)
+
+    def _pool(self, k: int) -> int:
+        return max(1, min(max(self.n_candidates, k), self.n_items))
+
+    def _filled(self, queries: Queries, ranked: Candidates, sources: IntArray, k: int) -> Ranked:
+        """Cut to k and append popular items where a list is short."""
+        items, scores, origin, counts = [], [], [], []
+        for i in range(len(queries)):
+            start, stop = ranked.indptr[i], min(ranked.indptr[i + 1], ranked.indptr[i] + k)
+            head, head_scores = ranked.items[start:stop], ranked.scores[start:stop]
+            more = self._popular(queries, i, head, k - len(head))
+            last = head_scores[-1] if len(head) else np.float32(0)
+            steps = np.arange(1, len(more) + 1, dtype=np.float32)
+            items += [head, more]
+            scores += [head_scores, last - steps * max(1.0, abs(float(last)) * 1e-5)]
+            origin += [sources[start:stop], np.full(len(more), -1, dtype=np.int64)]
+            counts.append(len(head) + len(more))
+        flat = Candidates(
+            pointers(np.array(counts, dtype=np.int64)),
+            _flat(items, np.int64),
+            _flat(scores, np.float32),
+        )
+        return Ranked(flat, _flat(origin, np.int64), tuple(self.generators))
+
+    def _popular(self, queries: Queries, i: int, taken: IntArray, n: int) -> IntArray:
+        """Return the n most popular eligible items that are neither excluded nor taken."""
+        if n <= 0:
+            return np.empty(0, dtype=np.int64)
+        closed = np.concatenate([queries.exclude[i], taken])
+        pool = self.popularity
+        if queries.eligible is not None:
+            pool = pool[queries.eligible[pool]]
+        pool = pool[: n + len(closed)]
+        return pool[~np.isin(pool, closed)][:n]
+
+
+def eligible_count(n_items: int, eligible: BoolArray | None, exclude: IntArray) -> int:
+    """Count the items that may be recommended to one query."""
+    mask = np.ones(n_items, dtype=bool) if eligible is None else eligible.copy()
+    mask[exclude] = False
+    return int(mask.sum())
+
+
+def _chunks(n: int) -> list[IntArray]:
+    return [
+        np.arange(s, min(s + QUERIES_PER_CHUNK, n), dtype=np.int64)
+        for s in range(0, n, QUERIES_PER_CHUNK)
+    ]
+
+
+def _sources(owner: IntArray, items: IntArray, ranks: IntArray, ranked: Candidates) -> IntArray:
+    """Number of the generator that ranked each item highest, -1 where none listed it."""
+    if not len(items):
+        return np.empty(0, dtype=np.int64)
+    best = np.where(ranks > 0, ranks, np.iinfo(np.int32).max).argmin(axis=0)
+    best = np.where((ranks > 0).any(axis=0), best, -1)
+    width = int(items.max()) + 1
+    keys = owner * width + items
+    order = np.argsort(keys, kind="stable")
+    at = np.searchsorted(keys[order], ranked.owner * width + ranked.items)
+    return np.asarray(best[order[at]], dtype=np.int64)
+
+
+def _flat(parts: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype=dtype)
+
+
+def _concatenate(parts: list[Ranked], names: tuple[str, ...]) -> Ranked:
+    if not parts:
+        return Ranked(Candidates.empty(0), np.empty(0, dtype=np.int64), names)
+    lists = [p.candidates for p in parts]
+    counts = np.concatenate([c.counts for c in lists])
+    merged = Candidates(
+        pointers(counts),
+        np.concatenate([c.items for c in lists]),
+        np.concatenate([c.scores for c in lists]),
+    )
+    return Ranked(merged, np.concatenate([p.sources for p in parts]), names)

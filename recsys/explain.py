@@ -1,0 +1,111 @@
+"""Why an item was recommended: the history items behind it, and a sentence that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.types import BoolArray, DoubleArray, FloatArray, Histories, IntArray
+
+OFTEN = 3
+"""Purchases from which on "often" is true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A history item that speaks for a recommended one.
+
+    Attributes:
+        row: its item row.
+        baskets: in how many baskets the shopper bought it.
+        strength: similarity to the recommended item times how much it is bought, or the
+            drop of the final score without it.
+    """
+
+    row: int
+    baskets: int
+    strength: float
+
+
+def history_counts(histories: Histories, query: int) -> tuple[IntArray, IntArray]:
+    """Return the distinct items of one history and in how many baskets each was."""
+    start, stop = histories.indptr[query], histories.indptr[query + 1]
+    pairs = np.stack([histories.items[start:stop], histories.times[start:stop]])
+    pairs = np.unique(pairs, axis=1)
+    items, counts = np.unique(pairs[0], return_counts=True)
+    return items, counts.astype(np.int64)
+
+
+def anchors(
+    spaces: Sequence[tuple[FloatArray, BoolArray]],
+    items: IntArray,
+    history: tuple[IntArray, IntArray],
+    n: int,
+) -> list[list[Anchor]]:
+    """Guess which history items speak for each recommended item, strongest first.
+
+    The strength is the mean cosine over the spaces that know both items, times
+    1 + log(baskets); an item never speaks for itself.
+
+    Args:
+        spaces: item vectors, [n_items, d], and which rows hold one, [n_items].
+        items: [k], recommended item rows.
+        history: distinct item rows and basket counts, each [h].
+        n: at most this many for an item.
+    """
+    rows, counts = history
+    if not len(rows) or not spaces:
+        return [[] for _ in items]
+    strength = _similarity(spaces, items, rows) * (1 + np.log(counts))
+    strength[items[:, None] == rows[None, :]] = -np.inf
+    order = np.argsort(-strength, axis=1, kind="stable")[:, :n]
+    return [
+        [
+            Anchor(int(rows[j]), int(counts[j]), float(strength[i, j]))
+            for j in order[i]
+            if strength[i, j] > 0
+        ]
+        for i in range(len(items))
+    ]
+
+
+def _similarity(
+    spaces: Sequence[tuple[FloatArray, BoolArray]], items: IntArray, rows: IntArray
+) -> DoubleArray:
+    total = np.zeros((len(items), len(rows)))
+    heard = np.zeros_like(total)
+    for vectors, known in spaces:
+        left, right = unit(vectors[items]), unit(vectors[rows])
+        both = known[items][:, None] & known[rows][None, :]
+        total += np.where(both, left @ right.T, 0.0)
+        heard += both
+    return np.asarray(total / np.maximum(heard, 1))
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    """Scale rows to unit length; zero rows stay."""
+    vectors = vectors.astype(np.float32)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:
+    """Write the sentence for a shopper.
+
+    Args:
+        label: what the anchor is called; None when there is none.
+        baskets: in how many baskets the shopper bought the anchor.
+        own: in how many baskets the shopper bought the recommended item itself.
+        source: the generator that speaks loudest for the item.
+
+    >>> reason("Bananas", 4, own=0, source="als")
+    'Because you often buy Bananas'
+    """
+    if own >= OFTEN:
+        return f"You buy it often: {own} times so far"
+    if own:
+        return "You bought it before"
+    if label is None or source == "popular":
+        return "Popular with other shoppers"
+    return f"Because you {'often buy' if baskets >= OFTEN else 'bought'} {label}"

@@ -1,0 +1,1 @@
+"""The hybrid ranker: point-in-time features, the network, its losses."""

@@ -1,0 +1,215 @@
+"""Features of (query, candidate) pairs, computed from what was known at the request.
+
+Families, by the prefix of their names: `gen_` (what each generator says), `own_` (the
+shopper's own purchases of the item), `cat_` and `brand_` (of its category and brand),
+`item_` (popularity, trend, rebuying), `price_`, `user_` (the shopper at large).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self
+
+import numpy as np
+
+from recsys.dataset import Dataset
+from recsys.protocols import State
+from recsys.ranking.items import ItemStats
+from recsys.ranking.pairs import PairStats, pair_stats
+from recsys.types import Blended, DoubleArray, FloatArray, IntArray, Queries
+
+SPANS = (14.0, 42.0, 120.0)
+HALF_LIVES = (21.0, 90.0)
+LONG_AGO = 1e4
+"""Stands for "never" among ages, in days or steps."""
+
+
+class FeatureBuilder:
+    """Builds the feature matrix of a batch; fitted at a cut, refuses rows after it."""
+
+    def __init__(self, generators: Sequence[str], stats: ItemStats) -> None:
+        """Take the generators' names in order, and the item statistics at the cut."""
+        self.generators = tuple(generators)
+        self.stats = stats
+
+    @classmethod
+    def fit(cls, dataset: Dataset, generators: Sequence[str], until: int | None) -> Self:
+        """Count item statistics in `dataset`, all of it from before `until`.
+
+        Raises:
+            LeakageError: a row is from `until` or later.
+        """
+        return cls(generators, ItemStats.fit(dataset, until))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Name of each column."""
+        per_generator = ("z", "log_rank", "gap_to_best", "silent")
+        own = ("baskets", "share", "last", "gap", "due", "spread")
+        return (
+            *[f"gen_{g}_{s}" for g in self.generators for s in per_generator],
+            "gen_votes",
+            "gen_best_rank",
+            *[f"own_{s}" for s in own],
+            *[f"own_recent_{s:g}" for s in SPANS],
+            *[f"own_decayed_{d:g}" for d in HALF_LIVES],
+            "own_due_item",
+            *[
+                f"{f}_{s}"
+                for f in ("cat", "brand")
+                for s in ("baskets", "share", "last", "decayed")
+            ],
+            *ItemStats.NAMES,
+            "price_log",
+            "price_off",
+            "user_baskets",
+            "user_items",
+            "user_repeat_share",
+            "user_last",
+            "user_gap",
+        )
+
+    def build(self, queries: Queries, blended: Blended) -> FloatArray:
+        """Return the features of every candidate, float32 [m, len(names)]; no NaN."""
+        owner, items = blended.owner, blended.items
+        user = _User(queries, self.stats.unit)
+        own = self._stats_of(queries, queries.histories.items, (owner, items))
+        columns: list[DoubleArray] = [
+            *self._generators(blended),
+            *_own(own, user, owner),
+            self._due_by_item(own, items),
+        ]
+        for number in (self.stats.category, self.stats.brand):
+            columns += self._affinity(queries, number, owner, items, user)
+        columns += list(self.stats.table[items].T)
+        columns += self._price(queries, owner, items)
+        columns += [column[owner] for column in user.columns]
+        table = np.stack(columns, axis=1).astype(np.float32)
+        return np.nan_to_num(table, nan=0.0, posinf=LONG_AGO, neginf=-LONG_AGO)
+
+    def add_items(self, n: int) -> None:
+        """Append `n` items that nothing is known of."""
+        self.stats = self.stats.add_items(n)
+
+    def state(self) -> State:
+        """Return config and arrays for the bundle."""
+        inner = self.stats.state()
+        return State({**inner.config, "generators": list(self.generators)}, inner.arrays)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`."""
+        return cls(state.config["generators"], ItemStats.from_state(state))
+
+    def _stats_of(
+        self, queries: Queries, values: IntArray, pairs: tuple[IntArray, IntArray]
+    ) -> PairStats:
+        return pair_stats(
+            queries, values, pairs, unit=self.stats.unit, spans=SPANS, half_lives=HALF_LIVES
+        )
+
+    def _generators(self, blended: Blended) -> list[DoubleArray]:
+        """Each generator's score, standardised within the query, and its rank there."""
+        columns: list[DoubleArray] = []
+        owner, n = blended.owner, len(blended)
+        ranks = []
+        for name in self.generators:
+            score = blended.scores[blended.names.index(name)].astype(np.float64)
+            silent = ~np.isfinite(score)
+            heard = np.where(silent, 0.0, score)
+            count = np.maximum(np.bincount(owner, ~silent, n), 1)
+            mean = np.bincount(owner, heard, n) / count
+            centred = np.where(silent, 0.0, score - mean[owner])
+            std = np.sqrt(np.bincount(owner, centred**2, n) / count) + 1e-9
+            best = np.full(n, -np.inf)
+            np.maximum.at(best, owner[~silent], score[~silent])
+            rank = _rank_within(owner, np.where(silent, -np.inf, score))
+            rank[silent] = len(blended.items) / max(n, 1)
+            z = centred / std[owner]
+            to_best = np.where(silent, 5.0, (best[owner] - heard) / std[owner])
+            columns += [np.clip(z, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent * 1.0]
+            ranks.append(np.where(silent, LONG_AGO, rank))
+        stacked = np.stack(ranks)
+        return [*columns, (stacked <= 20).sum(axis=0) * 1.0, np.log(stacked.min(axis=0))]
+
+    def _due_by_item(self, own: PairStats, items: IntArray) -> DoubleArray:
+        """Time since the last purchase beside the median gap of all shoppers."""
+        usual = np.expm1(self.stats.table[items, ItemStats.NAMES.index("item_median_gap")])
+        known = np.isfinite(own.last) & (usual > 0)
+        return np.where(known, np.log1p(own.last) - np.log1p(usual), -6.0)
+
+    def _affinity(
+        self, queries: Queries, number: IntArray, owner: IntArray, items: IntArray, user: _User
+    ) -> list[DoubleArray]:
+        stats = self._stats_of(queries, number[queries.histories.items], (owner, number[items]))
+        none = number[items] == 0
+        last = np.where(np.isfinite(stats.last), stats.last, LONG_AGO)
+        columns = [
+            np.log1p(stats.baskets),
+            stats.baskets / np.maximum(user.baskets[owner], 1),
+            np.log1p(last),
+            np.log1p(stats.decayed[0]),
+        ]
+        return [np.where(none, 0.0, column) for column in columns]
+
+    def _price(self, queries: Queries, owner: IntArray, items: IntArray) -> list[DoubleArray]:
+        log_price = np.log(np.maximum(self.stats.price.astype(np.float64), 0.01))
+        h = queries.histories
+        paid = log_price[h.items]
+        known = np.isfinite(paid)
+        n = len(queries)
+        count = np.maximum(np.bincount(h.owner[known], minlength=n), 1)
+        usual = np.bincount(h.owner[known], paid[known], n) / count
+        mine = log_price[items]
+        return [np.nan_to_num(mine), np.nan_to_num(mine - usual[owner])]
+
+
+class _User:
+    """The shopper at large: how many baskets, how often, how recently."""
+
+    def __init__(self, queries: Queries, unit: float) -> None:
+        h = queries.histories
+        n = len(queries)
+        new_basket = np.ones(len(h.items), dtype=bool)
+        new_basket[1:] = (h.times[1:] != h.times[:-1]) | (h.owner[1:] != h.owner[:-1])
+        self.baskets = np.bincount(h.owner[new_basket], minlength=n).astype(np.float64)
+        distinct = h.unique().counts.astype(np.float64)
+        total = h.counts.astype(np.float64)
+        busy = h.counts > 0
+        last, first = np.full(n, LONG_AGO), np.full(n, LONG_AGO)
+        last[busy] = (queries.at[busy] - h.times[h.indptr[1:][busy] - 1]) / unit
+        first[busy] = (queries.at[busy] - h.times[h.indptr[:-1][busy]]) / unit
+        self.columns = [
+            np.log1p(self.baskets),
+            np.log1p(distinct),
+            1.0 - distinct / np.maximum(total, 1),
+            np.log1p(last),
+            np.log1p((first - last) / np.maximum(self.baskets - 1, 1)),
+        ]
+
+
+def _own(own: PairStats, user: _User, owner: IntArray) -> list[DoubleArray]:
+    last = np.where(np.isfinite(own.last), own.last, LONG_AGO)
+    gap = np.where(np.isfinite(own.gap), own.gap, LONG_AGO)
+    due = np.where(np.isfinite(own.gap), np.log1p(last) - np.log1p(gap), -6.0)
+    spread = np.where(np.isfinite(own.spread), own.spread / np.maximum(own.gap, 1e-3), -1.0)
+    return [
+        np.log1p(own.baskets),
+        own.baskets / np.maximum(user.baskets[owner], 1),
+        np.log1p(last),
+        np.log1p(gap),
+        due,
+        np.clip(spread, -1, 5),
+        *[np.log1p(r) for r in own.recent],
+        *[np.log1p(d) for d in own.decayed],
+    ]
+
+
+def _rank_within(owner: IntArray, score: DoubleArray) -> DoubleArray:
+    """Rank of each entry within its query, from 1, best first, ties by position."""
+    order = np.lexsort((-score, owner))
+    counts = np.bincount(owner)
+    start = np.cumsum(counts) - counts
+    rank = np.empty(len(owner))
+    rank[order] = np.arange(len(owner)) - start[owner[order]] + 1
+    return rank

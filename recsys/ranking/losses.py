@@ -1,0 +1,47 @@
+"""Losses over lists of candidates of different lengths, one flat tensor for all queries."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def listwise_softmax(scores: Tensor, labels: Tensor, owner: Tensor, n: int) -> Tensor:
+    """Cross-entropy between each query's softmax and its labels, averaged over queries.
+
+    With one relevant item this is the ListNet top-one loss (Cao et al., ICML 2007); it
+    bounds NDCG from below (Bruch et al., ICTIR 2019). Queries without a relevant
+    candidate have no say.
+
+    Args:
+        scores: [m].
+        labels: [m], gains >= 0.
+        owner: [m], query of each entry.
+        n: number of queries.
+    """
+    mass = scores.new_zeros(n).index_add(0, owner, labels)
+    share = labels / mass.clamp_min(1e-9)[owner]
+    loss = -(share * log_softmax(scores, owner, n)).sum()
+    return loss / (mass > 0).sum().clamp_min(1)
+
+
+def pairwise_logistic(scores: Tensor, labels: Tensor, owner: Tensor, n: int) -> Tensor:
+    """Logistic loss of each relevant candidate against the query's mean irrelevant one.
+
+    A one-pass form of RankNet (Burges et al., ICML 2005): the irrelevant candidates are
+    weighted by their softmax, so that the hardest count most.
+    """
+    negative = labels <= 0
+    floor = torch.finfo(scores.dtype).min / 4
+    hard = log_softmax(torch.where(negative, scores, floor), owner, n).exp() * negative
+    rival = scores.new_zeros(n).index_add(0, owner, hard * scores)
+    loss = torch.nn.functional.softplus(rival[owner] - scores)[~negative]
+    return loss.sum() / max(int((~negative).sum()), 1)
+
+
+def log_softmax(scores: Tensor, owner: Tensor, n: int) -> Tensor:
+    """Log-softmax within each query, [m]."""
+    top = scores.new_full((n,), -torch.inf).scatter_reduce(0, owner, scores.detach(), "amax")
+    shifted = scores - top[owner]
+    total = scores.new_zeros(n).index_add(0, owner, shifted.exp())
+    return shifted - total.clamp_min(1e-30).log()[owner]

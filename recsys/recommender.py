@@ -1,0 +1,384 @@
+"""The recommender: ids in, recommendations with a source, a reason and a blurb out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from recsys.bundle import Manifest
+from recsys.dataset import Catalogue, Dataset
+from recsys.engine import Engine, Ranked
+from recsys.errors import DataError
+from recsys.explain import Anchor, anchors, history_counts, reason, unit
+from recsys.protocols import ItemSpace, TextEncoder
+from recsys.ranking.config import Head
+from recsys.requests import Batch, batches
+from recsys.types import (
+    BoolArray,
+    FloatArray,
+    HistoryItem,
+    IntArray,
+    Queries,
+    Ragged,
+    Recommendation,
+    RecommendationRequest,
+    Recommendations,
+    Repeats,
+    Timestamp,
+)
+from recsys.vocabulary import MISSING_ROW, Vocabulary
+
+EVIDENCE = 3
+"""History items named for a recommendation."""
+
+
+@dataclass
+class Recommender:
+    """A fitted recommendation engine.
+
+    `Recommender.load(path)` reads one from disk, `training.fit_recommender` makes one.
+    The dataset inside is what it was trained on: it knows what each shopper bought.
+
+    Attributes:
+        dataset: shoppers, their histories, the catalogue.
+        engine: generators and ranker.
+        embeddings: [n_items, dim], unit text embeddings, zeros for an item without text.
+        encoder: for items added later; None refuses texts.
+        manifest: what the bundle says of itself.
+    """
+
+    dataset: Dataset
+    engine: Engine
+    embeddings: FloatArray
+    encoder: TextEncoder | None
+    manifest: Manifest
+    _spaces: list[tuple[FloatArray, BoolArray]] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
+        """Read a bundle.
+
+        Raises:
+            BundleError: a file is missing, added or differs by a byte; it is named.
+        """
+        from recsys.storage import load_recommender
+
+        return load_recommender(cls, Path(path), device)
+
+    def save(self, path: str | Path) -> Manifest:
+        """Write a bundle directory, in one rename; return its manifest."""
+        from recsys.storage import save_recommender
+
+        self.manifest = save_recommender(self, Path(path))
+        return self.manifest
+
+    @property
+    def users(self) -> Vocabulary:
+        """Shoppers with a history."""
+        return self.dataset.users
+
+    @property
+    def items(self) -> Vocabulary:
+        """Items, those added later included."""
+        return self.dataset.items
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Items with their attributes."""
+        return self.dataset.catalogue
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Names of the generators."""
+        return tuple(self.engine.generators)
+
+    def recommend(
+        self,
+        user_id: str | None = None,
+        k: int = 10,
+        *,
+        history: Sequence[HistoryItem | str] | None = None,
+        exclude: Sequence[str] = (),
+        filters: Mapping[str, Any] | None = None,
+        at: Timestamp | None = None,
+        context: Mapping[str, Any] | None = None,
+        repeats: Repeats = "exclude",
+        blurbs: bool = False,
+        explain: bool = False,
+    ) -> Recommendations:
+        """Recommend min(k, eligible) items to one shopper, known or not.
+
+        See `RecommendationRequest` for the arguments. `blurbs` adds a verified sentence
+        or two for each item, `explain` measures which history items moved each score
+        instead of guessing it from similarity.
+
+        Raises:
+            ValueError: k < 1, or repeats is neither "exclude" nor "allow".
+            DataError: a filter does not fit the catalogue.
+        """
+        request = RecommendationRequest(
+            user_id=user_id,
+            history=None if history is None else tuple(history),
+            k=k,
+            repeats=repeats,
+            exclude=tuple(exclude),
+            filters=filters,
+            context=context,
+            at=at,
+        )
+        return self.recommend_many([request], blurbs=blurbs, explain=explain)[0]
+
+    def recommend_many(
+        self,
+        requests: Sequence[RecommendationRequest],
+        *,
+        blurbs: bool = False,
+        explain: bool = False,
+    ) -> list[Recommendations]:
+        """Answer a batch of requests, in their order."""
+        answers: list[Recommendations | None] = [None] * len(requests)
+        for batch in batches(self.dataset, requests):
+            ranked = self.engine.rank(batch.queries, batch.k, batch.head)
+            for i, position in enumerate(batch.positions):
+                answers[position] = self._answer(batch, ranked, i, explain=explain)
+        done = [a for a in answers if a is not None]
+        return done
+
+    def recommend_frame(
+        self,
+        user_ids: Sequence[str],
+        k: int = 10,
+        *,
+        repeats: Repeats = "exclude",
+        component: str | None = None,
+    ) -> pl.DataFrame:
+        """Recommend to many shoppers at once, without reasons.
+
+        Args:
+            user_ids: external ids, known or not, each once.
+            k: items a shopper.
+            repeats: as in `recommend`.
+            component: answer with this generator alone, popularity behind it.
+
+        Returns:
+            `user_id`, `item_id`, `rank`, `score`, `source`.
+        """
+        frames = []
+        requests = [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in user_ids]
+        for batch in batches(self.dataset, requests):
+            ranked = (
+                self.engine.rank(batch.queries, k, batch.head)
+                if component is None
+                else self.engine.rank_with(component, batch.queries, k)
+            )
+            names = pl.Series([*ranked.names, "popular"], dtype=pl.String)
+            flat = ranked.candidates
+            asked = pl.Series("user_id", [user_ids[p] for p in batch.positions], dtype=pl.String)
+            frames.append(
+                pl.DataFrame(
+                    {
+                        "user_id": asked.gather(flat.owner),
+                        "item_id": self.items.ids.gather(flat.items),
+                        "rank": flat.ranks.astype(np.int32),
+                        "score": flat.scores,
+                        "source": names.gather(ranked.sources % len(names)),
+                    }
+                )
+            )
+        return pl.concat(frames) if frames else _no_rows()
+
+    def similar_items(self, item_id: str, k: int = 10) -> list[tuple[str, float]]:
+        """Return the k items most like one, with the mean cosine over all item spaces.
+
+        Raises:
+            DataError: nobody knows the item.
+            ValueError: k < 1.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}; ask for at least one item: k >= 1")
+        row = int(self.items.rows([item_id])[0])
+        if row == MISSING_ROW:
+            raise DataError(f"item {item_id!r} is unknown; add it with add_items")
+        total = np.zeros(len(self.items))
+        heard = np.zeros(len(self.items))
+        for vectors, known in self.item_spaces():
+            if known[row]:
+                cosine = unit(vectors) @ unit(vectors[row : row + 1])[0]
+                total += np.where(known, cosine, 0.0)
+                heard += known
+        score = total / np.maximum(heard, 1)
+        score[row] = -np.inf
+        order = np.argsort(-score, kind="stable")[: min(k, len(score) - 1)]
+        return list(zip(self.items.external(order), score[order].tolist(), strict=True))
+
+    def add_items(self, frame: pl.DataFrame) -> None:
+        """Add items, recommendable at once by their text.
+
+        Args:
+            frame: `item_id` and the columns of the catalogue; what is missing is null.
+
+        Raises:
+            DataError: an id is null, there twice or known already, or no encoder is there.
+        """
+        if "item_id" not in frame.columns:
+            raise DataError(f"items: column 'item_id' is missing; it has {frame.columns}")
+        frame = frame.with_columns(pl.col("item_id").cast(pl.String))
+        known = self.items.rows(frame["item_id"]) != MISSING_ROW
+        if known.any():
+            twice = frame["item_id"].filter(pl.Series(known)).head(3).to_list()
+            raise DataError(f"items: {twice} are known already; give new items new ids")
+        if self.encoder is None:
+            raise DataError("items: this recommender has no text encoder; load it with one")
+        items = self.items.extended(frame["item_id"])
+        catalogue = self.catalogue.extended(frame)
+        texts = catalogue.texts()[len(self.items) :]
+        embeddings = self.encoder.encode(texts).astype(self.embeddings.dtype)
+        self.engine.add_items(embeddings)
+        self.embeddings = np.concatenate([self.embeddings, embeddings])
+        self._spaces = []
+        self.dataset = Dataset(
+            self.dataset.info,
+            self.dataset.users,
+            items,
+            self.dataset.interactions,
+            catalogue,
+            self.dataset.user_frame,
+        )
+
+    def history_frame(self, user_id: str, n: int = 10) -> pl.DataFrame:
+        """Return what a shopper bought most recently: `item_id`, `title`, `n_purchases`, `last`.
+
+        An unknown shopper has an empty frame.
+        """
+        row = int(self.users.rows([user_id])[0])
+        rows = np.empty(0, dtype=np.int64)
+        times = rows
+        if row != MISSING_ROW:
+            one = self.dataset.histories.take(np.array([row]))
+            rows, times = one.items, one.times
+        titles = pl.Series(self.catalogue.labels(), dtype=pl.String)
+        frame = pl.DataFrame(
+            {
+                "item_id": self.items.ids.gather(rows),
+                "title": titles.gather(rows),
+                "time": times,
+            }
+        )
+        table = frame.group_by("item_id", "title").agg(
+            n_purchases=pl.col("time").n_unique(), last=pl.col("time").max()
+        )
+        table = table.sort("last", "n_purchases", "item_id", descending=[True, True, False])
+        if self.dataset.info.time == "global":
+            table = table.with_columns(pl.col("last").cast(pl.Datetime("us")))
+        return table.head(n)
+
+    def item_spaces(self) -> list[tuple[FloatArray, BoolArray]]:
+        """Return item vectors, [n_items, d], and which rows hold one, of each space."""
+        if not self._spaces:
+            matrices = [self.embeddings]
+            for generator in self.engine.generators.values():
+                if isinstance(generator, ItemSpace):
+                    matrices.append(generator.item_matrix)
+            self._spaces = [(m, np.asarray(m.any(axis=1))) for m in matrices]
+        return self._spaces
+
+    def _answer(self, batch: Batch, ranked: Ranked, i: int, *, explain: bool) -> Recommendations:
+        flat = ranked.candidates
+        start, stop = (
+            int(flat.indptr[i]),
+            int(min(flat.indptr[i + 1], flat.indptr[i] + batch.ks[i])),
+        )
+        rows = flat.items[start:stop]
+        counts = history_counts(batch.queries.histories, i)
+        speakers = (
+            self._measured_anchors(batch, i, rows, counts)
+            if explain
+            else anchors(self.item_spaces(), rows, counts, EVIDENCE)
+        )
+        items = [
+            self._recommendation(ranked, start + j, j + 1, speakers[j], counts)
+            for j in range(stop - start)
+        ]
+        return Recommendations(
+            user_id=batch.user_ids[i],
+            items=tuple(items),
+            fallback=batch.fallbacks[i],
+            model_version=self.manifest.version,
+            warnings=batch.warnings[i],
+        )
+
+    def _recommendation(
+        self,
+        ranked: Ranked,
+        entry: int,
+        rank: int,
+        speakers: list[Anchor],
+        counts: tuple[IntArray, IntArray],
+    ) -> Recommendation:
+        row = int(ranked.candidates.items[entry])
+        own = int(counts[1][counts[0] == row].sum())
+        source = ranked.source(entry)
+        first = speakers[0] if speakers else None
+        label = None if first is None else self._label(first.row)
+        return Recommendation(
+            item_id=self.items.ids[row],
+            rank=rank,
+            score=float(ranked.candidates.scores[entry]),
+            source=source,
+            reason=reason(label, first.baskets if first else 0, own=own, source=source),
+            evidence=tuple(self.items.ids[s.row] for s in speakers),
+        )
+
+    def _measured_anchors(
+        self, batch: Batch, i: int, rows: IntArray, counts: tuple[IntArray, IntArray]
+    ) -> list[list[Anchor]]:
+        """Keep the guessed anchors whose removal lowers the item's final score, most first."""
+        guesses = anchors(self.item_spaces(), rows, counts, EVIDENCE)
+        removed = np.array(sorted({a.row for g in guesses for a in g}), dtype=np.int64)
+        if not len(removed):
+            return guesses
+        query = batch.queries.take(np.array([i]))
+        union = self.engine.propose(query, batch.k)
+        drop = self._drops(query, Ragged(union.indptr, union.items), removed, batch.head)
+        found: list[list[Anchor]] = []
+        for row, guess in zip(rows, guesses, strict=True):
+            column = np.searchsorted(union.items, row)
+            if column == len(union.items) or union.items[column] != row:
+                found.append([])
+                continue
+            moved = [
+                replace(a, strength=float(drop[np.searchsorted(removed, a.row), column]))
+                for a in guess
+            ]
+            found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
+        return found
+
+    def _drops(self, query: Queries, items: Ragged, removed: IntArray, head: Head) -> FloatArray:
+        """How far each score falls when one item leaves the history, [removed, items]."""
+        n = len(removed)
+        many = query.take(np.zeros(n, dtype=np.int64))
+        kept = many.histories.items != removed[many.histories.owner]
+        without = replace(many, histories=many.histories.keep(kept))
+        base = self.engine.rescore(query, items, head)
+        changed = self.engine.rescore(without, items.take(np.zeros(n, dtype=np.int64)), head)
+        return base[None, :] - changed.reshape(n, len(items.rows))
+
+    def _label(self, row: int) -> str:
+        return self.catalogue.label(row)
+
+
+def _no_rows() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            "user_id": pl.String,
+            "item_id": pl.String,
+            "rank": pl.Int32,
+            "score": pl.Float32,
+            "source": pl.String,
+        }
+    )

@@ -1,0 +1,208 @@
+"""Turns requests into query batches: ids to rows, histories, what may be recommended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from recsys.dataset import Dataset, as_time
+from recsys.ranking.config import Head
+from recsys.rerank.rules import availability_mask, filter_mask, parse_filter
+from recsys.splits import DAY
+from recsys.types import (
+    BoolArray,
+    Histories,
+    HistoryItem,
+    IntArray,
+    Queries,
+    Ragged,
+    RecommendationRequest,
+    Repeats,
+    gather,
+    pointers,
+)
+from recsys.vocabulary import MISSING_ROW
+
+MAX_LISTED = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Requests that share filters, moment and repeats, in row space.
+
+    Attributes:
+        queries: b queries.
+        positions: [b], where each request stood in the list it came from.
+        user_ids: b external ids.
+        ks: b sizes; `k` is the largest.
+        head: which head of the ranker answers.
+        fallbacks: b reasons why the full model cannot speak, or None.
+        warnings: b tuples.
+    """
+
+    queries: Queries
+    positions: list[int]
+    user_ids: list[str | None]
+    ks: list[int]
+    head: Head
+    fallbacks: list[str | None]
+    warnings: list[tuple[str, ...]]
+
+    @property
+    def k(self) -> int:
+        """The largest number of items asked for."""
+        return max(self.ks)
+
+
+def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iterator[Batch]:
+    """Group requests into batches that one pass can answer."""
+    groups: dict[str, list[int]] = {}
+    for position, request in enumerate(requests):
+        filters = json.dumps(request.filters, sort_keys=True, default=str)
+        groups.setdefault(f"{request.repeats}|{as_time(request.at)}|{filters}", []).append(position)
+    for positions in groups.values():
+        yield _batch(dataset, [requests[p] for p in positions], positions)
+
+
+def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: list[int]) -> Batch:
+    first = requests[0]
+    at = as_time(first.at)
+    users = dataset.users.rows([r.user_id or "" for r in requests])
+    known = (
+        [_Known(dataset, u, r, at) for u, r in zip(users, requests, strict=True)]
+        if any(r.history is not None or r.exclude for r in requests)
+        else None
+    )
+    if known is None:
+        histories, seen = _stored(dataset, users, at)
+        excluded = seen if first.repeats == "exclude" else Ragged.empty(len(users))
+        warnings: list[tuple[str, ...]] = [()] * len(users)
+    else:
+        histories = _joined([k.history for k in known])
+        excluded = Ragged.from_lists([k.excluded(first.repeats) for k in known])
+        warnings = [k.warnings for k in known]
+    moments = (
+        dataset.default_at(histories) if at is None else np.full(len(users), at, dtype=np.int64)
+    )
+    queries = Queries(users, histories, moments, excluded, _eligible(dataset, first, at))
+    return Batch(
+        queries=queries,
+        positions=positions,
+        user_ids=[r.user_id for r in requests],
+        ks=[r.k for r in requests],
+        head="new" if first.repeats == "exclude" else "all",
+        fallbacks=_fallbacks(users, histories, requests),
+        warnings=warnings,
+    )
+
+
+def _fallbacks(
+    users: IntArray, histories: Histories, requests: list[RecommendationRequest]
+) -> list[str | None]:
+    names: list[str | None] = []
+    for user, count, request in zip(users, histories.counts, requests, strict=True):
+        if count:
+            names.append(None)
+        else:
+            stranger = user == MISSING_ROW and request.history is None
+            names.append("unknown_user" if stranger else "empty_history")
+    return names
+
+
+def _eligible(dataset: Dataset, request: RecommendationRequest, at: int | None) -> BoolArray | None:
+    frame = dataset.catalogue.frame
+    mask: BoolArray | None = None
+    if {"available_from", "available_until"} & set(frame.columns):
+        mask = availability_mask(frame, dataset.end + 1 if at is None else at)
+    if request.filters is not None:
+        wanted = filter_mask(parse_filter(request.filters), frame)
+        mask = wanted if mask is None else mask & wanted
+    return mask
+
+
+def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Histories, Ragged]:
+    """Return the stored histories before `at` and the items they make "already bought"."""
+    h = dataset.histories
+    there = users != MISSING_ROW
+    indptr, flat = gather(h.indptr, users[there])
+    counts = np.zeros(len(users), dtype=np.int64)
+    counts[there] = np.diff(indptr)
+    whole = Histories(pointers(counts), h.items[flat], h.times[flat], h.weights[flat])
+    bought = dataset.interactions.seen[flat]
+    if at is not None:
+        before = whole.times < at
+        whole, bought = whole.keep(before), bought[before]
+    return whole, whole.keep(bought).unique()
+
+
+class _Known:
+    """History and exclusions of one request, with what had to be left out."""
+
+    def __init__(
+        self, dataset: Dataset, user: int, request: RecommendationRequest, at: int | None
+    ) -> None:
+        self.warnings: tuple[str, ...] = ()
+        if request.history is None:
+            self.history, self._seen = _stored(dataset, np.array([user]), at)
+        else:
+            self.history = self._given(dataset, request.history, at)
+            self._seen = self.history.unique()
+        self._exclude = self._rows(dataset, request.exclude, "exclude")
+        self._exclude = self._exclude[self._exclude != MISSING_ROW]
+
+    def excluded(self, repeats: Repeats) -> IntArray:
+        """Item rows that must not come back."""
+        if repeats == "allow":
+            return self._exclude
+        return np.union1d(self._seen.rows, self._exclude)
+
+    def _rows(self, dataset: Dataset, ids: Sequence[str], what: str) -> IntArray:
+        rows = dataset.items.rows(list(ids))
+        lost = [i for i, row in zip(ids, rows, strict=True) if row == MISSING_ROW]
+        if lost:
+            some = f"{lost[:MAX_LISTED]}{' and more' if len(lost) > MAX_LISTED else ''}"
+            self.warnings = (*self.warnings, f"{what}: unknown items were left out: {some}")
+        return rows
+
+    def _given(
+        self, dataset: Dataset, given: Sequence[HistoryItem | str], at: int | None
+    ) -> Histories:
+        entries = [HistoryItem(e) if isinstance(e, str) else e for e in given]
+        rows = self._rows(dataset, [e.item_id for e in entries], "history")
+        is_global = dataset.info.time == "global"
+        step = DAY if is_global else 1
+        end = at if at is not None else (dataset.end + 1 if is_global else len(entries))
+        # Without times, the order counts: each entry is a basket of its own.
+        times = np.array(
+            [
+                end - (len(entries) - i) * step if e.timestamp is None else as_time(e.timestamp)
+                for i, e in enumerate(entries)
+            ],
+            dtype=np.int64,
+        )
+        weights = np.array([e.weight for e in entries], dtype=np.float32)
+        good = rows != MISSING_ROW
+        if at is not None or is_global:
+            late = good & (times >= end)
+            if late.any():
+                text = f"history: {int(late.sum())} entries from after the request were left out"
+                self.warnings = (*self.warnings, text)
+            good &= ~late
+        order = np.lexsort((rows[good], times[good]))
+        counts = np.array([good.sum()], dtype=np.int64)
+        return Histories(
+            pointers(counts), rows[good][order], times[good][order], weights[good][order]
+        )
+
+
+def _joined(parts: list[Histories]) -> Histories:
+    counts = np.array([len(p.items) for p in parts], dtype=np.int64)
+    return Histories(
+        pointers(counts),
+        np.concatenate([p.items for p in parts]),
+        np.concatenate([p.times for p in parts]),
+        np.concatenate([p.weights for p in parts]),
+    )

@@ -1,0 +1,157 @@
+"""A recommender to and from a bundle: which component goes into which file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from recsys import __version__
+from recsys.bundle import Bundle, Manifest, write_bundle
+from recsys.candidates.registry import generator_class
+from recsys.dataset import Catalogue, Dataset, Interactions
+from recsys.engine import Engine
+from recsys.protocols import CandidateGenerator, NeedsEmbeddings, State, TextEncoder
+from recsys.ranking.ranker import HybridRanker
+from recsys.recommender import Recommender
+from recsys.schema import DatasetInfo
+from recsys.text import load_encoder
+from recsys.types import FloatArray, Histories
+from recsys.vocabulary import Vocabulary
+
+R = TypeVar("R", bound=Recommender)
+GENERATOR = "candidates."
+
+
+def save_recommender(recommender: Recommender, path: Path) -> Manifest:
+    """Write every component; return the manifest with its checksums."""
+    dataset, engine = recommender.dataset, recommender.engine
+    states = {
+        "interactions": _interactions_state(dataset.interactions),
+        "text": State({}, {"embeddings": recommender.embeddings.astype(np.float16)}),
+        "engine": State(
+            {"n_candidates": engine.n_candidates, "info": dataset.info.model_dump(mode="json")},
+            {"popularity": engine.popularity},
+        ),
+    }
+    for name, generator in engine.generators.items():
+        states[GENERATOR + name] = generator.state()
+    if engine.ranker is not None:
+        states["ranker"] = engine.ranker.state()
+    frames = {
+        "users": pl.DataFrame({"user_id": dataset.users.ids}),
+        "items": dataset.catalogue.frame,
+    }
+    if dataset.user_frame is not None:
+        frames["user_attributes"] = dataset.user_frame
+    manifest = recommender.manifest.model_copy(
+        update={"recsys_version": __version__, "components": tuple(engine.generators)}
+    )
+    return write_bundle(path, manifest, states, frames)
+
+
+def load_recommender(kind: type[R], path: Path, device: str) -> R:
+    """Verify a bundle and rebuild the recommender on a device."""
+    bundle = Bundle(path)
+    settings = bundle.state("engine")
+    info = DatasetInfo.model_validate(settings.config["info"])
+    frame = bundle.frame("items")
+    attributes = (
+        bundle.frame("user_attributes")
+        if "user_attributes.parquet" in bundle.manifest.files
+        else None
+    )
+    dataset = Dataset(
+        info,
+        Vocabulary(bundle.frame("users")["user_id"]),
+        Vocabulary(frame["item_id"]),
+        _interactions(bundle.state("interactions")),
+        Catalogue(frame, info),
+        attributes,
+    )
+    embeddings: FloatArray = bundle.state("text").arrays["embeddings"].astype(np.float32)
+    generators = {
+        name: _generator(bundle, name, embeddings).to(device) for name in bundle.manifest.components
+    }
+    ranker = (
+        HybridRanker.from_state(bundle.state("ranker")).to(device) if bundle.has("ranker") else None
+    )
+    engine = Engine(
+        generators, ranker, settings.arrays["popularity"], settings.config["n_candidates"]
+    )
+    encoder = LazyEncoder(bundle.manifest.encoder) if bundle.manifest.encoder else None
+    return kind(dataset, engine, embeddings, encoder, bundle.manifest)
+
+
+def _generator(bundle: Bundle, name: str, embeddings: FloatArray) -> CandidateGenerator:
+    model, _ = generator_class(name)
+    generator: CandidateGenerator = model.from_state(bundle.state(GENERATOR + name))
+    if isinstance(generator, NeedsEmbeddings):
+        generator.attach(embeddings)
+    return generator
+
+
+def _interactions_state(log: Interactions) -> State:
+    h = log.histories
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "indptr": h.indptr,
+        "items": h.items.astype(np.int32),
+        "times": h.times,
+        "weights": h.weights,
+        "target": log.target,
+        "seen": log.seen,
+        "prices": log.prices,
+    }
+    return State({}, arrays)
+
+
+def _interactions(state: State) -> Interactions:
+    a = state.arrays
+    histories = Histories(a["indptr"], a["items"].astype(np.int64), a["times"], a["weights"])
+    return Interactions(histories, a["target"], a["seen"], a["prices"])
+
+
+class LazyEncoder:
+    """The bundle's text encoder, brought to life by the first text.
+
+    Raises:
+        WeightsError: its weights are gone, or are other ones than at the fit.
+    """
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        """Take the manifest's `encoder`: `kind`, `fingerprint`, `dim` and arguments."""
+        self._spec = spec
+        self._encoder: TextEncoder | None = None
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self._spec["dim"])
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint at the fit."""
+        return str(self._spec["fingerprint"])
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """Encode, [n, dim]."""
+        if self._encoder is None:
+            self._encoder = self._load()
+        return self._encoder.encode(texts)
+
+    def _load(self) -> TextEncoder:
+        from recsys.errors import WeightsError
+
+        arguments = {k: v for k, v in self._spec.items() if k not in ("dim", "fingerprint")}
+        encoder = load_encoder(**arguments)
+        if encoder.fingerprint != self.fingerprint:
+            raise WeightsError(
+                f"the text encoder here ({encoder.fingerprint}) is not the one the bundle was "
+                f"trained with ({self.fingerprint}); new items would land in another space. "
+                "Fetch the same weights: recsys weights fetch"
+            )
+        return encoder

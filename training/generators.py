@@ -1,0 +1,126 @@
+"""Fits every generator of a recipe on one dataset, those that step aside left out."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recsys.candidates.history import HistoryGenerator
+from recsys.candidates.registry import generator_class
+from recsys.dataset import Dataset
+from recsys.errors import MissingExtraError
+from recsys.protocols import CandidateGenerator, NeedsEmbeddings, RunLogger
+from recsys.types import FloatArray
+from training.history import fit_history
+from training.recipe import Recipe
+from training.windows import unlabelled
+
+HISTORY = "history"
+
+
+@dataclass
+class Fitted:
+    """Generators by name, how long each took, and who stepped aside and why.
+
+    Attributes:
+        generators: in the recipe's order.
+        seconds: of each fit.
+        aside: generator -> reason.
+    """
+
+    generators: dict[str, CandidateGenerator] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    aside: dict[str, str] = field(default_factory=dict)
+
+
+def fit_generators(
+    dataset: Dataset,
+    recipe: Recipe,
+    embeddings: FloatArray,
+    *,
+    device: str,
+    only: tuple[str, ...] | None = None,
+    warm: Mapping[str, CandidateGenerator] | None = None,
+    logger: RunLogger | None = None,
+) -> Fitted:
+    """Fit all generators that are switched on.
+
+    Args:
+        dataset: everything they may know.
+        recipe: which, and how.
+        embeddings: [n_items, dim].
+        device: for those with tensors.
+        only: fit these, whoever else is switched on.
+        warm: generators of an earlier fit on a part of `dataset` to start from.
+        logger: gets a child run a component.
+    """
+    fitted = Fitted()
+    for name, config in recipe.generators().items():
+        if only is not None and name not in only:
+            continue
+        began = time.monotonic()
+        model, _ = generator_class(name)
+        generator = model(config)
+        reason = generator.limits(dataset)
+        if reason is None:
+            if isinstance(generator, NeedsEmbeddings):
+                generator.attach(embeddings)
+            try:
+                fitted.generators[name] = generator.fit(dataset, rng=_rng(recipe, name)).to(device)
+            except MissingExtraError as error:
+                reason = str(error)
+        if reason is not None:
+            fitted.aside[name] = reason
+            warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
+        fitted.seconds[name] = time.monotonic() - began
+    if recipe.history.enabled and (only is None or HISTORY in only):
+        _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, fitted)
+    return fitted
+
+
+def _fit_history(
+    dataset: Dataset,
+    recipe: Recipe,
+    embeddings: FloatArray,
+    device: str,
+    warm: Mapping[str, CandidateGenerator],
+    logger: RunLogger | None,
+    fitted: Fitted,
+) -> None:
+    """Fit the history Transformer: from nothing with early stopping, or a few epochs on.
+
+    A first fit holds the end of its data out to know when to stop, then goes over all
+    of it, so that it has seen what the other generators have.
+    """
+    began = time.monotonic()
+    reason = HistoryGenerator.limits(dataset)
+    if reason is not None:
+        fitted.aside[HISTORY] = reason
+        warnings.warn(f"{HISTORY} is left out: {reason}", stacklevel=3)
+        return
+    seed = int(_rng(recipe, HISTORY).integers(2**31))
+    earlier = warm.get(HISTORY)
+    if not isinstance(earlier, HistoryGenerator):
+        earlier = fit_history(
+            dataset, embeddings, recipe.history, seed=seed, device=device, logger=logger
+        )
+    fitted.generators[HISTORY] = fit_history(
+        dataset,
+        embeddings,
+        recipe.history,
+        seed=seed,
+        validation=unlabelled(dataset),
+        device=device,
+        warm_start=earlier,
+        logger=logger,
+    )
+    fitted.seconds[HISTORY] = time.monotonic() - began
+
+
+def _rng(recipe: Recipe, name: str) -> np.random.Generator:
+    """Return the generator's own randomness, whoever else is switched on."""
+    return np.random.default_rng([recipe.seed, *name.encode()])

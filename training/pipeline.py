@@ -1,0 +1,227 @@
+"""Dataset and recipe in, fitted recommender out.
+
+1. Encode the product texts.
+2. For each label window, oldest first: fit the generators on what came before it, and
+   tabulate their candidates, features and labels.
+3. Train the ranker's two heads; the newest window says when to stop.
+4. Fit the generators and the item statistics again, on everything, to serve.
+
+No step sees a row from after the moment it speaks of.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from recsys.bundle import Manifest
+from recsys.candidates.popular import Popular
+from recsys.dataset import Dataset
+from recsys.engine import Engine
+from recsys.errors import DataError
+from recsys.protocols import CandidateGenerator, RunLogger, TextEncoder
+from recsys.ranking.config import HEADS, Head
+from recsys.ranking.features import FeatureBuilder
+from recsys.ranking.hybrid import HybridNet
+from recsys.ranking.ranker import HybridRanker
+from recsys.recommender import Recommender
+from recsys.splits import Window
+from recsys.types import FloatArray, IntArray
+from training.devices import resolve_device
+from training.generators import Fitted, fit_generators
+from training.ranker import fit_head
+from training.recipe import Recipe
+from training.tables import Table, build_table, merge
+from training.windows import label_windows
+
+Tables = dict[Head, list[Table]]
+
+
+@dataclass
+class Stages:
+    """Wall time by stage, in seconds, and a callback when one begins.
+
+    Attributes:
+        seconds: stage -> seconds, in order.
+        aside: generator -> why it stepped aside.
+        began: called with the name of each stage.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    aside: dict[str, str] = field(default_factory=dict)
+    began: Callable[[str], None] = lambda name: None
+
+    def time(self, name: str) -> AbstractContextManager[None]:
+        """Measure a stage."""
+        return _Timer(self, name)
+
+
+class _Timer(AbstractContextManager[None]):
+    def __init__(self, stages: Stages, name: str) -> None:
+        self.stages, self.name = stages, name
+
+    def __enter__(self) -> None:
+        self.stages.began(self.name)
+        self.start = time.monotonic()
+
+    def __exit__(self, *exc: object) -> None:
+        spent = time.monotonic() - self.start
+        self.stages.seconds[self.name] = self.stages.seconds.get(self.name, 0.0) + spent
+
+
+def fit_recommender(
+    dataset: Dataset,
+    recipe: Recipe,
+    logger: RunLogger | None = None,
+    *,
+    encoder: TextEncoder,
+    encoder_spec: Mapping[str, Any] | None = None,
+    stages: Stages | None = None,
+) -> Recommender:
+    """Train everything on `dataset` and return a recommender that knows all of it.
+
+    Args:
+        dataset: the training part; every interaction in it is learned from.
+        recipe: what to train, and how.
+        logger: gets curves and times, a child run a component.
+        encoder: of the product texts.
+        encoder_spec: how a bundle gets the encoder back, the arguments of
+            `recsys.text.load_encoder`; None: a loaded bundle cannot add items.
+        stages: filled with wall times.
+
+    Raises:
+        DataError: the dataset has no interactions or no items.
+    """
+    if not dataset.n_items or not len(dataset.interactions):
+        raise DataError(f"{dataset.info.name}: there are no interactions to learn from")
+    stages = stages or Stages()
+    device = resolve_device(recipe.device)
+    with stages.time("text"):
+        embeddings = encoder.encode(dataset.catalogue.texts())
+    tables, warm = _tables(dataset, recipe, embeddings, device, stages, logger)
+    nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
+    with stages.time("generators"):
+        fitted = fit_generators(
+            dataset, recipe, embeddings, device=device, warm=warm, logger=_child(logger, "final")
+        )
+    stages.aside.update(fitted.aside)
+    _log_times(fitted, stages, logger)
+    ranker = None
+    if nets:
+        until = dataset.end + 1 if dataset.info.time == "global" else None
+        builder = FeatureBuilder.fit(dataset, tuple(fitted.generators), until)
+        ranker = HybridRanker(builder, nets).to(device)
+    engine = Engine(
+        fitted.generators, ranker, popularity(dataset, fitted), recipe.ranker.n_candidates
+    )
+    spec = (
+        {}
+        if encoder_spec is None
+        else {**encoder_spec, "dim": encoder.dim, "fingerprint": encoder.fingerprint}
+    )
+    manifest = Manifest(
+        name=recipe.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        trained_until=dataset.end,
+        time=dataset.info.time,
+        dataset=dataset.info.name,
+        dataset_fingerprint=dataset.info.fingerprint,
+        recipe_digest=recipe.digest,
+        recipe=recipe.to_toml(),
+        components=tuple(fitted.generators),
+        encoder=spec,
+    )
+    return Recommender(dataset, engine, embeddings, encoder, manifest)
+
+
+def popularity(dataset: Dataset, fitted: Fitted) -> IntArray:
+    """Return all item rows, most popular first: what stands behind every list."""
+    model = fitted.generators.get("popular")
+    if not isinstance(model, Popular):
+        model = Popular().fit(dataset, rng=np.random.default_rng(0))
+    return model.order()
+
+
+def _tables(
+    dataset: Dataset,
+    recipe: Recipe,
+    embeddings: FloatArray,
+    device: str,
+    stages: Stages,
+    logger: RunLogger | None,
+) -> tuple[Tables, dict[str, CandidateGenerator]]:
+    """Tabulate every window; return the tables and the newest window's generators."""
+    if not recipe.ranker.enabled:
+        return {}, {}
+    rng = np.random.default_rng([recipe.seed, 1])
+    windows = label_windows(dataset, recipe.ranker, rng)
+    tables: Tables = {head: [] for head in HEADS}
+    warm: dict[str, CandidateGenerator] = {}
+    previous: Window | None = None
+    builder: FeatureBuilder | None = None
+    for i, window in enumerate(windows):
+        if previous is None or window.past is not previous.past:
+            with stages.time("windows: generators"):
+                warm = fit_generators(
+                    window.past, recipe, embeddings, device=device, warm=warm
+                ).generators
+            until = int(window.at.max()) if dataset.info.time == "global" else None
+            builder = FeatureBuilder.fit(window.past, tuple(warm), until)
+        previous = window
+        assert builder is not None
+        newest = i == len(windows) - 1
+        with stages.time("windows: features"):
+            for head in HEADS:
+                table = build_table(
+                    warm,
+                    builder,
+                    window,
+                    head,
+                    recipe.ranker.n_candidates,
+                    negatives=None if newest else 2 * recipe.ranker.negatives,
+                    rng=rng,
+                )
+                tables[head].append(table)
+    return tables, warm
+
+
+def _fit_heads(
+    tables: Tables, recipe: Recipe, device: str, stages: Stages, logger: RunLogger | None
+) -> dict[Head, HybridNet]:
+    nets: dict[Head, HybridNet] = {}
+    for number, head in enumerate(HEADS):
+        *older, newest = tables[head]
+        train = merge(older, newest.features.shape[1])
+        if not train.labels.any():
+            continue
+        with stages.time(f"ranker: {head}"), _logged(logger, f"ranker_{head}") as child:
+            nets[head], _ = fit_head(
+                train,
+                newest,
+                recipe.ranker,
+                seed=recipe.seed + number,
+                device=device,
+                logger=child,
+                label=f"ranker, {head}",
+            )
+    return nets
+
+
+def _logged(logger: RunLogger | None, name: str) -> AbstractContextManager[RunLogger | None]:
+    return nullcontext() if logger is None else logger.child(name)
+
+
+def _child(logger: RunLogger | None, name: str) -> RunLogger | None:
+    return logger
+
+
+def _log_times(fitted: Fitted, stages: Stages, logger: RunLogger | None) -> None:
+    if logger is not None:
+        logger.metrics({f"seconds/fit_{name}": s for name, s in fitted.seconds.items()})
+        logger.metrics({f"seconds/{name}": s for name, s in stages.seconds.items()})

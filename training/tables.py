@@ -1,0 +1,130 @@
+"""Training tables of the ranker: candidates, their features, their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys.candidates.blend import blend
+from recsys.protocols import CandidateGenerator
+from recsys.ranking.config import Head
+from recsys.ranking.features import FeatureBuilder
+from recsys.splits import Window
+from recsys.types import BoolArray, IntArray, Ragged, pointers
+
+QUERIES_PER_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lists of candidates with features and labels.
+
+    Attributes:
+        indptr: [q + 1], list `i` is the rows `indptr[i]:indptr[i + 1]`.
+        features: [m, F].
+        labels: [m], the candidate was bought in the window.
+        n_relevant: [q], relevant items of the query, candidates or not.
+    """
+
+    indptr: IntArray
+    features: npt.NDArray[Any]
+    labels: BoolArray
+    n_relevant: IntArray
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @property
+    def owner(self) -> IntArray:
+        """Query of each row, [m]."""
+        return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.indptr))
+
+    def sampled(self, negatives: int, rng: np.random.Generator) -> Table:
+        """Keep every relevant candidate and at most `negatives` others of each list."""
+        owner = self.owner
+        draw = np.where(self.labels, -1.0, rng.random(len(owner)))
+        order = np.lexsort((draw, owner))
+        place = np.arange(len(owner)) - self.indptr[owner]
+        relevant = np.bincount(owner, self.labels, len(self)).astype(np.int64)
+        kept = np.sort(order[place < (relevant + negatives)[owner]])
+        counts = np.bincount(owner[kept], minlength=len(self))
+        return Table(pointers(counts), self.features[kept], self.labels[kept], self.n_relevant)
+
+
+def build_table(
+    generators: Mapping[str, CandidateGenerator],
+    builder: FeatureBuilder,
+    window: Window,
+    head: Head,
+    n_candidates: int,
+    *,
+    negatives: int | None = None,
+    rng: np.random.Generator,
+) -> Table:
+    """Ask for candidates at the window's moment and label what was bought in it.
+
+    The head `new` excludes what was bought before, as a request would. Queries without a
+    relevant candidate teach nothing and are left out, unless all candidates are kept
+    (`negatives` None), when they count in a measurement.
+    """
+    labels = window.labels if head == "all" else window.unseen_labels()
+    parts: list[Table] = []
+    active = np.flatnonzero((labels.counts > 0) & _with_history(window))
+    for start in range(0, len(active), QUERIES_PER_CHUNK):
+        chunk = active[start : start + QUERIES_PER_CHUNK]
+        queries = window.past.queries(
+            window.users[chunk],
+            at=window.at[chunk],
+            repeats="allow" if head == "all" else "exclude",
+        )
+        blended = blend(generators, queries, n_candidates)
+        wanted = labels.take(chunk)
+        table = Table(
+            blended.indptr,
+            builder.build(queries, blended),
+            _bought(Ragged(blended.indptr, blended.items), wanted),
+            wanted.counts,
+        )
+        if negatives is not None:
+            table = _useful(table.sampled(negatives, rng))
+        parts.append(table)
+    return merge(parts, len(builder.names))
+
+
+def merge(parts: list[Table], n_features: int) -> Table:
+    """Put tables below each other."""
+    if not parts:
+        none = np.empty(0, dtype=np.int64)
+        empty = np.empty((0, n_features), dtype=np.float32)
+        return Table(np.zeros(1, dtype=np.int64), empty, np.empty(0, dtype=np.bool_), none)
+    counts = np.concatenate([np.diff(p.indptr) for p in parts])
+    return Table(
+        pointers(counts),
+        np.concatenate([p.features for p in parts]),
+        np.concatenate([p.labels for p in parts]),
+        np.concatenate([p.n_relevant for p in parts]),
+    )
+
+
+def _with_history(window: Window) -> BoolArray:
+    return np.asarray(window.past.histories.counts[window.users] > 0)
+
+
+def _bought(candidates: Ragged, wanted: Ragged) -> BoolArray:
+    width = int(max(candidates.rows.max(initial=0), wanted.rows.max(initial=0))) + 1
+    return np.isin(candidates.owner * width + candidates.rows, wanted.owner * width + wanted.rows)
+
+
+def _useful(table: Table) -> Table:
+    """Drop the lists without a relevant candidate."""
+    owner = table.owner
+    useful = np.bincount(owner, table.labels, len(table)) > 0
+    rows = useful[owner]
+    counts = np.diff(table.indptr)[useful]
+    return Table(
+        pointers(counts), table.features[rows], table.labels[rows], table.n_relevant[useful]
+    )
