@@ -117,7 +117,11 @@ def _switchable(config: type[BaseModel]) -> tuple[type[BaseModel], BaseModel]:
     return model, model()
 
 
-_CONFIGS: dict[str, type[BaseModel]] = {name: generator_class(name)[1] for name in GENERATORS}
+HISTORY = "history"
+"""The generator with a table of its own: it is trained by gradient, not fitted."""
+_CONFIGS: dict[str, type[BaseModel]] = {
+    name: generator_class(name)[1] for name in GENERATORS if name != HISTORY
+}
 
 # Made from the registry, so that adding a generator takes no edit here.
 CandidatesConfig: type[Section] = create_model(

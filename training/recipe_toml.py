@@ -171,16 +171,15 @@ def _key_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
 
 
 def _nearest(key: str, valid: list[str]) -> str:
-    """Prefer a key of the same table, then one of the same last part, then any."""
+    """Prefer a like key of the same table, then the same last part, then any like key."""
     table, _, leaf = key.rpartition(".")
     beside = {k.rpartition(".")[2]: k for k in valid if k.rpartition(".")[0] == table}
     for close in difflib.get_close_matches(leaf, beside, n=1, cutoff=0.5):
         return beside[close]
-    tables = sorted({k.rpartition(".")[0] for k in valid} - {""})
-    for close in difflib.get_close_matches(key, [*valid, *tables], n=1, cutoff=0.4):
-        return close
     same = [k for k in valid if k.rpartition(".")[2] == leaf]
-    return (same or list(beside.values()) or valid)[0]
+    tables = {k.rpartition(".")[0] for k in valid} - {""}
+    near = difflib.get_close_matches(key, same or [*valid, *sorted(tables)], n=1, cutoff=0)
+    return near[0]
 
 
 def _submodel(annotation: Any) -> type[BaseModel] | None:

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from experiments import report
+from experiments.evaluation import HYBRID, Scorecard, evaluate_recommender, refuse_overlap
+from recsys.dataset import Dataset
+from recsys.errors import DataError, LeakageError
+from recsys.schema import ColumnRoles, DatasetInfo
+
+ITEMS = pl.DataFrame(
+    {"item_id": list("wxyz"), "title": list("WXYZ"), "kind": ["wet", "dry", "dry", "wet"]}
+)
+LOG = pl.DataFrame(
+    {
+        "user_id": ["ann", "ann", "bob"],
+        "item_id": ["x", "x", "y"],
+        "timestamp": [1, 2, 1],
+    }
+)
+TRUTH = pl.DataFrame(
+    {
+        "user_id": ["ann", "ann", "ann", "bob", "cold"],
+        # q is an item that nobody knows.
+        "item_id": ["x", "z", "q", "y", "w"],
+        "new": [False, True, True, False, True],
+    }
+)
+LISTS = {
+    (HYBRID, "allow"): {"ann": "xz", "bob": "yx", "cold": "xy"},
+    (HYBRID, "exclude"): {"ann": "zy", "cold": "xy"},
+    ("popular", "allow"): {"ann": "xy", "bob": "xy", "cold": "xy"},
+    ("popular", "exclude"): {"ann": "yz", "cold": "xy"},
+}
+
+
+@dataclass
+class Fixed:
+    """Answers with `LISTS`."""
+
+    dataset: Dataset
+    components: tuple[str, ...] = ("popular",)
+    manifest: Any = field(default_factory=lambda: SimpleNamespace(trained_until=2))
+
+    @property
+    def users(self) -> Any:
+        return self.dataset.users
+
+    @property
+    def items(self) -> Any:
+        return self.dataset.items
+
+    @property
+    def catalogue(self) -> Any:
+        return self.dataset.catalogue
+
+    @property
+    def embeddings(self) -> Any:
+        return np.eye(4, dtype=np.float32)
+
+    def recommend_frame(
+        self, user_ids: Sequence[str], k: int, *, repeats: str, component: str | None
+    ) -> pl.DataFrame:
+        lists = LISTS[component or HYBRID, repeats]
+        rows = [
+            (user, item, rank)
+            for user in reversed(user_ids)  # the order of the answer must not matter
+            for rank, item in enumerate(lists[user][:k], 1)
+        ]
+        return pl.DataFrame(rows, schema=["user_id", "item_id", "rank"], orient="row")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    info = DatasetInfo(name="four", time="per_user_order", roles=ColumnRoles(category="kind"))
+    return Dataset.from_frames(LOG, ITEMS, info=info)
+
+
+@pytest.fixture(scope="module")
+def scorecard(dataset: Dataset) -> Scorecard:
+    return evaluate_recommender(Fixed(dataset), TRUTH, (1, 2), resamples=200)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("targets", "system", "metric", "value"),
+    [
+        ("ALL", HYBRID, "recall@1", (1 / 3 + 1 + 0) / 3),
+        ("ALL", HYBRID, "recall@2", (2 / 3 + 1 + 0) / 3),
+        ("ALL", HYBRID, "hit_rate@1", 2 / 3),
+        ("ALL", "popular", "recall@1", (1 / 3 + 0 + 0) / 3),
+        ("NEW", HYBRID, "recall@1", (1 / 2 + 0) / 2),
+        ("NEW", "popular", "recall@2", (1 / 2 + 0) / 2),
+        ("ALL", HYBRID, "coverage@2", 3 / 4),  # q is not in the catalogue
+        ("ALL", "popular", "coverage@2", 2 / 4),
+    ],
+)
+def test_values_by_hand(
+    scorecard: Scorecard, targets: str, system: str, metric: str, value: float
+) -> None:
+    assert scorecard.value(targets, system, metric) == pytest.approx(value)
+
+
+def test_nobody_is_dropped_and_the_rest_is_counted(scorecard: Scorecard) -> None:
+    rows = {row["targets"]: row for row in scorecard.users.iter_rows(named=True)}
+    assert rows["ALL"] == {
+        "targets": "ALL",
+        "n_users": 3,
+        "n_warm": 2,
+        "n_empty": 0,
+        "n_missing": 0,
+        "n_targets": 5,
+        "n_cold_items": 3,  # z and w were never bought, q is not even known
+    }
+    assert rows["NEW"]["n_users"] == 2
+    assert rows["NEW"]["n_empty"] == 1
+
+
+def test_warm_and_cold_users_are_slices(scorecard: Scorecard) -> None:
+    assert scorecard.value("ALL", HYBRID, "recall@1", "warm") == pytest.approx(2 / 3)
+    assert scorecard.value("ALL", HYBRID, "recall@1", "cold") == 0
+
+
+def test_differences_are_paired_and_the_best_component_is_marked(scorecard: Scorecard) -> None:
+    lead = scorecard.difference("ALL", "popular", "recall@1")
+    assert lead["difference"] == pytest.approx(1 / 3)  # only bob gains
+    assert lead["low"] <= lead["difference"] <= lead["high"]
+    assert lead["best"]
+    assert lead["n_users"] == 3
+
+
+def test_per_user_values_are_kept(scorecard: Scorecard) -> None:
+    ann = scorecard.per_user.filter(targets="ALL", system=HYBRID, user_id="ann")
+    assert ann["recall@2"].to_list() == pytest.approx([2 / 3])
+    assert ann["warm"].to_list() == [True]
+
+
+def test_every_applicable_metric_is_there(scorecard: Scorecard) -> None:
+    for key in ("precision", "ndcg", "map", "mrr", "gini", "novelty", "popularity_percentile"):
+        assert scorecard.has(f"{key}@2")
+    assert scorecard.has("calibration@2")
+    assert scorecard.has("intra_list_diversity@2")
+
+
+def test_save_and_load(scorecard: Scorecard, tmp_path: Path) -> None:
+    scorecard.save(tmp_path / "card")
+    scorecard.save(tmp_path / "card")  # in the place of the first
+    again = Scorecard.load(tmp_path / "card")
+    assert again.summary() == scorecard.summary()
+    assert again.per_user.equals(scorecard.per_user)
+    assert again.ks == scorecard.ks
+    assert [p.name for p in tmp_path.iterdir()] == ["card"]
+
+
+def test_what_was_not_measured_is_a_key_error(scorecard: Scorecard) -> None:
+    with pytest.raises(KeyError, match="recall@99"):
+        scorecard.value("ALL", HYBRID, "recall@99")
+
+
+def test_without_components_there_is_only_the_hybrid(dataset: Dataset) -> None:
+    card = evaluate_recommender(Fixed(dataset), TRUTH, (1,), components=())  # type: ignore[arg-type]
+    assert card.systems == [HYBRID]
+    assert card.differences.is_empty()
+    assert report.tables(card)
+
+
+def test_chunks_give_the_same_numbers(
+    dataset: Dataset, scorecard: Scorecard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("experiments.evaluation.USERS_PER_CHUNK", 1)
+    calls: list[tuple[str, int, int]] = []
+    card = evaluate_recommender(
+        Fixed(dataset),  # type: ignore[arg-type]
+        TRUTH,
+        (1, 2),
+        resamples=200,
+        progress=lambda *call: calls.append(call),
+    )
+    assert card.summary() == scorecard.summary()
+    assert card.per_user.equals(scorecard.per_user)
+    assert [c[1:] for c in calls if c[0] == f"ALL {HYBRID}"] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_an_empty_window_is_refused(dataset: Dataset) -> None:
+    with pytest.raises(DataError, match="no target"):
+        evaluate_recommender(Fixed(dataset), TRUTH.clear())  # type: ignore[arg-type]
+
+
+def test_no_new_targets_leave_new_out(dataset: Dataset) -> None:
+    card = evaluate_recommender(Fixed(dataset), TRUTH.filter(~pl.col("new")), (1,))  # type: ignore[arg-type]
+    assert card.targets == ["ALL"]
+
+
+@pytest.mark.parametrize(("cut", "refused"), [(2, True), (3, False)])
+def test_a_window_that_overlaps_the_training_data_is_refused(
+    dataset: Dataset, cut: int, refused: bool
+) -> None:
+    window: Any = SimpleNamespace(cut=cut, train=dataset)
+    if refused:
+        with pytest.raises(LeakageError, match="trained on data until"):
+            refuse_overlap(Fixed(dataset), window)  # type: ignore[arg-type]
+    else:
+        refuse_overlap(Fixed(dataset), window)  # type: ignore[arg-type]
+
+
+def test_without_global_time_more_interactions_than_the_training_part_are_refused(
+    dataset: Dataset,
+) -> None:
+    fewer = dataset.before(2)
+    seen: Any = SimpleNamespace(cut=None, train=fewer)
+    with pytest.raises(LeakageError, match="3 interactions, more than the 2"):
+        refuse_overlap(Fixed(dataset), seen)  # type: ignore[arg-type]
+    refuse_overlap(Fixed(fewer), seen)  # type: ignore[arg-type]
+
+
+def test_json_holds_plain_values(scorecard: Scorecard) -> None:
+    import json
+
+    value = json.loads(json.dumps(report.as_json(scorecard)))
+    assert value["metrics"]["ALL/recall@2"] == pytest.approx(5 / 9)
+    assert value["systems"]["popular"]["ALL/recall@1"] == pytest.approx(1 / 9)
