@@ -139,7 +139,8 @@ class _Targets:
         low, high = self._low[baskets, None], self._high[baskets, None]
         point = low + (high - low) * rng.random((len(baskets), n))
         at = np.searchsorted(self._mass, point, side="right") - 1
-        return self._items[np.minimum(at, len(self._items) - 1)]
+        targets: IntArray = self._items[np.minimum(at, len(self._items) - 1)]
+        return targets
 
 
 def first_times(histories: Histories) -> BoolArray:

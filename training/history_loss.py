@@ -8,6 +8,7 @@ and a target that was drawn as a negative is left out of the sum.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,8 +81,8 @@ def sampled_softmax(
         log_weights: [n], see `Negatives`.
         hits: [q, m], place of each target among the negatives; -1 where it was not drawn.
     """
-    loss: Tensor = _SampledSoftmax.apply(queries, targets, negatives, log_weights, hits)
-    return loss
+    apply: Callable[..., Tensor] = _SampledSoftmax.apply
+    return apply(queries, targets, negatives, log_weights, hits)
 
 
 class _SampledSoftmax(torch.autograd.Function):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -197,7 +197,7 @@ def make_optimizers(model: nn.Module, config: TrainerConfig) -> list[torch.optim
     sparse = [m.weight for m in tables if m.sparse and m.weight.requires_grad]
     bare = {id(m.weight) for m in tables}
     dense = [p for p in model.parameters() if p.requires_grad and not any(p is s for s in sparse)]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [p for p in dense if p.ndim > 1 and id(p) not in bare]},
         {"params": [p for p in dense if p.ndim <= 1 or id(p) in bare], "weight_decay": 0.0},
     ]
@@ -238,17 +238,17 @@ def autocast(device: str, precision: str) -> AbstractContextManager[object]:
 
 def _fast_bfloat16(kind: str) -> bool:
     if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Without tile multiplication (AMX) the conversions cost more than they save.
     supported = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(kind == "cpu" and supported is not None and supported())
+    return kind == "cpu" and supported is not None and bool(supported())
 
 
 def _own_randomness(device: str) -> AbstractContextManager[None]:
     """Leave the caller's random state as it was."""
     cuda = torch.device(device).type == "cuda"
     devices = range(torch.cuda.device_count()) if cuda else []
-    return torch.random.fork_rng(devices=devices)  # type: ignore[no-any-return]
+    return torch.random.fork_rng(devices=devices)
 
 
 def _groups(batches: Iterator[B], n: int) -> Iterator[list[B]]:

@@ -93,10 +93,10 @@ class HistoryNetwork(nn.Module):
         if self.training and self.project is not None and texts is not None:
             kept = torch.rand(len(ids), device=ids.device) >= self.config.id_dropout
             known = known & (kept | ~texts.any(dim=1))
-        vectors = self.ids(ids.clamp(min=0)) * known[:, None]
-        if self.project is None or texts is None:
-            return vectors
-        return vectors + self.project(texts)
+        vectors: Tensor = self.ids(ids.clamp(min=0)) * known[:, None]
+        if self.project is not None and texts is not None:
+            vectors = vectors + self.project(texts)
+        return vectors
 
     def forward(self, grid: Grid, items: Tensor) -> Tensor:
         """Encode every entry with what came before it, [rows, length, dim].
@@ -116,7 +116,8 @@ class HistoryNetwork(nn.Module):
         turn = rotation(grid.baskets, self.config.dim // self.config.heads)
         for block in self.blocks:
             x = block(x, mask[:, None], turn)
-        return self.norm(x)
+        hidden: Tensor = self.norm(x)
+        return hidden
 
     def pool(self, hidden: Tensor, slots: Tensor, owner: Tensor, n: int) -> Tensor:
         """Average the encoded entries of each query's basket, [n, dim].
@@ -166,7 +167,8 @@ class _Block(nn.Module):
             q, k, v = q.float(), k.float(), v.float()
         with torch.autocast(x.device.type, enabled=False):
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.out(mixed.transpose(1, 2).reshape(rows, length, dim))
+        out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, length, dim))
+        return out
 
 
 def rotation(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from recsys.candidates.history import HistoryGenerator
+from recsys.candidates.history_model import HistoryModelConfig
+from recsys.dataset import Dataset
+from recsys.errors import DataError
+from recsys.schema import DatasetInfo
+from recsys.types import Candidates, FloatArray, Queries, Ragged
+from training.history import HistoryConfig, fit_history, ndcg, train_history
+from training.history_batches import HistoryBatches, first_times
+from training.history_loss import NegativeSampler, sampled_softmax
+from training.trainer import TrainerConfig
+
+CURVES = Path(__file__).parents[1] / "golden" / "loss_curves.json"
+N_ITEMS = 24
+
+
+def dataset(rows: list[tuple[str, int, int]], time: str = "per_user_order") -> Dataset:
+    """Make one from (user, item, time)."""
+    frame = pl.DataFrame(
+        rows, schema={"user_id": pl.String, "n": pl.Int64, "timestamp": pl.Int64}, orient="row"
+    )
+    interactions = frame.select(
+        "user_id",
+        pl.format("i{}", pl.col("n").cast(pl.String).str.zfill(2)).alias("item_id"),
+        pl.col("timestamp").cast(pl.Datetime("us")) if time == "global" else pl.col("timestamp"),
+    )
+    items = pl.DataFrame({"item_id": [f"i{n:02d}" for n in range(N_ITEMS)]})
+    return Dataset.from_frames(
+        interactions,
+        items,
+        info=DatasetInfo(name="toy", time=time),  # type: ignore[arg-type]
+    )
+
+
+def cycles(n_users: int = 150, n_items: int = N_ITEMS - 4) -> Dataset:
+    """Everybody walks round the same circle of items: the next item is always known."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for user in range(n_users):
+        start, length = int(rng.integers(n_items)), int(rng.integers(5, 9))
+        rows += [(f"u{user:03d}", (start + t) % n_items, t) for t in range(length)]
+    return dataset(rows)
+
+
+def config(**changes: object) -> HistoryConfig:
+    base = {
+        "model": HistoryModelConfig(dim=32, max_length=12, dropout=0.1),
+        "trainer": TrainerConfig(epochs=40, lr=1e-2, patience=0, evaluate_every=10),
+        "batch_tokens": 256,
+        "n_negatives": 16,
+    }
+    return HistoryConfig.model_validate(base | changes)
+
+
+def next_items(model: HistoryGenerator, history: list[int], k: int = 1) -> list[int]:
+    data = dataset([("u", item, t) for t, item in enumerate(history)])
+    return model.candidates(data.queries(np.array([0]), repeats="allow"), k).items.tolist()
+
+
+@pytest.fixture(scope="module")
+def circle() -> HistoryGenerator:
+    return fit_history(cycles(), None, config(), seed=1)
+
+
+def test_learns_the_next_item(circle: HistoryGenerator) -> None:
+    assert [next_items(circle, [i, i + 1, i + 2]) for i in range(8)] == [[i + 3] for i in range(8)]
+
+
+def test_is_silent_about_items_that_nobody_bought(circle: HistoryGenerator) -> None:
+    assert len(next_items(circle, [1], k=99)) == N_ITEMS - 4
+
+
+def test_shuffled_labels_teach_nothing() -> None:
+    rng, data = np.random.default_rng(3), cycles()
+    rows = list(
+        zip(
+            [f"u{u:03d}" for u in data.histories.owner],
+            rng.permutation(data.histories.items).tolist(),
+            data.histories.times.tolist(),
+            strict=True,
+        )
+    )
+    real = train_history(cycles(), None, config(), seed=1)[1].best_value
+    noise = train_history(dataset(rows), None, config(), seed=1)[1].best_value
+    assert real > 0.9
+    assert noise < 0.45  # ten of twenty items at random give 0.23
+
+
+def test_a_text_alone_is_enough_for_an_item_added_later() -> None:
+    texts = np.random.default_rng(0).normal(size=(N_ITEMS, 16)).astype(np.float32)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    settings = config(model=HistoryModelConfig(dim=32, max_length=12, dropout=0.1, id_dropout=0.4))
+    model = fit_history(cycles(), texts, settings, seed=1)
+    model.add_items(texts[[5, 12]])  # these read like items 5 and 12, and take places beside them
+    assert N_ITEMS in next_items(model, [2, 3, 4], k=3)
+    assert N_ITEMS + 1 in next_items(model, [9, 10, 11], k=3)
+
+
+def test_the_same_seed_gives_the_same_model_and_the_recorded_curve() -> None:
+    settings = config(
+        trainer=TrainerConfig(epochs=3, lr=1e-2, precision="float32"), batch_tokens=128
+    )
+    model, result = train_history(cycles(), None, settings, seed=5)
+    again, _ = train_history(cycles(), None, settings, seed=5)
+    assert np.array_equal(model.item_matrix(), again.item_matrix())
+    assert result.losses == pytest.approx(json.loads(CURVES.read_text())["history"], rel=1e-3)
+
+
+def test_a_warm_start_goes_on_where_the_first_fit_stopped(circle: HistoryGenerator) -> None:
+    settings = config(warm_epochs=1)
+    cold = train_history(cycles(), None, config(trainer=TrainerConfig(epochs=1, lr=1e-2)), seed=2)[
+        1
+    ]
+    model, warm = train_history(cycles(160), None, settings, seed=2, warm_start=circle)
+    assert len(warm.losses) == 1
+    assert warm.losses[0] < 0.6 * cold.losses[0]
+    assert next_items(model, [1, 2, 3]) == [4]
+
+
+def test_data_without_order_is_refused() -> None:
+    data = dataset([("u", 1, 0), ("u", 2, 1)], time="none")
+    assert HistoryGenerator.limits(data) == "the order of the interactions is unknown"
+    with pytest.raises(DataError, match="order of the interactions is unknown"):
+        fit_history(data, None, config(), seed=0)
+
+
+def test_validation_labels_are_not_learned_from() -> None:
+    # Everybody's last item is 23, which is nowhere else: only a leak can teach it.
+    rows = [(f"u{u}", (u + t) % 10, t) for u in range(80) for t in range(5)]
+    rows += [(f"u{u}", 23, 5) for u in range(80)]
+    model = fit_history(dataset(rows), None, config(), seed=0)
+    assert not model.readable[23]
+
+
+def test_ids_are_kept_for_items_seen_often_enough() -> None:
+    rows = [("a", 1, 0), ("a", 2, 1), ("a", 1, 2), ("b", 1, 0), ("b", 3, 1)]
+    texts = np.ones((N_ITEMS, 4), dtype=np.float32)
+    texts[3] = 0
+    model = HistoryGenerator.start(dataset(rows), texts, HistoryModelConfig(), min_id_count=2)
+    assert np.flatnonzero(model._id_of_item >= 0).tolist() == [1, 3]  # 3 has nothing else
+    assert model.readable.all()
+
+
+def baskets(**changes: object) -> HistoryBatches:
+    """Make batches of two shoppers: baskets {0,1}, {2,3}, {0,4}; and {5}, {6}."""
+    rows = [("a", 0, 0), ("a", 1, 0), ("a", 2, 1), ("a", 3, 1), ("a", 0, 2), ("a", 4, 2)]
+    rows += [("b", 5, 0), ("b", 6, 9)]
+    settings: dict[str, object] = {
+        "max_length": 8,
+        "tokens": 99,
+        "horizon": 1,
+        "n_targets": 40,
+        "repeat_weight": 0.0,
+        "seed": 0,
+    }
+    return HistoryBatches(
+        dataset(rows),
+        np.ones(N_ITEMS, dtype=bool),
+        **(settings | changes),  # type: ignore[arg-type]
+    )
+
+
+def read_and_predicted(batches: HistoryBatches, epochs: int) -> dict[frozenset[int], set[int]]:
+    found: dict[frozenset[int], set[int]] = {}
+    for epoch in range(epochs):
+        for batch in batches.epoch(epoch):
+            items = batch.packed.items.ravel()
+            for query, targets in enumerate(batch.targets):
+                basket = items[batch.query_slots[batch.query_of_slot == query]]
+                found.setdefault(frozenset(basket.tolist()), set()).update(targets.tolist())
+    return found
+
+
+def test_targets_come_from_the_next_basket() -> None:
+    assert read_and_predicted(baskets(repeat_weight=1.0), 1) == {
+        frozenset({0, 1}): {2, 3},
+        frozenset({2, 3}): {0, 4},
+        frozenset({5}): {6},
+    }
+
+
+def test_repeats_are_no_targets_with_weight_zero() -> None:
+    assert read_and_predicted(baskets(), 1)[frozenset({2, 3})] == {4}
+
+
+def test_a_longer_horizon_reaches_later_baskets_of_the_same_shopper() -> None:
+    found = read_and_predicted(baskets(horizon=9, repeat_weight=1.0), 3)
+    assert found[frozenset({0, 1})] == {2, 3, 0, 4}
+    assert found[frozenset({5})] == {6}
+
+
+def test_a_cut_history_still_predicts_later_baskets_only() -> None:
+    later = {0: {2, 3, 4}, 1: {2, 3, 0, 4}, 2: {0, 4}, 3: {0, 4}, 5: {6}}
+    for basket, targets in read_and_predicted(
+        baskets(max_length=3, horizon=9, repeat_weight=1.0), 20
+    ).items():
+        assert targets <= set().union(*(later[i] | {0} for i in basket))
+        assert not (basket == {2, 3} and targets - {0, 4})
+
+
+def test_an_epoch_reads_everything_once_in_an_order_of_its_own() -> None:
+    batches = baskets(tokens=3)
+    orders = []
+    for epoch in (0, 1, 0):
+        read = [b.packed.items.ravel()[b.packed.slots].tolist() for b in batches.epoch(epoch)]
+        assert sorted(item for part in read for item in part) == [0, 0, 1, 2, 3, 4, 5, 6]
+        orders.append(read)
+    assert orders[0] == orders[2]
+    assert any(
+        orders[0] != [b.packed.items.ravel()[b.packed.slots].tolist() for b in batches.epoch(e)]
+        for e in range(1, 6)
+    )
+
+
+def test_first_times() -> None:
+    data = dataset([("a", 1, 0), ("a", 2, 1), ("a", 1, 2), ("b", 1, 0)])
+    assert first_times(data.histories).tolist() == [True, True, False, True]
+
+
+def full_softmax(queries: torch.Tensor, items: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Spell out -log(e^s_t / (e^s_t + sum over the items that are no target of the query))."""
+    losses = []
+    for query, own in zip(queries, targets, strict=True):
+        scores = items @ query
+        others = [j for j in range(len(items)) if j not in own.tolist()]
+        losses += [torch.logsumexp(scores[[int(t), *others]], 0) - scores[t] for t in own]
+    return torch.stack(losses).mean()
+
+
+def test_the_loss_and_its_gradient_are_those_of_the_softmax() -> None:
+    torch.manual_seed(0)
+    queries = torch.randn(5, 6, requires_grad=True)
+    items = torch.randn(11, 6, requires_grad=True)
+    targets = torch.tensor([[0, 3], [1, 1], [10, 2], [4, 9], [5, 6]])
+    loss = sampled_softmax(queries, items[targets], items, torch.zeros(11), targets)
+    expected = full_softmax(queries, items, targets)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    ours = torch.autograd.grad(loss, (queries, items))
+    theirs = torch.autograd.grad(expected, (queries, items))
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_sampling_estimates_the_sum_over_all_items_without_bias() -> None:
+    rng = np.random.default_rng(0)
+    counts, scores = rng.integers(0, 50, size=30), rng.normal(size=30)
+    eligible = np.arange(2, 30)
+    draw = NegativeSampler(counts, eligible, 10, 0.5)
+    sums = []
+    for _ in range(4000):
+        sample = draw(rng)
+        assert len(np.unique(sample.rows)) == len(sample.rows)
+        assert sample.rows.min() >= 2
+        sums.append(np.exp(scores[sample.rows] + sample.log_weights).sum())
+    assert np.mean(sums) == pytest.approx(np.exp(scores[2:]).sum(), rel=0.02)
+
+
+def test_as_many_negatives_as_items_are_all_items() -> None:
+    sample = NegativeSampler(np.ones(5, dtype=np.int64), np.arange(5), 5, 0.5)(
+        np.random.default_rng(0)
+    )
+    assert sample.rows.tolist() == [0, 1, 2, 3, 4]
+    assert sample.log_weights.tolist() == [0, 0, 0, 0, 0]
+
+
+def test_ndcg_by_hand() -> None:
+    found = Candidates(
+        np.array([0, 3, 3, 5]), np.array([7, 1, 2, 4, 5]), np.zeros(5, dtype=np.float32)
+    )
+    labels = Ragged.from_lists([[1, 2, 9], [3], [4]])
+    gain = 1 / np.log2(3) + 1 / np.log2(4)
+    ideal = 1 + 1 / np.log2(3) + 1 / np.log2(4)
+    assert ndcg(found, labels, 10) == pytest.approx((gain / ideal + 0 + 1) / 3)
+
+
+def test_a_killed_fit_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = config(trainer=TrainerConfig(epochs=4, lr=1e-2, patience=0))
+    whole = fit_history(cycles(), None, settings, seed=1)
+    path = tmp_path / "history.safetensors"
+    real = HistoryBatches.epoch
+
+    def dying(self: HistoryBatches, number: int):  # type: ignore[no-untyped-def]
+        if number == 2:
+            raise KeyboardInterrupt
+        return real(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(HistoryBatches, "epoch", dying)
+        with pytest.raises(KeyboardInterrupt):
+            fit_history(cycles(), None, settings, seed=1, checkpoint=path)
+    resumed = fit_history(cycles(), None, settings, seed=1, checkpoint=path)
+    np.testing.assert_allclose(resumed.item_matrix(), whole.item_matrix(), atol=1e-6)
+
+
+def test_global_time_holds_out_the_last_days(tmp_path: Path) -> None:
+    day = 24 * 3600 * 1_000_000
+    rows = [(f"u{u}", (u + t // 2) % 20, (3 * t + u) * day) for u in range(60) for t in range(20)]
+    model, result = train_history(dataset(rows, time="global"), None, config(), seed=0)
+    assert model.network.gaps is not None
+    assert result.values
+    texts: FloatArray = np.zeros((1, 1), dtype=np.float32)
+    model.add_items(texts)
+    data = dataset(rows, time="global")
+    asked: Queries = data.queries(np.arange(3))
+    assert model.candidates(asked, 5).counts.tolist() == [5, 5, 5]
