@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
 
+from recsys.answers import answer, with_blurbs
+from recsys.blurbs import BlurbService
 from recsys.bundle import Manifest
 from recsys.dataset import Catalogue, Dataset
-from recsys.engine import Engine, Ranked
+from recsys.engine import Engine
 from recsys.errors import DataError
-from recsys.explain import Anchor, anchors, history_counts, reason, unit
+from recsys.explain import unit
 from recsys.protocols import ItemSpace, TextEncoder
-from recsys.ranking.config import Head
-from recsys.requests import Batch, batches
+from recsys.requests import batches
 from recsys.types import (
     BoolArray,
     FloatArray,
     HistoryItem,
-    IntArray,
-    Queries,
-    Ragged,
-    Recommendation,
     RecommendationRequest,
     Recommendations,
     Repeats,
@@ -50,6 +47,8 @@ class Recommender:
         embeddings: [n_items, dim], unit text embeddings, zeros for an item without text.
         encoder: for items added later; None refuses texts.
         manifest: what the bundle says of itself.
+        blurb_service: writes under the items; None: one without a store is made when the
+            first blurb is asked for.
     """
 
     dataset: Dataset
@@ -57,6 +56,7 @@ class Recommender:
     embeddings: FloatArray
     encoder: TextEncoder | None
     manifest: Manifest
+    blurb_service: BlurbService | None = None
     _spaces: list[tuple[FloatArray, BoolArray]] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -145,9 +145,9 @@ class Recommender:
         for batch in batches(self.dataset, requests):
             ranked = self.engine.rank(batch.queries, batch.k, batch.head)
             for i, position in enumerate(batch.positions):
-                answers[position] = self._answer(batch, ranked, i, explain=explain)
-        done = [a for a in answers if a is not None]
-        return done
+                one = answer(self, batch, ranked, i, explain=explain)
+                answers[position] = with_blurbs(self, one, batch, i) if blurbs else one
+        return [a for a in answers if a is not None]
 
     def recommend_frame(
         self,
@@ -286,90 +286,6 @@ class Recommender:
                     matrices.append(generator.item_matrix)
             self._spaces = [(m, np.asarray(m.any(axis=1))) for m in matrices]
         return self._spaces
-
-    def _answer(self, batch: Batch, ranked: Ranked, i: int, *, explain: bool) -> Recommendations:
-        flat = ranked.candidates
-        start, stop = (
-            int(flat.indptr[i]),
-            int(min(flat.indptr[i + 1], flat.indptr[i] + batch.ks[i])),
-        )
-        rows = flat.items[start:stop]
-        counts = history_counts(batch.queries.histories, i)
-        speakers = (
-            self._measured_anchors(batch, i, rows, counts)
-            if explain
-            else anchors(self.item_spaces(), rows, counts, EVIDENCE)
-        )
-        items = [
-            self._recommendation(ranked, start + j, j + 1, speakers[j], counts)
-            for j in range(stop - start)
-        ]
-        return Recommendations(
-            user_id=batch.user_ids[i],
-            items=tuple(items),
-            fallback=batch.fallbacks[i],
-            model_version=self.manifest.version,
-            warnings=batch.warnings[i],
-        )
-
-    def _recommendation(
-        self,
-        ranked: Ranked,
-        entry: int,
-        rank: int,
-        speakers: list[Anchor],
-        counts: tuple[IntArray, IntArray],
-    ) -> Recommendation:
-        row = int(ranked.candidates.items[entry])
-        own = int(counts[1][counts[0] == row].sum())
-        source = ranked.source(entry)
-        first = speakers[0] if speakers else None
-        label = None if first is None else self._label(first.row)
-        return Recommendation(
-            item_id=self.items.ids[row],
-            rank=rank,
-            score=float(ranked.candidates.scores[entry]),
-            source=source,
-            reason=reason(label, first.baskets if first else 0, own=own, source=source),
-            evidence=tuple(self.items.ids[s.row] for s in speakers),
-        )
-
-    def _measured_anchors(
-        self, batch: Batch, i: int, rows: IntArray, counts: tuple[IntArray, IntArray]
-    ) -> list[list[Anchor]]:
-        """Keep the guessed anchors whose removal lowers the item's final score, most first."""
-        guesses = anchors(self.item_spaces(), rows, counts, EVIDENCE)
-        removed = np.array(sorted({a.row for g in guesses for a in g}), dtype=np.int64)
-        if not len(removed):
-            return guesses
-        query = batch.queries.take(np.array([i]))
-        union = self.engine.propose(query, batch.k)
-        drop = self._drops(query, Ragged(union.indptr, union.items), removed, batch.head)
-        found: list[list[Anchor]] = []
-        for row, guess in zip(rows, guesses, strict=True):
-            column = np.searchsorted(union.items, row)
-            if column == len(union.items) or union.items[column] != row:
-                found.append([])
-                continue
-            moved = [
-                replace(a, strength=float(drop[np.searchsorted(removed, a.row), column]))
-                for a in guess
-            ]
-            found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
-        return found
-
-    def _drops(self, query: Queries, items: Ragged, removed: IntArray, head: Head) -> FloatArray:
-        """How far each score falls when one item leaves the history, [removed, items]."""
-        n = len(removed)
-        many = query.take(np.zeros(n, dtype=np.int64))
-        kept = many.histories.items != removed[many.histories.owner]
-        without = replace(many, histories=many.histories.keep(kept))
-        base = self.engine.rescore(query, items, head)
-        changed = self.engine.rescore(without, items.take(np.zeros(n, dtype=np.int64)), head)
-        return base[None, :] - changed.reshape(n, len(items.rows))
-
-    def _label(self, row: int) -> str:
-        return self.catalogue.label(row)
 
 
 def _no_rows() -> pl.DataFrame:

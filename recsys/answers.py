@@ -1,0 +1,154 @@
+"""Puts words around ranked rows: source, reason, evidence, blurb."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recsys.blurbs import BlurbService, UserContext
+from recsys.blurbs.context import Relation
+from recsys.engine import Ranked
+from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
+from recsys.ranking.config import Head
+from recsys.requests import Batch
+from recsys.types import FloatArray, IntArray, Queries, Ragged, Recommendation, Recommendations
+
+if TYPE_CHECKING:
+    from recsys.recommender import Recommender
+
+EVIDENCE = 3
+"""History items named for a recommendation."""
+
+
+def answer(
+    recommender: Recommender, batch: Batch, ranked: Ranked, i: int, *, explain: bool
+) -> Recommendations:
+    """Make the answer to query `i` of a batch.
+
+    With `explain`, evidence are the history items whose removal lowers the item's final
+    score; without, the ones most like it.
+    """
+    rows, start = _rows(batch, ranked, i)
+    counts = history_counts(batch.queries.histories, i)
+    speakers = anchors(recommender.item_spaces(), rows, counts, EVIDENCE)
+    if explain:
+        speakers = _measured(recommender, batch, i, rows, speakers)
+    items = [
+        _recommendation(recommender, ranked, start + j, j + 1, speakers[j], counts)
+        for j in range(len(rows))
+    ]
+    return Recommendations(
+        user_id=batch.user_ids[i],
+        items=tuple(items),
+        fallback=batch.fallbacks[i],
+        model_version=recommender.manifest.version,
+        warnings=batch.warnings[i],
+    )
+
+
+def with_blurbs(
+    recommender: Recommender, answer: Recommendations, batch: Batch, i: int
+) -> Recommendations:
+    """Add a verified blurb to each item; None where nothing may be said."""
+    if recommender.blurb_service is None:
+        recommender.blurb_service = BlurbService(recommender.dataset.info.roles)
+    pairs = blurb_pairs(recommender, answer, batch, i)
+    blurbs = recommender.blurb_service.blurbs([p[0] for p in pairs], [p[1] for p in pairs])
+    items = [replace(item, blurb=b) for item, b in zip(answer.items, blurbs, strict=True)]
+    return replace(answer, items=tuple(items))
+
+
+def blurb_pairs(
+    recommender: Recommender, answer: Recommendations, batch: Batch, i: int
+) -> list[tuple[dict[str, object], UserContext]]:
+    """Return the catalogue row and the shopper's context behind each item of an answer."""
+    ids, counts = history_counts(batch.queries.histories, i)
+    baskets = dict(zip(recommender.items.external(ids), counts.tolist(), strict=True))
+    frame, vocabulary = recommender.catalogue.frame, recommender.items
+    pairs = []
+    for item in answer.items:
+        row = frame.row(int(vocabulary.rows([item.item_id])[0]), named=True)
+        pairs.append((row, _context(recommender, item, baskets)))
+    return pairs
+
+
+def _context(
+    recommender: Recommender, item: Recommendation, baskets: dict[str, int]
+) -> UserContext:
+    """Name the anchor of the reason; an item bought before needs none."""
+    if item.item_id in baskets or not item.evidence or item.source == "popular":
+        return UserContext()
+    rows = recommender.items.rows(list(item.evidence))
+    labels = [recommender.catalogue.label(int(r)) for r in rows]
+    relation: Relation = "often_buy" if baskets.get(item.evidence[0], 0) >= OFTEN else "bought"
+    return UserContext.of(labels, anchor=labels[0], relation=relation)
+
+
+def _rows(batch: Batch, ranked: Ranked, i: int) -> tuple[IntArray, int]:
+    flat = ranked.candidates
+    start = int(flat.indptr[i])
+    stop = min(int(flat.indptr[i + 1]), start + batch.ks[i])
+    return flat.items[start:stop], start
+
+
+def _recommendation(
+    recommender: Recommender,
+    ranked: Ranked,
+    entry: int,
+    rank: int,
+    speakers: list[Anchor],
+    counts: tuple[IntArray, IntArray],
+) -> Recommendation:
+    row = int(ranked.candidates.items[entry])
+    own = int(counts[1][counts[0] == row].sum())
+    source = ranked.source(entry)
+    label = recommender.catalogue.label(speakers[0].row) if speakers else None
+    return Recommendation(
+        item_id=recommender.items.ids[row],
+        rank=rank,
+        score=float(ranked.candidates.scores[entry]),
+        source=source,
+        reason=reason(label, speakers[0].baskets if speakers else 0, own=own, source=source),
+        evidence=tuple(recommender.items.ids[s.row] for s in speakers),
+    )
+
+
+def _measured(
+    recommender: Recommender, batch: Batch, i: int, rows: IntArray, guesses: list[list[Anchor]]
+) -> list[list[Anchor]]:
+    """Keep the anchors whose removal lowers the item's final score, most first."""
+    removed = np.array(sorted({a.row for guess in guesses for a in guess}), dtype=np.int64)
+    if not len(removed):
+        return guesses
+    query = batch.queries.take(np.array([i]))
+    union = recommender.engine.propose(query, batch.k)
+    items = Ragged(union.indptr, union.items)
+    drops = _drops(recommender, query, items, removed, batch.head)
+    found: list[list[Anchor]] = []
+    for row, guess in zip(rows, guesses, strict=True):
+        column = int(np.searchsorted(union.items, row))
+        if column == len(union.items) or union.items[column] != row:
+            found.append([])  # it filled the list up: nothing in the history speaks for it
+            continue
+        moved = [
+            replace(a, strength=float(drops[np.searchsorted(removed, a.row), column]))
+            for a in guess
+        ]
+        found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
+    return found
+
+
+def _drops(
+    recommender: Recommender, query: Queries, items: Ragged, removed: IntArray, head: Head
+) -> FloatArray:
+    """How far each score falls when one item leaves the history, [removed, items]."""
+    n = len(removed)
+    repeated = np.zeros(n, dtype=np.int64)
+    many = query.take(repeated)
+    kept = many.histories.items != removed[many.histories.owner]
+    without = replace(many, histories=many.histories.keep(kept))
+    base = recommender.engine.rescore(query, items, head)
+    changed = recommender.engine.rescore(without, items.take(repeated), head)
+    return base[None, :] - changed.reshape(n, len(items.rows))
