@@ -1,0 +1,53 @@
+"""External ids <-> rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys.errors import DataError
+from recsys.vocabulary import MISSING_ROW, Vocabulary
+
+ids = st.lists(st.text(min_size=1, max_size=20), unique=True, max_size=30)
+
+
+@given(known=ids, asked=st.lists(st.text(max_size=20), max_size=30))
+def test_rows_agree_with_a_dictionary(known: list[str], asked: list[str]) -> None:
+    table = {name: row for row, name in enumerate(known)}
+    wanted = known + asked
+    expected = [table.get(name, MISSING_ROW) for name in wanted]
+    assert Vocabulary(known).rows(wanted).tolist() == expected
+
+
+@given(known=ids)
+def test_external_is_the_inverse_of_rows(known: list[str]) -> None:
+    vocabulary = Vocabulary(known)
+    assert vocabulary.external(vocabulary.rows(known)) == known
+
+
+def test_ids_with_colliding_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def same(series: pl.Series) -> np.ndarray:
+        return np.full(len(series), 7, dtype=np.uint64)
+
+    monkeypatch.setattr("recsys.vocabulary._hash", same)
+    vocabulary = Vocabulary(["a", "b", "c"])
+    assert vocabulary.rows(["c", "zebra", "a", "b"]).tolist() == [2, MISSING_ROW, 0, 1]
+
+
+def test_extending_keeps_the_old_rows() -> None:
+    longer = Vocabulary(["a", "b"]).extended(["c/ü", "🛒"])
+    assert longer.rows(["a", "b", "c/ü", "🛒"]).tolist() == [0, 1, 2, 3]
+    assert "🛒" in longer
+    assert "d" not in longer
+    assert 3 not in longer
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"), [(["a", "a"], "twice"), (["a", ""], "empty"), ([None], "null")]
+)
+def test_bad_ids_are_refused(bad: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Vocabulary(bad)
