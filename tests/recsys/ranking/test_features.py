@@ -1,0 +1,99 @@
+"""Features at a cut: right numbers, no later row, no NaN."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys.dataset import Dataset
+from recsys.errors import LeakageError
+from recsys.ranking.features import FeatureBuilder
+from recsys.ranking.items import ItemStats
+from recsys.schema import ColumnRoles, DatasetInfo
+from recsys.splits import DAY
+from recsys.types import Blended
+
+ITEMS = pl.DataFrame(
+    {
+        "item_id": ["tea", "milk", "soap"],
+        "title": ["Tea", "Milk", "Soap"],
+        "kind": ["drink", "drink", None],
+    }
+)
+
+
+@pytest.fixture
+def shop() -> Dataset:
+    """Ann buys milk on days 1, 3 and 7, tea on day 7. Bob buys tea on day 2."""
+    log = pl.DataFrame(
+        {
+            "user_id": ["ann"] * 4 + ["bob"],
+            "item_id": ["milk", "milk", "milk", "tea", "tea"],
+            "timestamp": pl.Series([1, 3, 7, 7, 2]) * DAY,
+            "price": [1.0, 2.0, 6.0, None, 5.0],
+        }
+    ).with_columns(pl.col("timestamp").cast(pl.Datetime("us")))
+    info = DatasetInfo(name="t", time="global", roles=ColumnRoles(category="kind"))
+    return Dataset.from_frames(log, ITEMS, info=info)
+
+
+@pytest.fixture
+def blended() -> Blended:
+    """Query 0 has all three items, query 1 has soap."""
+    scores = np.array([[1, 3, np.nan, 5]], dtype=np.float32)
+    ranks = np.array([[2, 1, 0, 1]])
+    return Blended(np.array([0, 3, 4]), np.array([0, 1, 2, 2]), ("ease",), scores, ranks)
+
+
+def test_item_statistics_by_hand(shop: Dataset) -> None:
+    stats = ItemStats.fit(shop, 8 * DAY)
+    column = dict(zip(ItemStats.NAMES, stats.table.T, strict=True))
+    np.testing.assert_allclose(np.expm1(column["item_users"]), [2, 1, 0], rtol=1e-6)
+    np.testing.assert_allclose(column["item_rebuy_rate"], [1, 3, 0])
+    np.testing.assert_allclose(np.expm1(column["item_age"]), [6, 7, 0], rtol=1e-6)
+    np.testing.assert_allclose(np.expm1(column["item_quiet"][:2]), [1, 1], rtol=1e-6)
+    np.testing.assert_allclose(np.expm1(column["item_median_gap"]), [0, 4, 0], rtol=1e-6)
+    np.testing.assert_allclose(stats.price, [5, 2, np.nan])
+    assert stats.category.tolist() == [1, 1, 0]
+
+
+def test_features_by_hand(shop: Dataset, blended: Blended) -> None:
+    builder = FeatureBuilder.fit(shop, ["ease"], 8 * DAY)
+    table = builder.build(shop.queries(np.array([0, 1]), at=8 * DAY), blended)
+    assert table.shape == (4, len(builder.names))
+    assert np.isfinite(table).all()
+    column = dict(zip(builder.names, table.T, strict=True))
+    np.testing.assert_allclose(np.expm1(column["own_baskets"]), [1, 3, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(column["own_share"], [1 / 3, 1, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(np.expm1(column["own_last"][:2]), [1, 1], rtol=1e-6)
+    np.testing.assert_allclose(np.expm1(column["own_gap"][1]), 3, rtol=1e-6)
+    np.testing.assert_allclose(np.expm1(column["cat_baskets"]), [3, 3, 0, 0], rtol=1e-6)
+    np.testing.assert_allclose(column["gen_ease_silent"], [0, 0, 1, 0])
+    np.testing.assert_allclose(np.exp(column["gen_ease_log_rank"][:2]), [2, 1], rtol=1e-6)
+    np.testing.assert_allclose(np.expm1(column["user_baskets"]), [3, 3, 3, 1], rtol=1e-6)
+
+
+def test_rows_from_the_cut_or_later_are_refused(shop: Dataset) -> None:
+    with pytest.raises(LeakageError, match="2 interactions"):
+        FeatureBuilder.fit(shop, ["ease"], 7 * DAY)
+
+
+def test_new_items_have_features_without_a_past(shop: Dataset, blended: Blended) -> None:
+    builder = FeatureBuilder.fit(shop, ["ease"], 8 * DAY)
+    builder.add_items(1)
+    new = Blended(
+        np.array([0, 1]), np.array([3]), ("ease",), np.array([[np.nan]], "f4"), np.array([[0]])
+    )
+    table = builder.build(shop.queries(np.array([0]), at=8 * DAY), new)
+    column = dict(zip(builder.names, table[0], strict=True))
+    assert column["item_users"] == 0
+    assert column["own_baskets"] == 0
+    assert np.isfinite(table).all()
+
+
+def test_state_round_trip_builds_the_same_features(shop: Dataset, blended: Blended) -> None:
+    builder = FeatureBuilder.fit(shop, ["ease"], 8 * DAY)
+    again = FeatureBuilder.from_state(builder.state())
+    queries = shop.queries(np.array([0, 1]), at=8 * DAY)
+    np.testing.assert_array_equal(again.build(queries, blended), builder.build(queries, blended))

@@ -1,0 +1,42 @@
+"""Losses over ragged lists."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from recsys.ranking.losses import listwise_softmax, log_softmax, pairwise_logistic
+
+OWNER = torch.tensor([0, 0, 1, 1, 1])
+
+
+def test_log_softmax_is_the_dense_one_of_each_list() -> None:
+    scores = torch.tensor([1.0, 2.0, -1.0, 0.5, 3.0])
+    dense = torch.cat([scores[:2].log_softmax(0), scores[2:].log_softmax(0)])
+    torch.testing.assert_close(log_softmax(scores, OWNER, 2), dense)
+
+
+def test_listwise_with_equal_scores_is_the_log_of_the_list_length() -> None:
+    labels = torch.tensor([1.0, 0, 1, 1, 0])
+    loss = listwise_softmax(torch.zeros(5), labels, OWNER, 2)
+    assert loss.item() == pytest.approx((math.log(2) + math.log(3)) / 2)
+
+
+def test_a_list_without_a_label_has_no_say() -> None:
+    labels = torch.tensor([1.0, 0, 0, 0, 0])
+    loss = listwise_softmax(torch.zeros(5), labels, OWNER, 2)
+    assert loss.item() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("loss", [listwise_softmax, pairwise_logistic])
+def test_descending_the_gradient_puts_the_label_first(loss: object) -> None:
+    labels = torch.tensor([0.0, 1, 0, 0, 1])
+    scores = torch.zeros(5, requires_grad=True)
+    for _ in range(200):
+        value = loss(scores, labels, OWNER, 2)  # type: ignore[operator]
+        (gradient,) = torch.autograd.grad(value, scores)
+        scores = (scores - gradient).detach().requires_grad_()
+    assert scores[1] > scores[0]
+    assert scores[4] > max(scores[2], scores[3])

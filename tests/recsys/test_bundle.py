@@ -1,0 +1,90 @@
+"""Bundles: no pickle, and not a byte may differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys.bundle import MANIFEST, Bundle, Manifest, write_bundle
+from recsys.errors import BundleError
+from recsys.protocols import State
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    states = {
+        "als": State({"factors": 2}, {"items": np.arange(6, dtype=np.float32).reshape(3, 2)}),
+        "popular": State({"days": 28}),
+    }
+    frames = {"items": pl.DataFrame({"item_id": ["a/b", "🛒"]})}
+    write_bundle(tmp_path / "bundle", Manifest(name="shop"), states, frames)
+    return tmp_path / "bundle"
+
+
+def test_read_back(path: Path) -> None:
+    bundle = Bundle(path)
+    assert bundle.manifest.name == "shop"
+    state = bundle.state("als")
+    assert state.config == {"factors": 2}
+    np.testing.assert_array_equal(state.arrays["items"], [[0, 1], [2, 3], [4, 5]])
+    assert bundle.state("popular").arrays == {}
+    assert bundle.frame("items")["item_id"].to_list() == ["a/b", "🛒"]
+    assert not bundle.has("ease")
+
+
+def test_every_flipped_byte_is_found_and_its_file_named(path: Path) -> None:
+    for file in [f for f in path.rglob("*") if f.is_file()]:
+        good = file.read_bytes()
+        for at in {0, len(good) // 2, len(good) - 1}:
+            bad = bytearray(good)
+            bad[at] ^= 1
+            file.write_bytes(bad)
+            with pytest.raises(BundleError, match=file.name):
+                Bundle(path)
+        file.write_bytes(good)
+    Bundle(path)
+
+
+def test_missing_and_added_files_are_named(path: Path) -> None:
+    (path / "als" / "config.json").rename(path / "als" / "other.json")
+    with pytest.raises(BundleError, match="config.json is missing"):
+        Bundle(path)
+    (path / "als" / "other.json").rename(path / "als" / "config.json")
+    (path / "evil.bin").write_bytes(b"x")
+    with pytest.raises(BundleError, match="evil.bin"):
+        Bundle(path)
+
+
+def test_a_later_format_says_what_to_do(path: Path) -> None:
+    manifest = json.loads((path / MANIFEST).read_text())
+    manifest["format_version"] = 99
+    (path / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match="format 99"):
+        Bundle(path)
+
+
+def test_objects_are_refused_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    bad = {"als": State({}, {"items": np.array([{}], dtype=object)})}
+    with pytest.raises(BundleError, match="Python objects"):
+        write_bundle(tmp_path / "bundle", Manifest(), bad, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_older_bundle_is_replaced_and_other_folders_are_not(path: Path) -> None:
+    write_bundle(path, Manifest(name="newer"), {}, {})
+    assert Bundle(path).manifest.name == "newer"
+    other = path.parent / "photos"
+    other.mkdir()
+    (other / "cat.jpg").write_bytes(b"x")
+    with pytest.raises(BundleError, match="not a bundle"):
+        write_bundle(other, Manifest(), {}, {})
+    assert (other / "cat.jpg").exists()
+
+
+def test_nothing_to_load(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match=MANIFEST):
+        Bundle(tmp_path)
