@@ -62,18 +62,24 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
 
 
-@app.callback()
-def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if debug:
-        os.environ[DEBUG] = "1"
-    if version:
+def _version(asked: bool) -> None:
+    if asked:
         from recsys import __version__
 
         print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    if debug:
+        os.environ[DEBUG] = "1"
 
 
 @app.command()

@@ -40,9 +40,7 @@ def tiny_shop(folder: Path, *, n_users: int = 60, n_items: int = 48) -> Path:
             when = datetime(2024, 1, 1) + timedelta(days=7 * visit + int(rng.integers(6)))
             bought = [*favourites[rng.random(3) < 0.6], rng.choice(mine), rng.integers(n_items)]
             rows |= {(f"u{user}", f"i{item}", when) for item in bought}
-    log = pl.DataFrame(
-        sorted(rows), schema=["user_id", "item_id", "timestamp"], orient="row"
-    )
+    log = pl.DataFrame(sorted(rows), schema=["user_id", "item_id", "timestamp"], orient="row")
     info = DatasetInfo(
         name="tiny-shop",
         source="made for tests",
