@@ -59,37 +59,30 @@ def from_frames(
     """
     _check_columns(recs, "recommendations", ("user_id", "item_id", "rank"))
     _check_columns(truth, "truth", ("user_id", "item_id"))
-    for column in ("user_id", "item_id"):
-        _check_same_ids(recs[column], truth[column], "recommendations", "truth")
-    user_ids = _ids(users, "users", truth["user_id"])
-    known = _ids(items, "items", recs["item_id"])
-    if items is None:
-        item_ids = pl.concat([known, truth["item_id"].cast(known.dtype)]).unique(
-            maintain_order=True
-        )
-    else:
-        item_ids = pl.concat([known, truth["item_id"].unique(maintain_order=True)]).unique(
-            maintain_order=True
-        )
-        _check_known(recs["item_id"], known)
-    rec_users = _rows(recs["user_id"], user_ids)
-    recommended = _lists(recs, rec_users, _rows(recs["item_id"], item_ids), len(user_ids))
-    relevant = _sets(
-        _rows(truth["user_id"], user_ids), _rows(truth["item_id"], item_ids), user_ids, item_ids
-    )
+    rec_users, true_users, given_users = _same_type(recs["user_id"], truth["user_id"], users)
+    rec_items, true_items, given_items = _same_type(recs["item_id"], truth["item_id"], items)
+    user_ids = _distinct(true_users if given_users is None else given_users, given_users, "users")
+    known = _distinct(rec_items if given_items is None else given_items, given_items, "items")
+    item_ids = pl.concat([known, true_items]).unique(maintain_order=True)
+
+    user_rows, item_rows = _rows(rec_users, user_ids), _rows(rec_items, item_ids)
+    _check_known(rec_items, item_rows, len(known))
+    recommended = _lists(recs, user_rows, item_rows, len(user_ids))
+    pairs = (_rows(true_users, user_ids), _rows(true_items, item_ids))
+    relevant = _sets(*pairs, len(user_ids), len(item_ids))
     return Aligned(
         recommended,
         relevant,
         user_ids,
         item_ids,
-        n_ignored=recs["user_id"].filter(pl.Series(rec_users < 0)).n_unique(),
+        n_ignored=rec_users.filter(pl.Series(user_rows < 0)).n_unique(),
         n_missing=int(((recommended.counts == 0) & (relevant.counts > 0)).sum()),
     )
 
 
 def _lists(recs: pl.DataFrame, users: IntArray, rows: IntArray, n_users: int) -> Ragged:
     """Order each user's items by rank."""
-    ranks = recs["rank"].to_numpy()
+    ranks = recs["rank"].cast(pl.Int64).to_numpy()
     if (users < 0).any():
         keep = users >= 0
         users, rows, ranks = users[keep], rows[keep], ranks[keep]
@@ -107,7 +100,7 @@ def _order(users: IntArray, ranks: IntArray) -> IntArray:
     span = high - low + 1
     if span * (int(users.max()) + 1) < 2**62:
         # One key sorts four times as fast as two.
-        return np.argsort(users * span + (ranks.astype(np.int64) - low))
+        return np.argsort(users * span + (ranks - low))
     return np.lexsort((ranks, users))
 
 
@@ -117,14 +110,14 @@ def _ascending(users: IntArray, ranks: IntArray) -> bool:
     return bool(np.where(same, ranks[1:] > ranks[:-1], users[1:] > users[:-1]).all())
 
 
-def _sets(users: IntArray, rows: IntArray, user_ids: pl.Series, item_ids: pl.Series) -> Ragged:
+def _sets(users: IntArray, rows: IntArray, n_users: int, n_items: int) -> Ragged:
     """Sort and drop repeated pairs."""
-    width = max(len(item_ids), 1)
+    width = max(n_items, 1)
     keys = users * width + rows
     keys = np.sort(keys if (users >= 0).all() else keys[users >= 0])
     if len(keys):
         keys = keys[np.append(True, keys[1:] != keys[:-1])]
-    counts = np.bincount(keys // width, minlength=len(user_ids)).astype(np.int64)
+    counts = np.bincount(keys // width, minlength=n_users).astype(np.int64)
     return Ragged.from_counts(counts, keys % width)
 
 
@@ -142,15 +135,42 @@ def _rows(column: pl.Series, ids: pl.Series) -> IntArray:
     return np.repeat(rows, runs["len"].to_numpy()) if grouped else rows
 
 
-def _ids(given: pl.Series | None, what: str, default: pl.Series) -> pl.Series:
-    """Distinct ids in order of appearance, or those given."""
+def _same_type(
+    recs: pl.Series, truth: pl.Series, given: pl.Series | None
+) -> tuple[pl.Series, pl.Series, pl.Series | None]:
+    """Bring ids to one type: integers of any width to one width, categories to strings.
+
+    A number never equals a string, so mixing them is refused: every id would be a miss.
+    """
+    columns = [c for c in (recs, truth, given) if c is not None]
+    if all(c.dtype == columns[0].dtype for c in columns) and columns[0].dtype != pl.Categorical:
+        return recs, truth, given
+    target: pl.DataType | type[pl.DataType]
+    if all(c.dtype.is_integer() for c in columns):
+        target = pl.Int128 if any(c.dtype == pl.UInt64 for c in columns) else pl.Int64
+    elif all(c.dtype in (pl.String, pl.Categorical, pl.Enum) for c in columns):
+        target = pl.String
+    else:
+        kinds = ", ".join(
+            f"{c.dtype} in {what}"
+            for c, what in zip(columns, ("recommendations", "truth", "what is given"), strict=False)
+        )
+        raise DataError(
+            f"{recs.name} is {kinds}, so no id would match; cast one to the other's type "
+            "(ids are strings in a dataset directory)"
+        )
+    return recs.cast(target), truth.cast(target), None if given is None else given.cast(target)
+
+
+def _distinct(ids: pl.Series, given: pl.Series | None, what: str) -> pl.Series:
+    """Distinct ids in order of appearance; those given must be distinct already."""
+    distinct = ids.unique(maintain_order=True)
     if given is None:
-        return default.unique(maintain_order=True)
-    _check_same_ids(given, default, what, "table")
-    if given.null_count():
-        raise DataError(f"{what} holds {given.null_count()} null ids; drop them")
-    repeated = given.filter(given.is_duplicated()).unique(maintain_order=True)
-    if len(repeated):
+        return distinct
+    if n := given.null_count():
+        raise DataError(f"{what} holds {n} null ids; drop them")
+    if len(distinct) < len(given):
+        repeated = given.filter(given.is_duplicated()).unique(maintain_order=True)
         raise DataError(
             f"{what} holds {len(repeated)} ids more than once ({_examples(repeated)}); "
             "give each id once"
@@ -175,20 +195,14 @@ def _check_columns(frame: pl.DataFrame, what: str, columns: tuple[str, ...]) -> 
         )
 
 
-def _check_same_ids(a: pl.Series, b: pl.Series, a_name: str, b_name: str) -> None:
-    if a.dtype != b.dtype and not (a.dtype.is_integer() and b.dtype.is_integer()):
+def _check_known(items: pl.Series, rows: IntArray, n_known: int) -> None:
+    """Refuse recommended items that only the truth knows, or nobody."""
+    strange = (rows < 0) | (rows >= n_known)
+    if strange.any():
+        ids = items.filter(pl.Series(strange)).unique(maintain_order=True)
         raise DataError(
-            f"{a.name or 'id'} is {a.dtype} in {a_name} and {b.dtype} in {b_name}, so no id "
-            "would match; cast one to the other's type (ids are strings in a dataset directory)"
-        )
-
-
-def _check_known(items: pl.Series, known: pl.Series) -> None:
-    strange = items.filter(~items.is_in(known.implode())).unique(maintain_order=True)
-    if len(strange):
-        raise DataError(
-            f"recommendations: {len(strange)} items are not in the catalogue "
-            f"({_examples(strange)}); give the catalogue that the recommender used"
+            f"recommendations: {len(ids)} items are not in the catalogue ({_examples(ids)}); "
+            "give the catalogue that the recommender used"
         )
 
 
