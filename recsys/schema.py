@@ -144,6 +144,8 @@ def contracts(file: str, info: DatasetInfo) -> dict[str, Contract]:
 
 def accepts(contract: Contract, dtype: pl.DataType, time: Time) -> bool:
     """Tell whether a column of `dtype` can keep the contract."""
+    if dtype == pl.Null:
+        return contract.nullable and not contract.is_id
     if contract.kind == "string":
         return dtype in (pl.String, pl.Categorical, pl.Enum)
     if contract.kind == "number":
