@@ -19,7 +19,7 @@ from recsys.schema import ColumnRoles, DatasetInfo
 
 _REVIEW_COLUMNS = {
     "user_id": ("user_id", "reviewerID", "user"),
-    "item_id": ("parent_asin", "asin", "item"),
+    "item_id": ("parent_asin", "asin", "item_id", "item"),
     "timestamp": ("unixReviewTime", "timestamp"),
     "rating": ("overall", "rating"),
 }
@@ -140,17 +140,17 @@ def _product(item: str, record: dict[str, Any]) -> tuple[str | float | None, ...
     return (
         item,
         _text(record.get("title")),
-        _text(record.get("description")),
+        _text(record.get("description"), " "),
         _text(record.get("brand") or record.get("store")),
         _text(categories),
         _price(record.get("price")),
     )
 
 
-def _text(value: object) -> str | None:
+def _text(value: object, separator: str = ", ") -> str | None:
     """Return plain text: lists joined, entities decoded, blanks collapsed."""
     if isinstance(value, list):
-        value = ", ".join(str(part) for part in value)
+        value = separator.join(str(part) for part in value)
     return " ".join(html.unescape(str(value)).split()) or None if value else None
 
 

@@ -54,7 +54,7 @@ def import_complete_journey(
     files = _locate(Path(parquet_dir))
     products = pl.read_parquet(files["products"])
     departments = products["department"].unique().drop_nulls().sort().to_list()
-    unknown = [name for name in drop_departments if name not in departments]
+    unknown = [d for d in drop_departments if d not in (*departments, *NOT_GOODS)]
     if unknown:
         raise DataError(f"no department is called {unknown[0]!r}; there are {departments}")
     kept = products.filter(~pl.col("department").is_in(list(drop_departments)))

@@ -1,0 +1,266 @@
+"""Files of a shop become a dataset directory, and every guess can be corrected."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from recsys.dataset import Dataset
+from recsys.datasets import import_files
+from recsys.datasets.formats import scan
+from recsys.datasets.guess import Guess, guess_columns
+from recsys.datasets.times import recognise, to_time
+from recsys.errors import DataError
+from recsys.validation import validate_directory
+
+ORDERS = """customer,sku,order_date,order_id,qty,unit_price,note
+007,0042,2024-01-02 10:00:05,A1,2,1.50,x
+007,0043,2024-01-02 10:00:00,A1,1,2.25,x
+8,0042,2024-01-03 09:00:00,A2,1,1.50,
+"""
+CATALOGUE = """sku,name,maker,genre,price
+0042,Apple,Orchard,Fruit,1.5
+0043,Bread,Bakery,Baked,2.25
+0044,Cheese,,Dairy,4
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder with orders.csv and items.csv."""
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    (tmp_path / "items.csv").write_text(CATALOGUE)
+    return tmp_path
+
+
+def rows(out: Path, file: str = "interactions") -> list[tuple[Any, ...]]:
+    """Read a table of a dataset directory."""
+    return pl.read_parquet(out / f"{file}.parquet").rows()
+
+
+def test_a_shop_in_csv(shop: Path) -> None:
+    said: list[Guess] = []
+    out = shop / "data"
+    info = import_files(
+        out, shop / "orders.csv", items=shop / "items.csv", report=said.append, name="mine"
+    )
+    at = datetime(2024, 1, 2, 10)  # the earliest line of basket A1
+    assert rows(out) == [
+        ("007", "0042", at, "A1", 2.0, 1.5),
+        ("007", "0043", at, "A1", 1.0, 2.25),
+        ("8", "0042", datetime(2024, 1, 3, 9), "A2", 1.0, 1.5),
+    ]
+    assert rows(out, "items")[2] == ("0044", "Cheese", "Dairy", None, 4.0)
+    assert (info.name, info.time) == ("mine", "global")
+    assert info.roles.model_dump() == {
+        "title": "name",
+        "description": None,
+        "category": "genre",
+        "brand": "maker",
+        "price": "price",
+        "text": ("name", "maker", "genre"),
+    }
+    shown = str(said[0])
+    assert "interactions.user_id <- customer" in shown
+    assert "left out note" in shown
+    assert validate_directory(out) == []
+    assert Dataset.read(out).catalogue.texts()[2] == "Cheese. Dairy"
+
+
+def test_the_format_of_the_files_does_not_matter(shop: Path) -> None:
+    orders, items = pl.read_csv(shop / "orders.csv", infer_schema=False), shop / "items.csv"
+    orders.head(1).write_ndjson(shop / "part-1.jsonl")
+    orders.tail(2).write_ndjson(shop / "part-2.jsonl")
+    typed = orders.with_columns(pl.col("order_date").str.to_datetime(), pl.col("qty").cast(int))
+    typed.write_parquet(shop / "orders.parquet")
+    prints = {
+        import_files(shop / f"out{i}", source, items=items).fingerprint
+        for i, source in enumerate(
+            [
+                shop / "orders.csv",
+                str(shop / "part-*.jsonl"),
+                [shop / "part-2.jsonl", shop / "part-1.jsonl"],
+            ]
+        )
+    }
+    assert len(prints) == 1
+    import_files(shop / "typed", shop / "orders.parquet", items=items)
+    assert rows(shop / "typed") == rows(shop / "out0")
+
+
+def test_every_guess_can_be_corrected(shop: Path) -> None:
+    said: list[Guess] = []
+    info = import_files(
+        shop / "data",
+        shop / "orders.csv",
+        items=shop / "items.csv",
+        mapping={"user_id": "order_id", "basket_id": "note", "items.title": "maker"},
+        time="none",
+        roles={"category": None, "text": ["name"]},
+        keep=["customer"],
+        report=said.append,
+        returns="negative",
+    )
+    assert {row[0] for row in rows(shop / "data")} == {"A1", "A2"}
+    assert (info.time, info.returns) == ("none", "negative")
+    assert (info.roles.title, info.roles.category, info.roles.text) == ("maker", None, ("name",))
+    assert "customer" in pl.read_parquet_schema(shop / "data" / "interactions.parquet")
+    assert said[0].sources("interactions")["basket_id"] == "note"
+
+
+def test_positions_and_missing_items(tmp_path: Path) -> None:
+    log = pl.DataFrame({"user": [1, 1, 2], "movieId": [9, 7, 7], "position": [1, 0, 0]})
+    log.write_parquet(tmp_path / "log.parquet")
+    info = import_files(tmp_path / "data", tmp_path / "log.parquet")
+    assert (info.time, info.roles.text) == ("per_user_order", ())
+    assert rows(tmp_path / "data") == [("1", "7", 0), ("1", "9", 1), ("2", "7", 0)]
+    assert rows(tmp_path / "data", "items") == [("7", "7"), ("9", "9")]
+
+
+@pytest.mark.parametrize(("policy", "n_items", "n_rows"), [("add", 4, 4), ("drop", 3, 3)])
+def test_items_that_the_catalogue_lacks(shop: Path, policy: Any, n_items: int, n_rows: int) -> None:
+    with (shop / "orders.csv").open("a") as file:
+        file.write("9,0099,2024-01-04 09:00:00,A3,1,1,\n")
+    said: list[Guess] = []
+    orders, items = shop / "orders.csv", shop / "items.csv"
+    import_files(shop / "d", orders, items=items, unknown_items=policy, report=said.append)
+    assert len(rows(shop / "d", "items")) == n_items
+    assert len(rows(shop / "d")) == n_rows
+    assert any("0099" in note for note in said[0].notes)
+    with pytest.raises(DataError, match="'0099' in 1 rows"):
+        import_files(shop / "e", orders, items=items, unknown_items="refuse")
+    assert not (shop / "e").exists()
+
+
+def test_purchases_are_the_target_among_events(shop: Path) -> None:
+    log = {"user_id": ["u"] * 3, "item_id": ["a", "b", "a"], "event": ["view", "view", "Purchase"]}
+    pl.DataFrame(log).write_csv(shop / "log.csv")
+    info = import_files(shop / "d", shop / "log.csv")
+    assert (info.target_events, info.seen_events) == (("Purchase",), ("Purchase",))
+    info = import_files(shop / "d", shop / "log.csv", target_events=("view",))
+    assert info.target_events == ("view",)
+
+
+def test_users_and_lists_and_windows(shop: Path) -> None:
+    pl.DataFrame({"id": ["007", "8"], "segment": ["gold", None]}).write_csv(shop / "users.csv")
+    items = pl.DataFrame(
+        {
+            "sku": ["0042", "0043"],
+            "title": [None, 12],
+            "categories": [["Food", "Fruit"], None],
+            "valid_from": ["2024-01-01", None],
+        }
+    )
+    items.write_ndjson(shop / "items.jsonl")
+    out = shop / "d"
+    import_files(out, shop / "orders.csv", items=shop / "items.jsonl", users=shop / "users.csv")
+    assert rows(out, "users") == [("007", "gold"), ("8", None)]
+    assert rows(out, "items") == [
+        ("0042", datetime(2024, 1, 1), None, "Food, Fruit"),
+        ("0043", None, "12", None),
+    ]
+
+
+def test_ids_that_became_floats(tmp_path: Path) -> None:
+    log = pl.DataFrame({"user_id": [1.0, 2.0], "item_id": ["a", "b"]})
+    log.write_parquet(tmp_path / "log.parquet")
+    import_files(tmp_path / "d", tmp_path / "log.parquet")
+    assert rows(tmp_path / "d") == [("1", "a"), ("2", "b")]
+    log.with_columns(user_id=pl.lit(1.5)).write_parquet(tmp_path / "log.parquet")
+    with pytest.raises(DataError, match="fraction as an id"):
+        import_files(tmp_path / "d", tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({"user_id": "custmer"}, "did you mean 'customer'"),
+        ({"userid": "customer"}, "nothing is called 'userid'; did you mean 'user_id'"),
+        ({"interactions.item_id": "skuu"}, "did you mean 'sku'"),
+    ],
+)
+def test_mappings_that_name_nothing(shop: Path, mapping: dict[str, str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        import_files(shop / "d", shop / "orders.csv", items=shop / "items.csv", mapping=mapping)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("9,0042,soon,A9,1,1,", "1 x value that is no time .*'soon'"),
+        ("9,0042,2024-01-05 09:00:00,A9,many,1,", "quantity: 1 x value that is no number"),
+        (",0042,2024-01-05 09:00:00,A9,1,1,", "user_id: 1 x null"),
+        ("9,0042,2024-01-05 09:00:00,A9,1,-1,", "price: 1 x negative"),
+        ("9,0042,2224-01-05 09:00:00,A9,1,1,", "timestamp: 1 x later than now"),
+    ],
+)
+def test_bad_values_are_shown(shop: Path, line: str, message: str) -> None:
+    with (shop / "orders.csv").open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(DataError, match=message):
+        import_files(shop / "d", shop / "orders.csv", items=shop / "items.csv")
+    assert not (shop / "d").exists()
+
+
+def test_what_cannot_be_told_is_asked(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"which column is the user_id.*--map user_id=COLUMN"):
+        guess_columns({"interactions": ["who", "item"]}, {})
+    pl.DataFrame({"user": ["u"], "item": ["a"]}).write_csv(tmp_path / "x.csv")
+    with pytest.raises(DataError, match="needs a timestamp"):
+        import_files(tmp_path / "d", tmp_path / "x.csv", time="global")
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        scan(tmp_path / "*.csv")
+    (tmp_path / "a.xlsx").write_text("")
+    with pytest.raises(DataError, match="unknown kind of file"):
+        scan(tmp_path / "a.xlsx")
+    (tmp_path / "b.parquet").write_text("nothing")
+    with pytest.raises(DataError, match="cannot be read as parquet"):
+        scan(tmp_path / "b.parquet")
+    (tmp_path / "c.csv").write_text("x\n1\n")
+    with pytest.raises(DataError, match="several formats"):
+        scan([tmp_path / "b.parquet", tmp_path / "c.csv"])
+
+
+NOON = datetime(2024, 3, 2, 12)
+
+
+@pytest.mark.parametrize(
+    ("values", "form", "expected"),
+    [
+        (["2024-03-02T12:00:00Z"], "%Y-%m-%dT%H:%M:%S%.f%#z", NOON),
+        (["2024-03-02T14:00:00+02:00"], "%Y-%m-%dT%H:%M:%S%.f%#z", NOON),
+        (["2024-03-02 12:00:00.000"], "%Y-%m-%d %H:%M:%S%.f", NOON),
+        (["3/2/2024 12:00", "3/13/2024 12:00"], "%m/%d/%Y %H:%M", NOON),
+        (["2/3/2024 12:00", "13/3/2024 12:00"], "%d/%m/%Y %H:%M", NOON),
+        (["02.03.2024 12:00"], "%d.%m.%Y %H:%M", NOON),
+        (["2024-03-02"], "%Y-%m-%d", datetime(2024, 3, 2)),
+        ([20240302], "%Y%m%d", datetime(2024, 3, 2)),
+        ([date(2024, 3, 2)], "date", date(2024, 3, 2)),
+        ([1_709_380_800], "epoch seconds", NOON),
+        (["1709380800"], "epoch seconds", NOON),
+        ([1_709_380_800.0], "epoch seconds", NOON),
+        ([1_709_380_800_000], "epoch milliseconds", NOON),
+        ([1_709_380_800_000_000], "epoch microseconds", NOON),
+        ([0, 5, 2], "position", 0),
+        (["7", "5"], "position", 7),
+    ],
+)
+def test_ways_of_writing_time(values: list[Any], form: str, expected: object) -> None:
+    frame = pl.LazyFrame({"t": values})
+    known = recognise(frame, "t")
+    assert known.form == form
+    assert to_time(frame, "t", known, "log").collect()["t"][0] == expected
+
+
+def test_month_or_day_first_is_said() -> None:
+    frame = pl.LazyFrame({"t": ["1/2/2024 10:00", "3/4/2024 10:00"]})
+    assert recognise(frame, "t").ambiguous
+    with pytest.raises(DataError, match="no known way of writing time"):
+        recognise(pl.LazyFrame({"t": ["red", "blue"]}), "t")
