@@ -232,10 +232,13 @@ def recommend(
     Example: `recsys recommend bundles/shop 1 -k 5 --why --blurbs`
     """
     from experiments import answers
+    from experiments.blurbing import attach_store
     from recsys import Recommender
 
     with answering(as_json) as show:
         recommender = Recommender.load(bundle)
+        if blurbs:
+            attach_store(recommender)
         answer = recommender.recommend(
             user,
             k,
@@ -288,6 +291,32 @@ def similar(
         found = [{"item_id": i, "score": s, "title": names[i]} for i, s in pairs]
         table = answers.similar_table(pairs, names, f"Like {names[item]}")
         show({"item_id": item, "title": names[item], "items": found}, table)
+
+
+@app.command()
+def blurbs(
+    bundle: Bundle,
+    users: Annotated[str, typer.Option(help="File of user ids, or the word all.")],
+    k: K = 10,
+    repeats: Repeat = "exclude",
+    writer: Annotated[
+        str, typer.Option(help="auto, llm (local model) or extractive (catalogue sentences).")
+    ] = "auto",
+    store: Annotated[
+        Path | None, typer.Option(help="SQLite file; default RECSYS_HOME/blurbs.sqlite.")
+    ] = None,
+    candidates: Annotated[int, typer.Option(min=1, help="Clauses tried for an item.")] = 6,
+    as_json: Json = False,
+) -> None:
+    """Write, verify and keep blurbs for the lists that shoppers would be shown.
+
+    `recsys recommend --blurbs` shows them; it never waits for a model.
+    Example: `recsys blurbs bundles/shop --users all -k 10`
+    """
+    from experiments.jobs import blurbs_command
+
+    with answering(as_json) as show:
+        show(*blurbs_command(bundle, users, k, repeats, writer, store, candidates))
 
 
 @app.command()

@@ -191,3 +191,27 @@ def test_refit_trains_on_everything(shop: Path, tmp_path: Path, run: Run) -> Non
     seen = run("evaluate", out, "--data", shop)
     assert seen.code == 1
     assert "--refit" in seen.err
+
+
+def test_blurbs_are_written_once_and_shown(
+    trained: Made, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
+    users = tmp_path / "users.csv"
+    users.write_text("user_id\nu1\nu2\nu1\n")
+    value = run(
+        "blurbs", trained.bundle, "--users", users, "-k", 4, "--writer", "extractive", "--json"
+    ).value
+    assert value["users"] == 2
+    assert 1 <= value["pairs"] <= 8
+    assert sum(value["tiers"].values()) == value["pairs"]
+    shown = run("recommend", trained.bundle, "u1", "-k", 4, "--blurbs", "--json").value
+    tiers = {item["blurb"]["tier"] for item in shown["items"] if item["blurb"]}
+    assert tiers <= {"llm", "extractive", "title"}
+    assert tiers
+
+
+def test_an_unknown_writer_is_refused(trained: Made, run: Run) -> None:
+    answer = run("blurbs", trained.bundle, "--users", "all", "--writer", "poet")
+    assert answer.code == 1
+    assert "extractive" in answer.err

@@ -1,0 +1,144 @@
+"""Blurbs offline: who writes them, where they are kept, and writing them for many shoppers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from recsys import weights
+from recsys.blurbs import BlurbService, BlurbWriter, UserContext
+from recsys.errors import DataError, MissingExtraError
+from recsys.recommender import Recommender
+from recsys.types import Blurb, RecommendationRequest, Repeats
+
+STORE_FILE = "blurbs.sqlite"
+REQUESTS_PER_CHUNK = 256
+PAIRS_PER_CHUNK = 16
+WRITERS = ("auto", "llm", "extractive")
+
+Pair = tuple[Any, UserContext]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run of the writer made.
+
+    Attributes:
+        n_pairs: distinct (item, anchor) pairs on the shoppers' lists.
+        tiers: tier that will be shown -> how many pairs; `none` where nothing may be said.
+        writer: who wrote.
+    """
+
+    n_pairs: int
+    tiers: dict[str, int]
+    writer: str
+
+
+def default_store() -> Path:
+    """Return the SQLite file that the commands share."""
+    return weights.home() / STORE_FILE
+
+
+def attach_store(
+    recommender: Recommender,
+    store: Path | None = None,
+    writer: BlurbWriter | None = None,
+    locale: str = "en",
+) -> BlurbService:
+    """Give a recommender a service that shows, and with a writer makes, stored blurbs."""
+    path = store or default_store()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    service = BlurbService(recommender.dataset.info.roles, path, writer, locale)
+    recommender.blurb_service = service
+    return service
+
+
+def writer_for(name: str) -> BlurbWriter | None:
+    """Return the writer called `llm`; None for `extractive`, which needs no writing.
+
+    `auto` is the local model where its packages and weights are there.
+
+    Raises:
+        MissingExtraError: `llm` was asked for and its packages are missing.
+        WeightsError: `llm` was asked for and its weights cannot be had.
+        DataError: there is no such writer.
+    """
+    if name not in WRITERS:
+        raise DataError(f"no writer is called {name!r}; there are {', '.join(WRITERS)}")
+    if name == "extractive" or (name == "auto" and not _has_model()):
+        return None
+    if find_spec("transformers") is None:
+        raise MissingExtraError("llm", "writing blurbs with a local model")
+    from recsys.blurbs.writers.local_llm import LocalLlmWriter
+
+    return LocalLlmWriter(weights.fetch("language-model"))
+
+
+def write_blurbs(
+    recommender: Recommender,
+    users: Sequence[str],
+    service: BlurbService,
+    *,
+    k: int = 10,
+    repeats: Repeats = "exclude",
+    candidates: int = 6,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Written:
+    """Write, verify and store the blurbs of the lists that shoppers would be shown.
+
+    Two shoppers with the same anchor share a blurb, so the work grows with the distinct
+    pairs, not with the shoppers. What the store has is not written again.
+    """
+    pairs = _pairs(recommender, users, k, repeats)
+    tiers: dict[str, int] = {}
+    for start in range(0, len(pairs), PAIRS_PER_CHUNK):
+        chunk = pairs[start : start + PAIRS_PER_CHUNK]
+        if service.writer is not None:
+            service.generate([item for item, _ in chunk], [c for _, c in chunk], n=candidates)
+        for pair in chunk:  # one by one: two alike on one page would be told apart
+            shown = service.get([pair], deadline_ms=float("inf"))[0]
+            tier = shown.tier if shown is not None else "none"
+            tiers[tier] = tiers.get(tier, 0) + 1
+        progress(start + len(chunk), len(pairs))
+    writer = service.writer.name if service.writer is not None else "extractive"
+    return Written(len(pairs), tiers, writer)
+
+
+def _pairs(recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats) -> list[Pair]:
+    """Return the distinct (item, context) pairs behind the shoppers' lists."""
+    collector = _Collector()
+    before = recommender.blurb_service
+    recommender.blurb_service = collector  # type: ignore[assignment]
+    try:
+        for start in range(0, len(users), REQUESTS_PER_CHUNK):
+            requests = [
+                RecommendationRequest(user_id=user, k=k, repeats=repeats)
+                for user in users[start : start + REQUESTS_PER_CHUNK]
+            ]
+            recommender.recommend_many(requests, blurbs=True)
+    finally:
+        recommender.blurb_service = before
+    return list(collector.pairs.values())
+
+
+class _Collector:
+    """Stands in for the service and remembers what it is asked for."""
+
+    def __init__(self) -> None:
+        self.pairs: dict[tuple[str, str | None, str | None], Pair] = {}
+
+    def blurbs(self, items: Sequence[Any], contexts: Sequence[UserContext]) -> list[Blurb | None]:
+        """Remember each item with its anchor; say nothing."""
+        for item, context in zip(items, contexts, strict=True):
+            key = (str(item["item_id"]), context.anchor, context.relation)
+            self.pairs.setdefault(key, (item, context))
+        return [None] * len(items)
+
+
+def _has_model() -> bool:
+    """Tell whether the local model could write right now, without any download."""
+    packages = all(find_spec(name) is not None for name in ("transformers", "gguf"))
+    return packages and weights.find("language-model") is not None
