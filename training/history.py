@@ -17,7 +17,7 @@ from recsys.errors import DataError
 from recsys.protocols import RunLogger
 from recsys.splits import DAY, Window, last_item_window, temporal_window
 from recsys.types import Candidates, FloatArray, Ragged
-from training.history_batches import HistoryBatch, HistoryBatches
+from training.history_batches import SHAPE_STEP, HistoryBatch, HistoryBatches
 from training.history_loss import NegativeSampler, sampled_softmax
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -29,6 +29,7 @@ class HistoryConfig(BaseModel):
         model: size and regularisation.
         trainer: optimiser and budget.
         warm_epochs: epochs when it goes on from earlier weights.
+        warm_rate: its peak learning rate then, as a share of `trainer.lr`.
         batch_tokens: interactions a batch.
         n_negatives: drawn for each batch; as many as there are items, or more, is the
             full softmax.
@@ -48,6 +49,7 @@ class HistoryConfig(BaseModel):
     model: HistoryModelConfig = HistoryModelConfig()
     trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3)
     warm_epochs: int = Field(3, ge=1)
+    warm_rate: float = Field(0.5, gt=0)
     batch_tokens: int = Field(4096, ge=2)
     n_negatives: int = Field(1024, ge=1)
     uniform: float = Field(0.5, ge=0.01, le=1)
@@ -136,7 +138,8 @@ def train_history(
     )
     trainer = config.trainer
     if warm_start is not None:
-        trainer = trainer.model_copy(update={"epochs": config.warm_epochs})
+        changes = {"epochs": config.warm_epochs, "lr": trainer.lr * config.warm_rate}
+        trainer = trainer.model_copy(update=changes)
     objective = _Objective(generator, dataset, config, seed)
     result = fit(
         generator.network,
@@ -180,11 +183,14 @@ class _Objective:
             np.concatenate([grid_items.ravel(), batch.targets.ravel(), negatives.rows])
         )
 
+        # Any row will do as a filler; it is looked up and not used.
+        rows = np.pad(rows, (0, -len(rows) % SHAPE_STEP), mode="edge")
+
         def places(wanted: np.ndarray) -> Tensor:
             return torch.from_numpy(np.searchsorted(rows, wanted)).to(device)
 
-        vectors = self._generator.represent(rows)  # [u, dim]
-        tokens = vectors[places(grid_items.ravel())].view(*grid_items.shape, -1)
+        items, vectors = self._generator.represent(rows)  # [u, dim], [u, width]
+        tokens = items[places(grid_items.ravel())].view(*grid_items.shape, -1)
         hidden = network(Grid.of(batch.packed, device), tokens)
         queries = network.pool(
             hidden,
@@ -194,12 +200,15 @@ class _Objective:
         )
         at = np.searchsorted(negatives.rows, batch.targets).clip(max=len(negatives.rows) - 1)
         hits = np.where(negatives.rows[at] == batch.targets, at, -1)
+        weights = np.zeros(len(hits), dtype=np.float32)
+        weights[: batch.n_queries] = 1 / max(batch.n_queries * hits.shape[1], 1)
         return sampled_softmax(
             queries,
             vectors[places(batch.targets.ravel())].view(*batch.targets.shape, -1),
             vectors[places(negatives.rows)],
             torch.from_numpy(negatives.log_weights).to(device),
             torch.from_numpy(hits).to(device),
+            torch.from_numpy(weights).to(device),
         )
 
 

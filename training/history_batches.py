@@ -21,6 +21,13 @@ from recsys.candidates.history_packing import (
 from recsys.dataset import Dataset
 from recsys.types import BoolArray, DoubleArray, Histories, IntArray
 
+SHAPE_STEP = 512
+"""Sizes are rounded up to a multiple of this. Matrix products in bfloat16 are compiled
+for each new shape, which takes longer than the product itself; so shapes must recur."""
+
+FILL = 0.97
+"""Share of a batch's slots that is asked for, so that packing hardly ever needs more."""
+
 
 @dataclass(frozen=True, slots=True)
 class HistoryBatch:
@@ -30,13 +37,16 @@ class HistoryBatch:
         packed: the histories.
         query_slots: [t], places in the flattened grid of the entries of the queries' baskets.
         query_of_slot: [t], the query of each, ascending.
-        targets: [q, m], item rows that follow, drawn with replacement.
+        targets: [q, m], item rows that follow, drawn with replacement; rounded up to a
+            multiple of `SHAPE_STEP`.
+        n_queries: how many of them are real.
     """
 
     packed: Packed
     query_slots: IntArray
     query_of_slot: IntArray
     targets: IntArray
+    n_queries: int
 
     @property
     def tokens(self) -> int:
@@ -77,7 +87,9 @@ class HistoryBatches:
         self._histories = h.keep(kept)
         self._weights = np.where(first_times(self._histories), 1.0, repeat_weight)
         self._weights *= log.target[kept]
-        self._max_length, self._tokens = max_length, tokens
+        self._max_length = max_length
+        self._rows = max(1, tokens // max_length)
+        self._tokens = max(1, int(self._rows * max_length * FILL))
         self._horizon, self._n_targets = horizon, n_targets
         self._seed = seed
 
@@ -104,7 +116,12 @@ class HistoryBatches:
         rng: np.random.Generator,
     ) -> HistoryBatch:
         entries = _entries(pieces, chosen)
-        packed = pack(pieces.take(chosen), self._max_length, gaps=gaps[entries])
+        packed = pack(
+            pieces.take(chosen),
+            self._max_length,
+            gaps=gaps[entries],
+            rows_step=-(-self._rows // 8),
+        )
         numbers = baskets[entries]
         useful = draw.possible[numbers]
         # A basket that was cut is one query in each piece: it never spans two of them.
@@ -114,7 +131,10 @@ class HistoryBatches:
         )
         query = np.cumsum(opens & useful) - 1
         targets = draw(numbers[opens & useful], self._n_targets, rng)
-        return HistoryBatch(packed, packed.slots[useful], query[useful], targets)
+        n_queries = len(targets)
+        filler = np.zeros((-n_queries % SHAPE_STEP, self._n_targets), dtype=np.int64)
+        targets = np.concatenate([targets, filler])
+        return HistoryBatch(packed, packed.slots[useful], query[useful], targets, n_queries)
 
 
 class _Targets:

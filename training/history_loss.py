@@ -19,7 +19,10 @@ from torch import Tensor
 from recsys.types import DoubleArray, FloatArray, IntArray
 
 CHUNK = 2**19
-"""Scores made at a time: they stay in a core's cache on their way through the softmax."""
+"""Scores made at a time: they stay in a core's cache on their way through the softmax.
+
+A power of two of queries is scored at a time, so that the shapes of the products recur.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Negatives:
     """A sample of items.
 
     Attributes:
-        rows: [n], distinct, ascending.
-        log_weights: [n], log of how many items each one stands for.
+        rows: [n], distinct and ascending, then repetitions of the last that fill up.
+        log_weights: [n], log of how many items each one stands for; -inf for the filler.
     """
 
     rows: IntArray
@@ -62,14 +65,22 @@ class NegativeSampler:
         drawn = np.searchsorted(self._cumulated, rng.random(self._n) * self._cumulated[-1])
         drawn = np.minimum(drawn, len(self._rows) - 1)
         at, times = np.unique(drawn, return_counts=True)
-        weights = np.log(times / (self._n * self._chance[at]))
-        return Negatives(self._rows[at], weights.astype(np.float32))
+        weights = np.full(self._n, -np.inf, dtype=np.float32)
+        weights[: len(at)] = np.log(times / (self._n * self._chance[at]))
+        rows = np.full(self._n, self._rows[at[-1]], dtype=np.int64)
+        rows[: len(at)] = self._rows[at]
+        return Negatives(rows, weights)
 
 
 def sampled_softmax(
-    queries: Tensor, targets: Tensor, negatives: Tensor, log_weights: Tensor, hits: Tensor
+    queries: Tensor,
+    targets: Tensor,
+    negatives: Tensor,
+    log_weights: Tensor,
+    hits: Tensor,
+    weights: Tensor,
 ) -> Tensor:
-    """Return the mean cross-entropy of all (query, target) pairs, a scalar.
+    """Return the weighted sum of the cross-entropies of (query, target) pairs, a scalar.
 
     Scores, softmax and gradient are made together, a piece at a time, so the scores of
     all queries are never held at once.
@@ -80,9 +91,10 @@ def sampled_softmax(
         negatives: [n, dim].
         log_weights: [n], see `Negatives`.
         hits: [q, m], place of each target among the negatives; -1 where it was not drawn.
+        weights: [q], of each pair of a query.
     """
     apply: Callable[..., Tensor] = _SampledSoftmax.apply
-    return apply(queries, targets, negatives, log_weights, hits)
+    return apply(queries, targets, negatives, log_weights, hits, weights)
 
 
 class _SampledSoftmax(torch.autograd.Function):
@@ -94,6 +106,7 @@ class _SampledSoftmax(torch.autograd.Function):
         negatives: Tensor,
         log_weights: Tensor,
         hits: Tensor,
+        weights: Tensor,
     ) -> Tensor:
         low = torch.get_autocast_dtype(queries.device.type)
         dtype = low if torch.is_autocast_enabled(queries.device.type) else torch.float32
@@ -104,8 +117,7 @@ class _SampledSoftmax(torch.autograd.Function):
             grad_targets = torch.empty_like(targets)
             grad_negatives = torch.zeros_like(negatives, dtype=torch.float32)
             total = queries.new_zeros(())
-            scale = 1.0 / max(hits.numel(), 1)
-            size = max(1, CHUNK // max(len(negatives), 1))
+            size = 2 ** (max(1, CHUNK // max(len(negatives), 1)).bit_length() - 1)
             for start in range(0, len(queries), size):
                 part = slice(start, start + size)
                 left = queries[part]
@@ -116,8 +128,9 @@ class _SampledSoftmax(torch.autograd.Function):
                 others = torch.logsumexp(scores, dim=1, keepdim=True)  # [piece, 1]
                 own = torch.einsum("qd,qmd->qm", left, targets[part])
                 margin = others - own
-                total += torch.nn.functional.softplus(margin).sum()
-                push = torch.sigmoid(margin) * scale  # d loss / d others, per pair
+                weight = weights[part, None]
+                total += (torch.nn.functional.softplus(margin) * weight).sum()
+                push = torch.sigmoid(margin) * weight  # d loss / d others, per pair
                 share = scores.sub_(others.nan_to_num(neginf=0.0)).exp_()
                 share *= push.sum(dim=1, keepdim=True)
                 share = share.to(dtype)
@@ -126,10 +139,10 @@ class _SampledSoftmax(torch.autograd.Function):
                 grad_targets[part] = -push[:, :, None] * left[:, None, :]
                 grad_negatives += (share.T @ left.to(dtype)).float()
         ctx.save_for_backward(grad_queries, grad_targets, grad_negatives)
-        return total * scale
+        return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         queries, targets, negatives = ctx.saved_tensors
-        return queries * grad, targets * grad, negatives * grad, None, None
+        return queries * grad, targets * grad, negatives * grad, None, None, None

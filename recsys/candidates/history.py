@@ -131,42 +131,39 @@ class HistoryGenerator(Generator):
         self.network.to(device)
         return self
 
-    def represent(self, rows: IntArray) -> torch.Tensor:
-        """Return the vectors of item rows as a tensor, [n, dim], with gradient if training."""
+    def represent(self, rows: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return item rows as the network reads them and as it scores them.
+
+        Returns tensors [n, dim] and [n, width], with gradients where those are enabled.
+        """
         import torch
 
         texts = None
         if self._texts is not None:
             texts = torch.from_numpy(self._texts[rows]).to(self.device).float()
-        return self.network.represent(
-            torch.from_numpy(self._id_of_item[rows]).to(self.device), texts
-        )
+        ids = torch.from_numpy(self._id_of_item[rows]).to(self.device)
+        items = self.network.represent(ids, texts)
+        return items, self.network.targets(items, ids)
 
     def item_matrix(self) -> FloatArray:
-        """Return the vector of every item, [n_items, dim]; zeros where it is silent."""
+        """Return the vector of every item, [n_items, width]; its inner product is the score."""
         import torch
 
         if self._matrix is None:
-            starts = range(0, self.n_items, ROWS_PER_BLOCK)
+            self._matrix = np.empty((self.n_items, self.network.width), dtype=np.float32)
             with torch.inference_mode():
-                blocks = [
-                    self.represent(np.arange(s, min(s + ROWS_PER_BLOCK, self.n_items)))
-                    .float()
-                    .cpu()
-                    .numpy()
-                    for s in starts
-                ]
-            dim = self.network.config.dim
-            self._matrix = np.concatenate([*blocks, np.empty((0, dim), dtype=np.float32)])
+                for start in range(0, self.n_items, ROWS_PER_BLOCK):
+                    rows = np.arange(start, min(start + ROWS_PER_BLOCK, self.n_items))
+                    self._matrix[rows] = self.represent(rows)[1].cpu().numpy()
         return self._matrix
 
     def encode(self, queries: Queries) -> FloatArray:
-        """Return the vector of each query's shopper, [b, dim]; NaN where it is silent."""
+        """Return the vector of each query's shopper, [b, width]; NaN where it is silent."""
         import torch
 
         h = queries.histories
         h = h.keep(self.readable[h.items] & (h.weights > 0)).last(self.network.config.max_length)
-        vectors = np.full((len(h), self.network.config.dim), np.nan, dtype=np.float32)
+        vectors = np.full((len(h), self.network.width), np.nan, dtype=np.float32)
         busy = np.flatnonzero(h.counts)
         by_length = busy[np.argsort(h.counts[busy], kind="stable")]
         ends = (np.cumsum(h.counts[by_length]) - 1) // TOKENS_PER_BATCH
@@ -182,8 +179,9 @@ class HistoryGenerator(Generator):
         from recsys.candidates.history_model import Grid
 
         packed = pack(histories, int(histories.counts.max()))
-        items = torch.from_numpy(self.item_matrix()[packed.items]).to(self.device)
-        hidden = self.network(Grid.of(packed, self.device), items)
+        rows, places = np.unique(packed.items, return_inverse=True)
+        items = self.represent(rows)[0][torch.from_numpy(places).to(self.device)]
+        hidden = self.network(Grid.of(packed, self.device), items.view(*packed.items.shape, -1))
         entries, owner = last_baskets(histories)
         pooled = self.network.pool(
             hidden,

@@ -32,6 +32,8 @@ class HistoryModelConfig(BaseModel):
         max_length: how many of the newest interactions are read.
         dropout: of representations inside the network.
         id_dropout: share of items that lose their id in a batch, where they have a text.
+        temperature: scores are cosines divided by this; None: plain inner products.
+        item_bias: every id adds a learned constant to its item's score.
         use_gaps: the time since the basket before is an input, where time is global.
     """
 
@@ -44,6 +46,8 @@ class HistoryModelConfig(BaseModel):
     max_length: int = Field(64, ge=2)
     dropout: float = Field(0.3, ge=0, lt=1)
     id_dropout: float = Field(0.1, ge=0, lt=1)
+    temperature: float | None = Field(0.07, gt=0)
+    item_bias: bool = True
     use_gaps: bool = True
 
 
@@ -73,6 +77,7 @@ class HistoryNetwork(nn.Module):
         dim = config.dim
         self.ids = nn.Embedding(max(n_ids, 1), dim, sparse=True)
         self.project = nn.Linear(text_dim, dim, bias=False) if text_dim else None
+        self.bias = nn.Embedding(max(n_ids, 1), 1, sparse=True) if config.item_bias else None
         self.gaps = nn.Embedding(N_GAPS, dim) if config.use_gaps else None
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(dim)
@@ -81,9 +86,16 @@ class HistoryNetwork(nn.Module):
             nn.init.normal_(self.project.weight, std=0.02)
         if self.gaps is not None:
             nn.init.normal_(self.gaps.weight, std=0.02)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias.weight)
+
+    @property
+    def width(self) -> int:
+        """Length of the vectors whose inner product is the score."""
+        return self.config.dim + (self.bias is not None)
 
     def represent(self, ids: Tensor, texts: Tensor | None) -> Tensor:
-        """Return item vectors, [n, dim].
+        """Return items as the network reads them, [n, dim].
 
         Args:
             ids: [n], row of the id table; -1 where an item has none.
@@ -97,6 +109,20 @@ class HistoryNetwork(nn.Module):
         if self.project is not None and texts is not None:
             vectors = vectors + self.project(texts)
         return vectors
+
+    def targets(self, items: Tensor, ids: Tensor) -> Tensor:
+        """Turn items as they are read into items to be scored, [n, width].
+
+        Args:
+            items: [n, dim], made by `represent`.
+            ids: [n], as given to it.
+        """
+        vectors = items.float()
+        if self.config.temperature is not None:
+            vectors = F.normalize(vectors, dim=-1)
+        if self.bias is None:
+            return vectors
+        return torch.cat([vectors, self.bias(ids.clamp(min=0)) * (ids >= 0)[:, None]], dim=1)
 
     def forward(self, grid: Grid, items: Tensor) -> Tensor:
         """Encode every entry with what came before it, [rows, length, dim].
@@ -120,7 +146,7 @@ class HistoryNetwork(nn.Module):
         return hidden
 
     def pool(self, hidden: Tensor, slots: Tensor, owner: Tensor, n: int) -> Tensor:
-        """Average the encoded entries of each query's basket, [n, dim].
+        """Average the encoded entries of each query's basket into its vector, [n, width].
 
         Args:
             hidden: [rows, length, dim].
@@ -131,7 +157,10 @@ class HistoryNetwork(nn.Module):
         flat = hidden.flatten(0, 1).index_select(0, slots).float()
         size = torch.bincount(owner, minlength=n).clamp(min=1)
         total = flat.new_zeros(n, flat.shape[1]).index_add(0, owner, flat)
-        return total / size[:, None]
+        vectors = total / size[:, None]
+        if self.config.temperature is not None:
+            vectors = F.normalize(vectors, dim=-1) / self.config.temperature
+        return F.pad(vectors, (0, 1), value=1.0) if self.bias is not None else vectors
 
 
 class _Block(nn.Module):
@@ -152,37 +181,36 @@ class _Block(nn.Module):
         for layer in (self.out, self.down):
             nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * config.blocks))
 
-    def forward(self, x: Tensor, mask: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor, turn: Tensor) -> Tensor:
         x = x + dropout(self._attend(self.norm_attention(x), mask, turn), self.rate, self.training)
         gate, value = self.up(self.norm_feed(x)).chunk(2, dim=-1)
         return x + dropout(self.down(F.silu(gate) * value), self.rate, self.training)
 
-    def _attend(self, x: Tensor, mask: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
+    def _attend(self, x: Tensor, mask: Tensor, turn: Tensor) -> Tensor:
         rows, length, dim = x.shape
         parts = self.qkv(x).view(rows, length, 3, self.heads, dim // self.heads)
         q, k, v = parts.unbind(2)  # [rows, length, heads, dim / heads]
         q, k = rotate(q, turn), rotate(k, turn)
-        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-        if x.device.type == "cpu":  # its fused kernel is several times faster in float32
-            q, k, v = q.float(), k.float(), v.float()
+        # The CPU's fused kernel is several times faster in float32.
+        kind = torch.float32 if x.device.type == "cpu" else v.dtype
+        q, k, v = (part.transpose(1, 2).to(kind) for part in (q, k, v))
         with torch.autocast(x.device.type, enabled=False):
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, length, dim))
         return out
 
 
-def rotation(positions: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Return cosine and sine of each position's angles, [rows, length, 1, dim / 2]."""
+def rotation(positions: Tensor, dim: int) -> Tensor:
+    """Return each position's turns as complex numbers, [rows, length, 1, dim / 2]."""
     rates = 10000.0 ** (-torch.arange(0, dim, 2, device=positions.device) / dim)
     angles = positions[:, :, None, None] * rates
-    return angles.cos(), angles.sin()
+    return torch.polar(torch.ones_like(angles), angles)
 
 
-def rotate(x: Tensor, turn: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the two halves of each head, [rows, length, heads, dim], by its position."""
-    cos, sin = turn
-    first, second = x.float().chunk(2, dim=-1)
-    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1).to(x.dtype)
+def rotate(x: Tensor, turn: Tensor) -> Tensor:
+    """Turn neighbouring pairs of numbers, [rows, length, heads, dim], by their position."""
+    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * turn).flatten(-2)
 
 
 def dropout(x: Tensor, rate: float, training: bool) -> Tensor:

@@ -80,13 +80,16 @@ def gap_buckets(histories: Histories) -> IntArray:
     return buckets.astype(np.int64)[numbers]
 
 
-def pack(histories: Histories, length: int, *, gaps: IntArray | None = None) -> Packed:
+def pack(
+    histories: Histories, length: int, *, gaps: IntArray | None = None, rows_step: int = 1
+) -> Packed:
     """Pack histories, each of at most `length` entries, into a grid `length` wide.
 
     Args:
         histories: oldest first; none longer than `length`.
         length: width of the grid.
         gaps: [m], buckets made before the histories were cut; made here by default.
+        rows_step: the number of rows is rounded up to a multiple of this.
     """
     counts = histories.counts
     if len(counts) and int(counts.max()) > length:
@@ -97,6 +100,7 @@ def pack(histories: Histories, length: int, *, gaps: IntArray | None = None) -> 
     slots = row_of[owner] * length + start_of[owner] + within
     numbers = basket_numbers(histories)
     first = numbers[histories.indptr[:-1][owner]] if len(owner) else numbers
+    n_rows = -(-n_rows // rows_step) * rows_step
     shape = (n_rows, length)
 
     def grid(values: IntArray, fill: int) -> IntArray:

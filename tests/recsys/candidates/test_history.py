@@ -120,7 +120,7 @@ def test_an_entry_sees_its_basket_and_the_past_only() -> None:
 
     def hidden(h: Histories) -> torch.Tensor:
         packed = pack(h, 8)
-        items = torch.from_numpy(model.item_matrix()[packed.items])
+        items = model.represent(packed.items.ravel())[0].view(*packed.items.shape, -1)
         out = model.network(Grid.of(packed, "cpu"), items).flatten(0, 1)
         return out[torch.from_numpy(packed.slots)]
 
