@@ -11,7 +11,7 @@ fastest of the repetitions counts. The metrics are recall, precision, NDCG, MAP 
 agree, and the benchmark fails if they do not.
 
 RecTools needs an older numpy than this project, so it usually lives in an environment of its
-own: `python -m venv peer && peer/bin/pip install rectools pyarrow`; then `--peer-python
+own: `python -m venv peer && peer/bin/pip install rectools`; then `--peer-python
 peer/bin/python`. This file runs there too: nothing of this project is imported for that side.
 """
 
@@ -31,7 +31,7 @@ import numpy as np
 KS = (10, 20)
 NAMES = ("recall", "precision", "ndcg", "map", "hit_rate")
 N_ITEMS = 20_000
-INSTALL = "python -m venv peer && peer/bin/pip install rectools pyarrow"
+INSTALL = "python -m venv peer && peer/bin/pip install rectools"
 
 
 def main() -> None:
@@ -92,7 +92,7 @@ def write_tables(folder: Path, n_users: int, ids: str, shuffled: bool, k: int = 
             )
         if shuffled:
             frame = frame.sample(fraction=1.0, shuffle=True, seed=1)
-        frame.write_parquet(folder / f"{name}.parquet")
+        frame.write_csv(folder / f"{name}.csv")
 
 
 def race(folder: Path, repeats: int, python: str | None) -> dict[str, object]:
@@ -127,7 +127,7 @@ def our_side(folder: Path) -> Callable[[], dict[str, float]]:
 
     from recsys.metrics import from_frames, parse_metric, summarise
 
-    recs, truth = (pl.read_parquet(folder / f"{name}.parquet") for name in ("recs", "truth"))
+    recs, truth = (pl.read_csv(folder / f"{name}.csv") for name in ("recs", "truth"))
     metrics = [parse_metric(f"{name}@{k}") for k in KS for name in NAMES]
 
     def run() -> dict[str, float]:
@@ -139,7 +139,7 @@ def our_side(folder: Path) -> Callable[[], dict[str, float]]:
 
 def start_peer(folder: Path, python: str | None) -> subprocess.Popen[str] | None:
     """Start RecTools' side; return None where no Python was named and this one lacks it."""
-    command = [python or sys.executable, "-c", "import rectools, pyarrow"]
+    command = [python or sys.executable, "-c", "import rectools.metrics"]
     probe = subprocess.run(command, capture_output=True, text=True)
     if probe.returncode and python is None:
         return None
@@ -171,7 +171,7 @@ def serve_peer(folder: Path) -> None:
     import pandas as pd
     from rectools.metrics import MAP, NDCG, HitRate, Precision, Recall, calc_metrics
 
-    recs, truth = (pd.read_parquet(folder / f"{name}.parquet") for name in ("recs", "truth"))
+    recs, truth = (pd.read_csv(folder / f"{name}.csv") for name in ("recs", "truth"))
     metrics: dict[str, object] = {}
     for k in KS:
         kinds = (Recall(k), Precision(k), NDCG(k, divide_by_achievable=True), MAP(k), HitRate(k))
