@@ -24,7 +24,7 @@ from recsys.types import FloatArray
 VERSION = 1
 VECTORS, TOKENIZER, SETTINGS = "vectors.safetensors", "tokenizer.json", "static.json"
 CHUNK = 20_000
-SIF = 1e-3
+SIF = 1e-4
 """`a` of Arora, Liang and Ma: how soon the weight of frequent tokens falls."""
 
 
@@ -38,10 +38,11 @@ class StaticEncoder:
     """One vector a token, their weighted mean a text: no Transformer runs at encoding time.
 
     Every token of the vocabulary goes through the sentence encoder once, alone. The token
-    vectors are centred and projected on their first `dim` principal components, and
-    weighted by `a / (a + p)`, where `p` is the token's share under Zipf's law (Arora,
-    Liang and Ma, ICLR 2017; vocabularies list frequent tokens first). Distilled vectors
-    stay in `directory` and are computed once for each sentence encoder.
+    vectors are centred, projected on their first `dim` principal components and divided,
+    component by component, by the square root of the standard deviation. Then each gets
+    the weight `a / (a + p)`, where `p` is the token's share under Zipf's law (Arora, Liang
+    and Ma, ICLR 2017; vocabularies list frequent tokens first). Distilled vectors stay in
+    `directory` and are computed once for each sentence encoder.
     """
 
     def __init__(
@@ -188,10 +189,16 @@ def _project(vectors: FloatArray, dim: int) -> FloatArray:
     axes = axes[:, ::-1][:, :dim]
     # Eigenvectors have no sign of their own: fix one, the same on every machine.
     axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(dim)])
-    return (centred @ axes).astype(np.float32)
+    projected = centred @ axes
+    # Halfway to equal variance: the few strongest directions no longer drown the others.
+    spread = np.sqrt(projected.std(axis=0))
+    scaled: FloatArray = (projected / np.where(spread > 0, spread, 1)).astype(np.float32)
+    return scaled
 
 
 def _sif(size: int) -> FloatArray:
     """Weight of each token, [tokens]: rare ones about 1, frequent ones near 0."""
-    share = 1.0 / np.arange(2, size + 2, dtype=np.float32)
-    return np.asarray(SIF / (SIF + share / share.sum()), dtype=np.float32)
+    share: FloatArray = 1.0 / np.arange(2, size + 2, dtype=np.float32)
+    share /= share.sum()
+    weight: FloatArray = SIF / (SIF + share)
+    return weight

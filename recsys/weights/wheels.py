@@ -101,7 +101,7 @@ def locked(root: Path, name: str) -> Iterator[None]:
         lock = FileLock(root / f".{name}.lock")
         with lock:
             yield
-    except PermissionError as error:
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise WeightsError(
             f"cannot write to {root}: {error.strerror}; point RECSYS_HOME at a directory you own"
         ) from error

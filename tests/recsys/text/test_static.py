@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys.errors import WeightsError
+from recsys.text import SentenceEncoder, StaticEncoder
+from recsys.text.static import _project, _sif
+from tests.contracts.text_encoder import TextEncoderContract
+
+
+class TestStaticEncoder(TextEncoderContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def encoder(
+        cls, tiny_model_path: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> StaticEncoder:
+        sentence = SentenceEncoder(tiny_model_path, device="cpu")
+        return StaticEncoder(sentence, tmp_path_factory.mktemp("static"), dim=16)
+
+
+def test_a_second_encoder_reads_the_distillation(
+    tiny_model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    expected = first.encode(["red apples", "oil"])
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("the Transformer ran again")
+
+    monkeypatch.setattr(SentenceEncoder, "forward", refuse)
+    second = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    np.testing.assert_array_equal(second.encode(["red apples", "oil"]), expected)
+
+
+def test_a_text_is_the_weighted_mean_of_its_tokens(tiny_model_path: Path, tmp_path: Path) -> None:
+    encoder = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    vectors = encoder._tables.vectors
+    red, milk = (encoder.sentence.tokenizer.convert_tokens_to_ids(w) for w in ("red", "milk"))
+    expected = vectors[red] + 2 * vectors[milk]
+    np.testing.assert_allclose(
+        encoder.encode(["milk red milk"])[0], expected / np.linalg.norm(expected), atol=1e-6
+    )
+
+
+def test_special_tokens_count_nothing(tiny_model_path: Path, tmp_path: Path) -> None:
+    encoder = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    assert not encoder.encode(["☃ ☃"]).any()  # unknown tokens only
+
+
+def test_projection_centres_and_orders_components() -> None:
+    points = np.array([[0, 0], [4, 0], [0, 1], [4, 1]], dtype=np.float32)
+    # Standard deviations 2 and 0.5; divided by their roots, sqrt(2) and sqrt(0.5) remain.
+    projected = _project(points, 2)
+    np.testing.assert_allclose(projected.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(projected.std(axis=0), [2**0.5, 0.5**0.5], rtol=1e-5)
+
+
+def test_more_dimensions_than_there_are_is_refused(tiny_model_path: Path, tmp_path: Path) -> None:
+    encoder = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=33)
+    with pytest.raises(ValueError, match="only 32 dimensions"):
+        encoder.encode(["milk"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rare_tokens_weigh_more() -> None:
+    weights = _sif(1000)
+    assert (np.diff(weights) > 0).all()
+    assert 0 < weights[0] < weights[-1] < 1
+
+
+def test_a_damaged_distillation_names_its_directory(tiny_model_path: Path, tmp_path: Path) -> None:
+    encoder = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    encoder.encode(["milk"])
+    (tmp_path / encoder.fingerprint / "vectors.safetensors").write_bytes(b"short")
+    again = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    with pytest.raises(WeightsError, match="delete that directory"):
+        again.encode(["milk"])
+
+
+@pytest.mark.slow
+def test_stays_near_the_transformer(text_encoder_path: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sentence_transformers")
+    sentence = SentenceEncoder(text_encoder_path, device="cpu")
+    texts = ["orange juice", "apple juice", "motor oil", "car engine oil", "milk", "whole milk"]
+    static = StaticEncoder(sentence, tmp_path, dim=128).encode(texts)
+    exact = sentence.encode(texts)
+    upper = np.triu_indices(len(texts), 1)
+    agreement = np.corrcoef((static @ static.T)[upper], (exact @ exact.T)[upper])[0, 1]
+    assert agreement > 0.8
