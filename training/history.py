@@ -39,6 +39,7 @@ class HistoryConfig(BaseModel):
         repeat_weight: how likely a target is that was bought before, next to a new one.
         min_id_count: items with fewer interactions have no id of their own, only their
             text (where they have one).
+        max_ids: only so many of the most bought items have an id of their own.
         validation_users: at most so many are asked at each evaluation.
         validation_days: length of the window carved out where time is global and none
             is given.
@@ -57,6 +58,7 @@ class HistoryConfig(BaseModel):
     n_targets: int | None = Field(None, ge=1)
     repeat_weight: float = Field(0.1, ge=0, le=1)
     min_id_count: int = Field(1, ge=1)
+    max_ids: int = Field(250_000, ge=1)
     validation_users: int = Field(5000, ge=1)
     validation_days: float = Field(28, gt=0)
 
@@ -124,7 +126,12 @@ def train_history(
         dataset = validation.past if validation else dataset
     torch.manual_seed(seed)
     generator = HistoryGenerator.start(
-        dataset, embeddings, config.model, min_id_count=config.min_id_count, warm_start=warm_start
+        dataset,
+        embeddings,
+        config.model,
+        min_id_count=config.min_id_count,
+        max_ids=config.max_ids,
+        warm_start=warm_start,
     ).to(device)
     batches = HistoryBatches(
         dataset,

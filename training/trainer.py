@@ -148,7 +148,7 @@ def fit(
     steps_an_epoch = math.ceil(len(batches) / config.accumulate)
     total = min(config.epochs * steps_an_epoch, config.max_steps or config.epochs * steps_an_epoch)
     optimizers = make_optimizers(model, config)
-    result, best = TrainResult(), snapshot(model)
+    result, best = TrainResult(), dict[str, Tensor]()
     if checkpoint is not None and checkpoint.exists():
         result, best = checkpoints.load(checkpoint, model, optimizers)
     began, units, spent = time.monotonic() - result.seconds, 0, 0.0
@@ -185,7 +185,7 @@ def fit(
             if result.stopped != "epochs":
                 break
 
-    if evaluate is not None and result.best_epoch:
+    if best:
         model.load_state_dict(best)
     model.eval()
     return result

@@ -10,7 +10,16 @@ from recsys.candidates.base import Generator
 from recsys.candidates.history_packing import last_baskets, pack
 from recsys.protocols import State
 from recsys.topk import topk_factors
-from recsys.types import BoolArray, Candidates, FloatArray, Histories, IntArray, Queries, Ragged
+from recsys.types import (
+    AnyFloats,
+    BoolArray,
+    Candidates,
+    FloatArray,
+    Histories,
+    IntArray,
+    Queries,
+    Ragged,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +46,7 @@ class HistoryGenerator(Generator):
         self,
         network: HistoryNetwork,
         id_of_item: IntArray,
-        texts: FloatArray | None = None,
+        texts: AnyFloats | None = None,
     ) -> None:
         """Take a network and what it knows of each item.
 
@@ -67,15 +76,17 @@ class HistoryGenerator(Generator):
     def start(
         cls,
         dataset: Dataset,
-        embeddings: FloatArray | None,
+        embeddings: AnyFloats | None,
         config: HistoryModelConfig,
         *,
         min_id_count: int = 1,
+        max_ids: int = 250_000,
         warm_start: HistoryGenerator | None = None,
     ) -> Self:
         """Make one to be fitted, from random weights or from those of an earlier fit.
 
-        Items of fewer than `min_id_count` interactions get no id if they have a text.
+        Items of fewer than `min_id_count` interactions get no id if they have a text,
+        and no more than the `max_ids` most bought get one.
         """
         import torch
 
@@ -84,6 +95,7 @@ class HistoryGenerator(Generator):
         counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
         has_text = _has_text(embeddings, dataset.n_items)
         known = (counts >= min_id_count) | ((counts > 0) & ~has_text)
+        known[np.argsort(-counts, kind="stable")[max_ids:]] = False
         id_of_item = np.where(known, np.cumsum(known) - 1, -1).astype(np.int64)
         text_dim = 0 if embeddings is None else embeddings.shape[1]
         gaps = config.use_gaps and dataset.info.time == "global"
@@ -107,10 +119,18 @@ class HistoryGenerator(Generator):
         known: BoolArray = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
         return known
 
-    def attach(self, embeddings: FloatArray) -> None:
-        """Give the items' text embeddings, [n_items, text_dim]."""
-        self._texts = embeddings
+    def attach(self, embeddings: AnyFloats) -> Self:
+        """Take the embeddings of all items, [n_items, text_dim]; return self.
+
+        A network that was fitted without texts goes on without them.
+        """
+        if self.network.text_dim:
+            self._texts = embeddings
+        self._n_items = len(embeddings)
+        missing = max(self._n_items - len(self._id_of_item), 0)
+        self._id_of_item = np.pad(self._id_of_item, (0, missing), constant_values=-1)
         self.refresh()
+        return self
 
     def refresh(self) -> None:
         """Forget the cached item vectors, after the weights or the items changed."""
@@ -246,7 +266,7 @@ class HistoryGenerator(Generator):
         return cls(network, id_of_item)
 
 
-def _has_text(texts: FloatArray | None, n_items: int) -> BoolArray:
+def _has_text(texts: AnyFloats | None, n_items: int) -> BoolArray:
     if texts is None:
         return np.zeros(n_items, dtype=bool)
     found: BoolArray = np.zeros(n_items, dtype=bool)

@@ -148,6 +148,8 @@ def test_ids_are_kept_for_items_seen_often_enough() -> None:
     model = HistoryGenerator.start(dataset(rows), texts, HistoryModelConfig(), min_id_count=2)
     assert np.flatnonzero(model._id_of_item >= 0).tolist() == [1, 3]  # 3 has nothing else
     assert model.readable.all()
+    few = HistoryGenerator.start(dataset(rows), texts, HistoryModelConfig(), max_ids=2)
+    assert np.flatnonzero(few._id_of_item >= 0).tolist() == [1, 2]
 
 
 def baskets(**changes: object) -> HistoryBatches:

@@ -178,6 +178,16 @@ def test_an_added_item_is_ranked_and_read_by_its_text() -> None:
     assert 9 in model.candidates(queries(histories([(9, 0)])), 20).items
 
 
+def test_attaching_embeddings_brings_items_and_leaves_a_model_without_texts_alone() -> None:
+    texts = np.random.default_rng(1).normal(size=(N_ITEMS + 2, TEXT_DIM)).astype(np.float32)
+    model = generator().attach(texts)
+    assert model.n_items == len(model.item_matrix()) == N_ITEMS + 2
+    assert model.readable.all()
+    silent = generator(text=False).attach(texts)
+    assert np.flatnonzero(silent.readable).tolist() == [0, 1, 2, 3, 4, 5, 6]
+    assert not silent.item_matrix()[7:].any()
+
+
 def test_an_item_added_without_text_is_never_proposed() -> None:
     model = generator(text=False)
     model.add_items(np.zeros((2, TEXT_DIM), dtype=np.float32))
