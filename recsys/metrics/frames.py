@@ -87,21 +87,26 @@ def _lists(recs: pl.DataFrame, users: IntArray, rows: IntArray, n_users: int) ->
         keep = users >= 0
         users, rows, ranks = users[keep], rows[keep], ranks[keep]
     if not _ascending(users, ranks):
-        order = _order(users, ranks)
-        users, rows, ranks = users[order], rows[order], ranks[order]
+        users, ranks, rows = _sorted(users, ranks, rows)
         if not _ascending(users, ranks):
             _refuse_equal_ranks(recs)
     return Ragged.from_counts(np.bincount(users, minlength=n_users).astype(np.int64), rows)
 
 
-def _order(users: IntArray, ranks: IntArray) -> IntArray:
-    """Positions sorted by user, then rank."""
-    low, high = int(ranks.min()), int(ranks.max())
-    span = high - low + 1
-    if span * (int(users.max()) + 1) < 2**62:
-        # One key sorts four times as fast as two.
-        return np.argsort(users * span + (ranks - low))
-    return np.lexsort((ranks, users))
+def _sorted(
+    users: IntArray, ranks: IntArray, rows: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Sort by user, then rank."""
+    low, span = int(ranks.min()), int(ranks.max()) - int(ranks.min()) + 1
+    n_rows = int(rows.max()) + 1
+    if (int(users.max()) + 1) * span * n_rows >= 2**62:
+        order = np.lexsort((ranks, users))
+        return users[order], ranks[order], rows[order]
+    # Numbers that hold all three sort several times faster than positions by two keys.
+    packed = np.sort((users * span + (ranks - low)) * n_rows + rows)
+    packed, rows = np.divmod(packed, n_rows)
+    users, ranks = np.divmod(packed, span)
+    return users, ranks, rows
 
 
 def _ascending(users: IntArray, ranks: IntArray) -> bool:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from recsys.errors import DataError
-from recsys.metrics import CatalogueMetric, UserMetric, explain
+from recsys.metrics import CatalogueMetric, Judged, UserMetric, explain
 from recsys.protocols import Metric
 from recsys.types import Ragged
 
@@ -34,7 +34,7 @@ def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[list[int]], int]:
 
 # The same inherited test runs in many classes, which is what this check warns of.
 shared = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.differing_executors]
 )
 
 
@@ -153,8 +153,6 @@ class UserMetricContract(_AnyMetricContract):
     @shared
     def test_users_without_a_relevant_item_are_not_counted(self, case) -> None:
         lists, truths, k = case
-        from recsys.metrics import Judged
-
         judged = Judged(Ragged.from_lists(lists), Ragged.from_lists(truths))
         mask = self.make(k, len(lists)).counted(judged)
         assert mask.dtype == np.bool_
