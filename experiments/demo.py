@@ -108,7 +108,7 @@ def run_demo(
         for user in chosen:
             _show_shopper(console, recommender, user)
     console.print(_times(demo, watch), markup=False)
-    console.print(_where(demo, recommender), markup=False)
+    console.print(_where(demo, recommender), markup=False, soft_wrap=True)
 
 
 def code_version() -> str:

@@ -24,12 +24,15 @@ class RecommenderModel(PythonModel):  # type: ignore[misc,unused-ignore]
 
         self.recommender = Recommender.load(context.artifacts["bundle"])
 
-    def predict(  # no annotations: MLflow would read them as a signature of its own
-        self, context, model_input, params=None
-    ):  # type: ignore[no-untyped-def,unused-ignore]
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
         """Recommend for every user; `params` are `k` and `repeats`."""
         options: dict[str, Any] = {"k": 10, "repeats": "exclude", **(params or {})}
-        users = pd.DataFrame(model_input)["user_id"].astype(str).tolist()
+        users = model_input["user_id"].astype(str).tolist()
         frame = self.recommender.recommend_frame(
             users, int(options["k"]), repeats=options["repeats"]
         )

@@ -11,7 +11,15 @@ import polars as pl
 from recsys.directory import write_dataset
 from recsys.schema import ColumnRoles, DatasetInfo
 
-KINDS = ("green tea", "hand soap", "rye bread", "dry pasta", "wall paint", "hemp rope")
+ABOUT = {
+    "green tea": "The leaves are rolled by hand and dried over a low charcoal fire.",
+    "hand soap": "The bar is pressed from olive oil and keeps its shape when wet.",
+    "rye bread": "The loaf is baked from whole rye flour and a sourdough starter.",
+    "dry pasta": "The dough is drawn through bronze and dried for two days.",
+    "wall paint": "The paint covers twelve square metres and dries within four hours.",
+    "hemp rope": "The rope is twisted from three strands and holds a wet knot.",
+}
+KINDS = tuple(ABOUT)
 QUICK = (
     "history.enabled=false",
     "candidates.bpr.enabled=false",
@@ -29,6 +37,7 @@ def tiny_shop(folder: Path, *, n_users: int = 60, n_items: int = 48) -> Path:
         {
             "item_id": [f"i{i}" for i in range(n_items)],
             "title": [f"{kind} number {i}" for i, kind in enumerate(kinds)],
+            "description": [ABOUT[kind] for kind in kinds],
             "category": kinds,
         }
     )
@@ -45,7 +54,7 @@ def tiny_shop(folder: Path, *, n_users: int = 60, n_items: int = 48) -> Path:
         name="tiny-shop",
         source="made for tests",
         time="global",
-        roles=ColumnRoles(category="category", text=("title", "category")),
+        roles=ColumnRoles(description="description", category="category"),
     )
     write_dataset(folder, log, items, info=info)
     return folder

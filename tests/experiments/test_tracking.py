@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from experiments import tracking
 from experiments.recording import RecordingLogger
 from experiments.registry import fingerprint_of, recipe_of
+from experiments.tracking import MlflowLogger
 from recsys.errors import RecsysError
 from recsys.schema import DatasetInfo
 from training.recipe import Recipe
@@ -25,8 +27,8 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def client(uri: str) -> Iterator[Any]:
-    yield tracking.connect(uri)
+def client(uri: str) -> Any:
+    return tracking.connect(uri)
 
 
 def test_a_run_holds_what_was_logged(uri: str, client: Any, tmp_path: Path) -> None:
@@ -80,6 +82,15 @@ def test_more_than_a_batch_arrives(uri: str, client: Any) -> None:
     assert len(found.params) == tracking.PARAMS_PER_BATCH + 5
 
 
+def ended(uri: str, work: Callable[[MlflowLogger], None]) -> str:
+    """Run `work` inside a run and return the id, whatever it raised."""
+    ids = []
+    with contextlib.suppress(ValueError, KeyboardInterrupt), tracking.open_run("x", uri=uri) as run:
+        ids.append(run.run_id)
+        work(run)
+    return str(ids[0])
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(ValueError("a fault"), "FAILED"), (KeyboardInterrupt(), "KILLED")],
@@ -87,23 +98,28 @@ def test_more_than_a_batch_arrives(uri: str, client: Any) -> None:
 def test_an_exception_shows_in_the_status(
     uri: str, client: Any, error: BaseException, status: str
 ) -> None:
-    with pytest.raises(type(error)), tracking.open_run("doomed", uri=uri) as run:
-        with run.child("part"):
-            pass
+    def work(run: MlflowLogger) -> None:
         run.metrics({"kept": 1.0})
         raise error
-    found = client.get_run(run.run_id)
+
+    found = client.get_run(ended(uri, work))
     assert found.info.status == status
     assert found.data.metrics == {"kept": 1.0}
 
 
 def test_a_terminated_run_is_killed(uri: str, client: Any) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(SystemExit) as stopped, tracking.open_run("stopped", uri=uri) as run:
+    ids: list[str] = []
+
+    def work(run: MlflowLogger) -> None:
+        ids.append(run.run_id)
         os.kill(os.getpid(), signal.SIGTERM)
         signal.pause()
+
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stopped:
+        ended(uri, work)
     assert stopped.value.code == 128 + signal.SIGTERM
-    assert client.get_run(run.run_id).info.status == "KILLED"
+    assert client.get_run(ids[0]).info.status == "KILLED"
     assert signal.getsignal(signal.SIGTERM) is before
 
 
