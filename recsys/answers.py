@@ -30,7 +30,7 @@ def answer(
     With `explain`, evidence are the history items whose removal lowers the item's final
     score; without, the ones most like it.
     """
-    rows, start = _rows(batch, ranked, i)
+    rows, start = _rows(ranked, i)
     counts = history_counts(batch.queries.histories, i)
     speakers = anchors(recommender.item_spaces(), rows, counts, EVIDENCE)
     if explain:
@@ -86,11 +86,10 @@ def _context(
     return UserContext.of(labels, anchor=labels[0], relation=relation)
 
 
-def _rows(batch: Batch, ranked: Ranked, i: int) -> tuple[IntArray, int]:
+def _rows(ranked: Ranked, i: int) -> tuple[IntArray, int]:
     flat = ranked.candidates
     start = int(flat.indptr[i])
-    stop = min(int(flat.indptr[i + 1]), start + batch.ks[i])
-    return flat.items[start:stop], start
+    return flat.items[start : flat.indptr[i + 1]], start
 
 
 def _recommendation(

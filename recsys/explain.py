@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.types import BoolArray, DoubleArray, FloatArray, Histories, IntArray
+from recsys.types import AnyFloats, BoolArray, DoubleArray, FloatArray, Histories, IntArray
 
 OFTEN = 3
 """Purchases from which on "often" is true."""
@@ -39,7 +39,7 @@ def history_counts(histories: Histories, query: int) -> tuple[IntArray, IntArray
 
 
 def anchors(
-    spaces: Sequence[tuple[FloatArray, BoolArray]],
+    spaces: Sequence[tuple[AnyFloats, BoolArray]],
     items: IntArray,
     history: tuple[IntArray, IntArray],
     n: int,
@@ -72,7 +72,7 @@ def anchors(
 
 
 def _similarity(
-    spaces: Sequence[tuple[FloatArray, BoolArray]], items: IntArray, rows: IntArray
+    spaces: Sequence[tuple[AnyFloats, BoolArray]], items: IntArray, rows: IntArray
 ) -> DoubleArray:
     total = np.zeros((len(items), len(rows)))
     heard = np.zeros_like(total)
@@ -84,10 +84,11 @@ def _similarity(
     return np.asarray(total / np.maximum(heard, 1))
 
 
-def unit(vectors: FloatArray) -> FloatArray:
+def unit(vectors: AnyFloats) -> FloatArray:
     """Scale rows to unit length; zero rows stay."""
-    vectors = vectors.astype(np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    single = vectors.astype(np.float32)
+    scaled: FloatArray = single / np.maximum(np.linalg.norm(single, axis=1, keepdims=True), 1e-9)
+    return scaled
 
 
 def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:

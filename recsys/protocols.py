@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkab
 import numpy as np
 import numpy.typing as npt
 
-from recsys.types import Candidates, DoubleArray, FloatArray, Queries, Ragged
+from recsys.types import AnyFloats, Candidates, DoubleArray, FloatArray, Queries, Ragged
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
@@ -88,7 +88,6 @@ class CandidateGenerator(Protocol):
 class ItemSpace(Protocol):
     """A generator with a vector for each item; rows it knows nothing of are zero."""
 
-    @property
     def item_matrix(self) -> FloatArray:
         """Return the item vectors, [n_items, d]."""
         ...
@@ -98,7 +97,7 @@ class ItemSpace(Protocol):
 class NeedsEmbeddings(Protocol):
     """A generator that reads the catalogue's text embeddings, which the bundle holds once."""
 
-    def attach(self, embeddings: FloatArray) -> Self:
+    def attach(self, embeddings: AnyFloats) -> Self:
         """Take the embeddings of all items, [n_items, dim]; return self."""
         ...
 

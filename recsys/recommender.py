@@ -20,8 +20,9 @@ from recsys.explain import unit
 from recsys.protocols import ItemSpace, TextEncoder
 from recsys.requests import batches
 from recsys.types import (
+    AnyFloats,
     BoolArray,
-    FloatArray,
+    HalfArray,
     HistoryItem,
     RecommendationRequest,
     Recommendations,
@@ -53,11 +54,11 @@ class Recommender:
 
     dataset: Dataset
     engine: Engine
-    embeddings: FloatArray
+    embeddings: HalfArray
     encoder: TextEncoder | None
     manifest: Manifest
     blurb_service: BlurbService | None = None
-    _spaces: list[tuple[FloatArray, BoolArray]] = field(default_factory=list, repr=False)
+    _spaces: list[tuple[AnyFloats, BoolArray]] = field(default_factory=list, repr=False)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -238,7 +239,7 @@ class Recommender:
         catalogue = self.catalogue.extended(frame)
         texts = catalogue.texts()[len(self.items) :]
         embeddings = self.encoder.encode(texts).astype(self.embeddings.dtype)
-        self.engine.add_items(embeddings)
+        self.engine.add_items(embeddings.astype(np.float32))
         self.embeddings = np.concatenate([self.embeddings, embeddings])
         self._spaces = []
         self.dataset = Dataset(
@@ -277,13 +278,13 @@ class Recommender:
             table = table.with_columns(pl.col("last").cast(pl.Datetime("us")))
         return table.head(n)
 
-    def item_spaces(self) -> list[tuple[FloatArray, BoolArray]]:
+    def item_spaces(self) -> list[tuple[AnyFloats, BoolArray]]:
         """Return item vectors, [n_items, d], and which rows hold one, of each space."""
         if not self._spaces:
-            matrices = [self.embeddings]
+            matrices: list[AnyFloats] = [self.embeddings]
             for generator in self.engine.generators.values():
                 if isinstance(generator, ItemSpace):
-                    matrices.append(generator.item_matrix)
+                    matrices.append(generator.item_matrix())
             self._spaces = [(m, np.asarray(m.any(axis=1))) for m in matrices]
         return self._spaces
 

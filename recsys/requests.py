@@ -31,13 +31,13 @@ MAX_LISTED = 3
 
 @dataclass(frozen=True)
 class Batch:
-    """Requests that share filters, moment and repeats, in row space.
+    """Requests that share size, filters, moment and repeats, in row space.
 
     Attributes:
         queries: b queries.
         positions: [b], where each request stood in the list it came from.
         user_ids: b external ids.
-        ks: b sizes; `k` is the largest.
+        k: how many items.
         head: which head of the ranker answers.
         fallbacks: b reasons why the full model cannot speak, or None.
         warnings: b tuples.
@@ -46,15 +46,10 @@ class Batch:
     queries: Queries
     positions: list[int]
     user_ids: list[str | None]
-    ks: list[int]
+    k: int
     head: Head
     fallbacks: list[str | None]
     warnings: list[tuple[str, ...]]
-
-    @property
-    def k(self) -> int:
-        """The largest number of items asked for."""
-        return max(self.ks)
 
 
 def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iterator[Batch]:
@@ -62,7 +57,8 @@ def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iter
     groups: dict[str, list[int]] = {}
     for position, request in enumerate(requests):
         filters = json.dumps(request.filters, sort_keys=True, default=str)
-        groups.setdefault(f"{request.repeats}|{as_time(request.at)}|{filters}", []).append(position)
+        key = f"{request.k}|{request.repeats}|{as_time(request.at)}|{filters}"
+        groups.setdefault(key, []).append(position)
     for positions in groups.values():
         yield _batch(dataset, [requests[p] for p in positions], positions)
 
@@ -92,7 +88,7 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         queries=queries,
         positions=positions,
         user_ids=[r.user_id for r in requests],
-        ks=[r.k for r in requests],
+        k=first.k,
         head="new" if first.repeats == "exclude" else "all",
         fallbacks=_fallbacks(users, histories, requests),
         warnings=warnings,

@@ -20,7 +20,7 @@ from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
 from recsys.text import load_encoder
-from recsys.types import FloatArray, Histories
+from recsys.types import FloatArray, HalfArray, Histories
 from recsys.vocabulary import Vocabulary
 
 R = TypeVar("R", bound=Recommender)
@@ -32,7 +32,7 @@ def save_recommender(recommender: Recommender, path: Path) -> Manifest:
     dataset, engine = recommender.dataset, recommender.engine
     states = {
         "interactions": _interactions_state(dataset.interactions),
-        "text": State({}, {"embeddings": recommender.embeddings.astype(np.float16)}),
+        "text": State({}, {"embeddings": recommender.embeddings}),
         "engine": State(
             {"n_candidates": engine.n_candidates, "info": dataset.info.model_dump(mode="json")},
             {"popularity": engine.popularity},
@@ -73,7 +73,7 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
         Catalogue(frame, info),
         attributes,
     )
-    embeddings: FloatArray = bundle.state("text").arrays["embeddings"].astype(np.float32)
+    embeddings: HalfArray = bundle.state("text").arrays["embeddings"]
     generators = {
         name: _generator(bundle, name, embeddings).to(device) for name in bundle.manifest.components
     }
@@ -87,7 +87,7 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
     return kind(dataset, engine, embeddings, encoder, bundle.manifest)
 
 
-def _generator(bundle: Bundle, name: str, embeddings: FloatArray) -> CandidateGenerator:
+def _generator(bundle: Bundle, name: str, embeddings: HalfArray) -> CandidateGenerator:
     model, _ = generator_class(name)
     generator: CandidateGenerator = model.from_state(bundle.state(GENERATOR + name))
     if isinstance(generator, NeedsEmbeddings):
@@ -146,7 +146,7 @@ class LazyEncoder:
     def _load(self) -> TextEncoder:
         from recsys.errors import WeightsError
 
-        arguments = {k: v for k, v in self._spec.items() if k not in ("dim", "fingerprint")}
+        arguments = {k: v for k, v in self._spec.items() if k != "fingerprint"}
         encoder = load_encoder(**arguments)
         if encoder.fingerprint != self.fingerprint:
             raise WeightsError(

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.types import BoolArray, Candidates, FloatArray, Ragged, pointers
+from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Ragged, pointers
 
 if TYPE_CHECKING:
     import torch
 
-USERS_PER_CHUNK = 512
+USERS_PER_CHUNK = 256
 ITEMS_PER_BLOCK = 32768
-DENSE_FROM = 12
-"""Sparse scores are sorted as such while they fill less than 1 / DENSE_FROM."""
+VALUES_PER_CHUNK = 8_000_000
+"""Stored values of sparse scores that are unpacked at once."""
 
 ScoreBlock = Callable[[slice, slice], "torch.Tensor"]
 """Scores of a slice of users for a slice of items, float32 [users, items]."""
@@ -53,11 +53,12 @@ def topk_factors(
 
     user_t = torch.as_tensor(users, dtype=torch.float32, device=device)
     item_t = torch.as_tensor(items, dtype=torch.float32, device=device)
-    bias_t = None if bias is None else torch.as_tensor(bias, device=device)
+    bias_t = None if bias is None else torch.as_tensor(bias, dtype=torch.float32, device=device)
 
     def block(u: slice, i: slice) -> torch.Tensor:
-        scores = user_t[u] @ item_t[i].T
-        return scores if bias_t is None else scores + bias_t[i]
+        if bias_t is None:
+            return user_t[u] @ item_t[i].T
+        return torch.addmm(bias_t[i], user_t[u], item_t[i].T)
 
     return topk_blocks(block, len(users), len(items), k, exclude=exclude, eligible=eligible)
 
@@ -96,27 +97,36 @@ def topk_sparse(
 
     What a row does not store, and what is zero or below, is never returned.
     """
-    if k < 1:
-        raise ValueError(f"k is {k}; ask for at least one item: k >= 1")
-    n_users, n_items = scores.shape
-    if scores.nnz * DENSE_FROM > n_users * n_items:
-        whole = scores.toarray()
-        whole[whole <= 0] = -np.inf
-        return topk_dense(whole, k, exclude=exclude, eligible=eligible)
-    owner = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(scores.indptr))
-    rows = scores.indices.astype(np.int64)
-    kept = scores.data > 0
+    import torch
+
+    _at_least_one(k)
+    n_users = scores.shape[0]
+    scores.sort_indices()
+    values = np.where(scores.data > 0, scores.data, -np.inf).astype(np.float32)
     if eligible is not None:
-        kept &= eligible[rows]
+        values[~eligible[scores.indices]] = -np.inf
+    counts = np.diff(scores.indptr).astype(np.int64)
     if exclude is not None and len(exclude.rows):
-        kept &= ~np.isin(owner * n_items + rows, exclude.owner * n_items + exclude.rows)
-    owner, rows, values = owner[kept], rows[kept], scores.data[kept].astype(np.float32)
-    order = np.lexsort((rows, -values, owner))
-    owner = owner[order]
-    counts = np.bincount(owner, minlength=n_users).astype(np.int64)
-    place = np.arange(len(owner), dtype=np.int64) - pointers(counts)[owner]
-    order = order[place < k]
-    return Candidates(pointers(np.minimum(counts, k)), rows[order], values[order])
+        values[_stored(scores, exclude)] = -np.inf
+    best = np.full((n_users, min(k, int(counts.max(initial=0)))), -np.inf, dtype=np.float32)
+    columns = np.zeros(best.shape, dtype=np.int64)
+    order = np.argsort(-counts, kind="stable")
+    order = order[: np.count_nonzero(counts)]
+    while len(order):
+        # Rows of like length together, so that hardly a slot is padding.
+        width = int(counts[order[0]])
+        chunk, order = np.split(order, [max(1, VALUES_PER_CHUNK // width)])
+        inside = np.arange(width) < counts[chunk, None]  # [c, width]
+        at = (scores.indptr[chunk, None] + np.arange(width))[inside]
+        packed = np.full(inside.shape, -np.inf, dtype=np.float32)
+        packed[inside] = values[at]
+        top, place = _block_topk(torch.from_numpy(packed), k)
+        # Columns ascend within a row, so ties by place are ties by row.
+        best[chunk, : top.shape[1]] = top.numpy()
+        last = scores.indptr[chunk + 1, None] - 1
+        entry = np.minimum(scores.indptr[chunk, None] + place.numpy(), last)
+        columns[chunk, : top.shape[1]] = scores.indices[entry]
+    return _ragged([(best, columns)])
 
 
 def topk_blocks(
@@ -132,10 +142,11 @@ def topk_blocks(
 
     `score` must return a fresh tensor: it is masked in place.
     """
-    if k < 1:
-        raise ValueError(f"k is {k}; ask for at least one item: k >= 1")
+    _at_least_one(k)
     exclude = exclude or Ragged.empty(n_users)
-    parts: list[tuple[FloatArray, np.ndarray[tuple[int, int], np.dtype[np.int64]]]] = []
+    if eligible is not None and eligible.all():
+        eligible = None
+    parts: list[tuple[FloatArray, IntArray]] = []
     for users in _slices(n_users, USERS_PER_CHUNK):
         masked = _sorted_exclusions(exclude, users)
         best: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -152,21 +163,39 @@ def topk_blocks(
     return _ragged(parts)
 
 
+def _at_least_one(k: int) -> None:
+    if k < 1:
+        raise ValueError(f"k is {k}; ask for at least one item: k >= 1")
+
+
 def _slices(n: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def _sorted_exclusions(exclude: Ragged, users: slice) -> tuple[FloatArray, FloatArray]:
+def _sorted_exclusions(exclude: Ragged, users: slice) -> tuple[IntArray, IntArray]:
     """Return (owner, row) of the exclusions of a chunk, ascending by row."""
     chunk = exclude.take(np.arange(users.start, users.stop))
     order = np.argsort(chunk.rows, kind="stable")
-    return chunk.owner[order], chunk.rows[order]  # type: ignore[return-value]
+    return chunk.owner[order], chunk.rows[order]
+
+
+def _stored(matrix: sp.csr_matrix, pairs: Ragged) -> IntArray:
+    """Return the places in the data of a sorted CSR matrix of those pairs it stores."""
+    n_items = matrix.shape[1]
+    owner = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
+    keys = owner * n_items + matrix.indices
+    if not len(keys):
+        return np.empty(0, dtype=np.int64)
+    wanted = pairs.owner * n_items + pairs.rows
+    place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+    found: IntArray = place[keys[place] == wanted]
+    return found
 
 
 def _mask(
     scores: torch.Tensor,
     items: slice,
-    exclude: tuple[FloatArray, FloatArray],
+    exclude: tuple[IntArray, IntArray],
     eligible: BoolArray | None,
 ) -> None:
     import torch
@@ -177,20 +206,58 @@ def _mask(
     if high > low:
         at = torch.as_tensor(owner[low:high], device=scores.device)
         column = torch.as_tensor(rows[low:high] - items.start, device=scores.device)
-        scores[at, column.long()] = lowest
+        scores[at, column] = lowest
     if eligible is not None:
         closed = torch.as_tensor(~eligible[items], device=scores.device)
         scores.masked_fill_(closed, lowest)
-    scores.nan_to_num_(nan=lowest, posinf=float("inf"), neginf=lowest)
 
 
 def _block_topk(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Top-k of a block, [users, items] -> values and columns, [users, min(k, items)]."""
+    """Top-k of a block, [users, items] -> values and columns, [users, min(k, items)].
+
+    The k groups of neighbouring columns with the largest maxima, the first of equal ones,
+    hold the k best columns: each of k better groups would have an entry that goes before
+    any entry of the group left out. One cheap pass for the maxima leaves k groups a user
+    to be searched.
+    """
     import torch
 
-    k = min(k, scores.shape[1])
+    n_users, n_items = scores.shape
+    k = min(k, n_items)
+    width = _group_width(n_items, k)
+    if width == 1:
+        return _direct_topk(scores.nan_to_num_(nan=float("-inf"), neginf=float("-inf")), k)
+    n_groups = n_items // width
+    grouped = torch.unflatten(scores[:, : n_groups * width], 1, (n_groups, width))
+    maxima = grouped.amax(dim=2)
+    if bool(maxima.isnan().any()):
+        scores.nan_to_num_(nan=float("-inf"), neginf=float("-inf"))
+        maxima = grouped.amax(dim=2)
+    groups = _direct_topk(maxima, k)[1].sort(dim=1).values  # [users, k]
+    at = groups.unsqueeze(2).expand(-1, -1, width)
+    near = torch.gather(grouped, 1, at).flatten(1)  # [users, k * width], columns ascend
+    columns = (at * width + torch.arange(width, device=scores.device)).flatten(1)
+    tail = scores[:, n_groups * width :].nan_to_num(nan=float("-inf"), neginf=float("-inf"))
+    if tail.shape[1]:
+        rest = torch.arange(n_groups * width, n_items, device=scores.device)
+        near = torch.cat([near, tail], dim=1)
+        columns = torch.cat([columns, rest.expand(n_users, -1)], dim=1)
+    values, place = _direct_topk(near, k)
+    return values, torch.gather(columns, 1, place)
+
+
+def _group_width(n_items: int, k: int) -> int:
+    """Columns in a group: about sqrt(n / k) makes maxima and search equally long."""
+    best = int((n_items / k) ** 0.5)
+    return min(64, 1 << (best.bit_length() - 1)) if best >= 4 else 1
+
+
+def _direct_topk(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Top-k of a small block without NaN; ties go to the lower column."""
+    import torch
+
     values, columns = torch.topk(scores, k, dim=1, sorted=False)
-    kth = values.min(dim=1, keepdim=True).values
+    kth = values.amin(dim=1, keepdim=True)
     crowded = ((scores >= kth).sum(dim=1) > k) & torch.isfinite(kth[:, 0])
     if bool(crowded.any()):
         # torch.topk picks any of the items tied at the boundary; the lowest rows are due.
@@ -224,9 +291,7 @@ def _ordered(values: torch.Tensor, rows: torch.Tensor, k: int) -> tuple[torch.Te
     return torch.gather(values, 1, by_value), torch.gather(rows, 1, by_value)
 
 
-def _ragged(
-    parts: list[tuple[FloatArray, np.ndarray[tuple[int, int], np.dtype[np.int64]]]],
-) -> Candidates:
+def _ragged(parts: list[tuple[FloatArray, IntArray]]) -> Candidates:
     values = np.concatenate([v for v, _ in parts])
     rows = np.concatenate([r for _, r in parts])
     real = np.isfinite(values)

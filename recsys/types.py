@@ -19,6 +19,8 @@ import numpy.typing as npt
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
+HalfArray = npt.NDArray[np.float16]
+AnyFloats = FloatArray | HalfArray
 BoolArray = npt.NDArray[np.bool_]
 
 Repeats = Literal["exclude", "allow"]

@@ -14,7 +14,7 @@ from recsys.candidates.registry import generator_class
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings, RunLogger
-from recsys.types import FloatArray
+from recsys.types import HalfArray
 from training.history import fit_history
 from training.recipe import Recipe
 from training.windows import unlabelled
@@ -40,7 +40,7 @@ class Fitted:
 def fit_generators(
     dataset: Dataset,
     recipe: Recipe,
-    embeddings: FloatArray,
+    embeddings: HalfArray,
     *,
     device: str,
     only: tuple[str, ...] | None = None,
@@ -85,7 +85,7 @@ def fit_generators(
 def _fit_history(
     dataset: Dataset,
     recipe: Recipe,
-    embeddings: FloatArray,
+    embeddings: HalfArray,
     device: str,
     warm: Mapping[str, CandidateGenerator],
     logger: RunLogger | None,

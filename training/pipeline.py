@@ -32,7 +32,7 @@ from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
 from recsys.splits import Window
-from recsys.types import FloatArray, IntArray
+from recsys.types import HalfArray, IntArray
 from training.devices import resolve_device
 from training.generators import Fitted, fit_generators
 from training.ranker import fit_head
@@ -103,7 +103,8 @@ def fit_recommender(
     stages = stages or Stages()
     device = resolve_device(recipe.device)
     with stages.time("text"):
-        embeddings = encoder.encode(dataset.catalogue.texts())
+        # Half precision from the start: a bundle then scores exactly as what was saved.
+        embeddings = encoder.encode(dataset.catalogue.texts()).astype(np.float16)
     tables, warm = _tables(dataset, recipe, embeddings, device, stages, logger)
     nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
     with stages.time("generators"):
@@ -151,7 +152,7 @@ def popularity(dataset: Dataset, fitted: Fitted) -> IntArray:
 def _tables(
     dataset: Dataset,
     recipe: Recipe,
-    embeddings: FloatArray,
+    embeddings: HalfArray,
     device: str,
     stages: Stages,
     logger: RunLogger | None,

@@ -15,6 +15,11 @@ _KNOWN_ACRONYMS = frozenset(
     "nptf fnpt mnpt "
     "xl xxl xs kg mm cm ml lb lbs ft yd oz qt pt pk ct hr w v".split()
 )
+_ONSETS = frozenset(
+    "bl br ch cl cr dr dw fl fr gh gl gn gr kn kr ph pl pr ps pt rh sc sh sk sl sm sn sp sq st sw th "
+    "tr ts tw wh wr chr phl phr sch scr shr spl spr squ str thr".split()
+)
+"""What an English word may begin with; "mneral" is an abbreviation."""
 
 
 def tidy(text: str) -> str:
@@ -63,7 +68,7 @@ def display_name(title: str) -> str:
 
     Long titles are cut where the list of keywords begins.
 
-    >>> display_name("HATCHBOX PLA Filament, Accuracy 0.03 mm, 1 kg (2.2 lb) Spool, Hot Pink, 2 mm.")
+    >>> display_name("HATCHBOX PLA Filament, Accuracy 0.03 mm, 1 kg (2.2 lb) Spool, Pink, 2 mm.")
     'HATCHBOX PLA Filament'
     """
     text = quiet(tidy(" ".join(safe_sentences(title, max_words=60, prose=False))))
@@ -116,7 +121,10 @@ def is_readable(text: str) -> bool:
         lowered = word.lower()
         if lowered in _KNOWN_ACRONYMS or len(lowered) == 1:
             continue
-        if not re.search(r"[aeiouy]", lowered) or re.search(r"[^aeiouy]{5,}", lowered):
+        if not re.search(r"[aeiouy]", lowered) or re.search(r"[^aeiouy']{5,}", lowered):
+            return False
+        onset = re.match(r"[^aeiouy']*", lowered)
+        if onset and len(onset.group()) > 1 and onset.group() not in _ONSETS:
             return False
         if len(lowered) == 2 and lowered not in ("of", "in", "on", "to", "or", "by", "no", "up"):
             return False

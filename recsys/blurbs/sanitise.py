@@ -65,7 +65,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BOUNDARY = re.compile(
-    r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(]?[A-Z0-9\u00c0-\u00de])|(?<=[\u3002\uff01\uff1f\uff1b])|\n+"
+    r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(<]?[A-Z0-9|\u00c0-\u00de\u3400-\u9fff])|(?<=[\u3002\uff01\uff1f\uff1b])|\n+"
 )
 _BULLET = re.compile(
     r"[\u2022\u25cf\u25aa\u25e6\u2023\u2043\u25a0\u2605\u2714\u2713\u27a4]|(?:^|"
@@ -105,7 +105,7 @@ def _marked(text: str) -> str:
     text = _BREAK_TAG.sub("\n", text)
     text = _TAG.sub(" ", text)
     text = _MARKDOWN_LINK.sub(r"\1", text)
-    for address in (URL, EMAIL, PHONE):
+    for address in (EMAIL, URL, PHONE):
         text = address.sub(_REMOVED, text)
     text = re.sub(r"/?>|<|`+|\{\{|\}\}|[_*~#|\\^]{2,}", " ", text)
     text = text.replace("\u2019", "'").replace("\u2018", "'")

@@ -62,6 +62,14 @@ class FactorModel(FromHistory):
     def _chunk_width(self) -> int:
         return 1
 
+    def item_matrix(self) -> FloatArray:
+        """Return the item vectors, [n_items, d]; zeros for items that came after the fit."""
+        d = self._items.shape[1]
+        matrix = np.zeros((self._n_items, d), dtype=np.float32)
+        matrix[: len(self._known)] = self._items[: len(self._known)]
+        matrix[: len(self._known)][~self._known] = 0
+        return matrix
+
     def state(self) -> State:
         """Return config and factors."""
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}

@@ -124,7 +124,7 @@ class FeatureBuilder:
             best = np.full(n, -np.inf)
             np.maximum.at(best, owner[~silent], score[~silent])
             rank = _rank_within(owner, np.where(silent, -np.inf, score))
-            rank[silent] = len(blended.items) / max(n, 1)
+            rank[silent] = blended.counts[owner[silent]]
             z = centred / std[owner]
             to_best = np.where(silent, 5.0, (best[owner] - heard) / std[owner])
             columns += [np.clip(z, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent * 1.0]

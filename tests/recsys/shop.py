@@ -1,0 +1,29 @@
+"""A small shop and a recommender trained on it in seconds."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import recsys.datasets.synthetic as synthetic
+from recsys.dataset import Dataset
+from recsys.recommender import Recommender
+from recsys.text.hashing import HashingEncoder
+from training.pipeline import fit_recommender
+from training.recipe import Recipe
+
+SMOKE = Path(__file__).parents[2] / "experiments" / "recipes" / "smoke.toml"
+
+
+@cache
+def small_shop() -> Dataset:
+    """120 shoppers, 60 items, a year of baskets."""
+    shop = synthetic.synthetic_shop(120, 60, 3_000, seed=1)
+    return Dataset.from_frames(shop.interactions, shop.items, shop.users, shop.info)
+
+
+def train(dataset: Dataset, *overrides: str) -> Recommender:
+    """Train the recipe `smoke`."""
+    recipe = Recipe.from_toml(SMOKE, list(overrides))
+    spec = {"kind": "hashing", "dim": 32}
+    return fit_recommender(dataset, recipe, encoder=HashingEncoder(32), encoder_spec=spec)

@@ -1,0 +1,213 @@
+"""The recommender as its users meet it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recsys.bundle import Bundle
+from recsys.dataset import Dataset
+from recsys.errors import BundleError, DataError
+from recsys.recommender import Recommender
+from recsys.schema import DatasetInfo
+from tests.contracts.recommender import RecommenderContract
+from tests.recsys.shop import small_shop, train
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Recommender:
+    return train(small_shop())
+
+
+@pytest.fixture
+def recommender(fitted: Recommender) -> Recommender:
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def bundle(fitted: Recommender, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "shop"
+    fitted.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def with_new_item(bundle: Path) -> Recommender:
+    loaded = Recommender.load(bundle)
+    title = loaded.catalogue.label(3)
+    loaded.add_items(pl.DataFrame({"item_id": ["new/🛒"], "title": [title]}))
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def without_ranker() -> Recommender:
+    return train(small_shop(), "ranker.enabled=false", "history.enabled=false")
+
+
+class TestFitted(RecommenderContract):
+    """As it comes out of training."""
+
+
+class TestLoaded(RecommenderContract):
+    """As it comes out of a bundle, with an item added after training."""
+
+    @pytest.fixture
+    def recommender(self, with_new_item: Recommender) -> Recommender:
+        return with_new_item
+
+
+class TestWithoutRanker(RecommenderContract):
+    """Candidates merged by reciprocal rank."""
+
+    @pytest.fixture
+    def recommender(self, without_ranker: Recommender) -> Recommender:
+        return without_ranker
+
+
+def test_a_dataset_without_order_has_no_history_model() -> None:
+    shop = small_shop()
+    data = Dataset.from_frames(
+        pl.DataFrame({"user_id": ["a", "a", "b"], "item_id": shop.items.ids[:3]}),
+        shop.catalogue.frame,
+    )
+    with pytest.warns(UserWarning, match="history is left out"):
+        fitted = train(data, "ranker.enabled=false", "candidates.lightfm.enabled=false")
+    assert "history" not in fitted.components
+
+
+def test_a_new_process_gives_identical_recommendations(
+    recommender: Recommender, bundle: Path, tmp_path: Path
+) -> None:
+    users = [*small_shop().users.ids.to_list(), "stranger"]
+    out = tmp_path / "recs.parquet"
+    code = (
+        "import sys; from recsys import Recommender;"
+        "r = Recommender.load(sys.argv[1]);"
+        "r.recommend_frame([*r.users.ids.to_list(), 'stranger'], 15).write_parquet(sys.argv[2])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(bundle), str(out)], check=True)
+    assert pl.read_parquet(out).equals(recommender.recommend_frame(users, 15))
+
+
+def test_a_bundle_holds_no_pickle_and_refuses_a_flipped_byte(bundle: Path) -> None:
+    files = [f for f in bundle.rglob("*") if f.is_file()]
+    assert {f.suffix for f in files} <= {".json", ".safetensors", ".parquet"}
+    victim = max(files, key=lambda f: f.stat().st_size)
+    good = victim.read_bytes()
+    bad = bytearray(good)
+    bad[len(bad) // 2] ^= 1
+    try:
+        victim.write_bytes(bad)
+        with pytest.raises(BundleError, match=victim.name):
+            Recommender.load(bundle)
+    finally:
+        victim.write_bytes(good)
+
+
+def test_the_manifest_says_what_it_was_trained_on(bundle: Path) -> None:
+    manifest = Bundle(bundle).manifest
+    assert manifest.trained_until == small_shop().end
+    assert "ease" in manifest.components
+    assert manifest.recipe.startswith("name")
+
+
+def test_an_added_item_is_recommended_by_its_text(bundle: Path) -> None:
+    loaded = Recommender.load(bundle)
+    liked = loaded.items.ids[3]
+    twin = loaded.catalogue.frame.filter(pl.col("item_id") == liked)
+    loaded.add_items(twin.with_columns(item_id=pl.lit("twin")))
+    assert "twin" in dict(loaded.similar_items(liked, 3))
+    only = {"field": "item_id", "op": "eq", "value": "twin"}
+    got = loaded.recommend("x", 3, history=[liked], filters=only)
+    assert got.item_ids == ["twin"]
+    with pytest.raises(DataError, match="known already"):
+        loaded.add_items(twin)
+    with pytest.raises(DataError, match="item_id"):
+        loaded.add_items(twin.drop("item_id"))
+
+
+def test_blurbs_are_attached_on_request(recommender: Recommender) -> None:
+    user = recommender.users.ids[0]
+    assert all(i.blurb is None for i in recommender.recommend(user, 5).items)
+    shown = [i.blurb for i in recommender.recommend(user, 5, blurbs=True).items if i.blurb]
+    assert shown
+    assert {b.tier for b in shown} <= {"llm", "extractive", "title"}
+
+
+def test_measured_evidence_lowers_the_score_when_removed(recommender: Recommender) -> None:
+    """Asked again without the cited purchase, the item scores lower."""
+    user = recommender.users.ids[0]
+    row = int(recommender.users.rows([user])[0])
+    one = recommender.dataset.histories.take(np.array([row]))
+    lowered = total = 0
+    for item in recommender.recommend(user, 5, explain=True).items:
+        if not item.evidence:
+            continue
+        cited = int(recommender.items.rows([item.evidence[0]])[0])
+        queries = recommender.dataset.queries(np.array([row]))
+        union = recommender.engine.propose(queries, 5)
+        column = int(np.searchsorted(union.items, recommender.items.rows([item.item_id])[0]))
+        items = type(queries.exclude)(union.indptr, union.items)
+        before = recommender.engine.rescore(queries, items, "new")[column]
+        without = type(queries)(
+            queries.user_rows, one.keep(one.items != cited), queries.at, queries.exclude
+        )
+        total += 1
+        lowered += recommender.engine.rescore(without, items, "new")[column] < before
+    assert total > 0
+    assert lowered == total
+
+
+def test_similar_items_names_an_unknown_item(recommender: Recommender) -> None:
+    with pytest.raises(DataError, match="ghost"):
+        recommender.similar_items("ghost", 3)
+
+
+def test_history_of_a_shopper_and_of_a_stranger(recommender: Recommender) -> None:
+    frame = recommender.history_frame(recommender.users.ids[0], 4)
+    assert frame.columns == ["item_id", "title", "n_purchases", "last"]
+    assert frame.height == 4
+    assert frame["last"].is_sorted(descending=True)
+    assert recommender.history_frame("stranger").height == 0
+
+
+@pytest.mark.parametrize("time", ["per_user_order", "none"])
+def test_other_kinds_of_time(time: str) -> None:
+    shop = small_shop()
+    log = pl.DataFrame(
+        {
+            "user_id": shop.users.ids.gather(shop.histories.owner),
+            "item_id": shop.items.ids.gather(shop.histories.items),
+            "timestamp": np.arange(len(shop.histories.items)),
+        }
+    )
+    info = DatasetInfo(name="ordered", time=time)
+    data = Dataset.from_frames(log, shop.catalogue.frame.select("item_id", "title"), info=info)
+    off = ["candidates.lightfm.enabled=false"]
+    if time == "none":
+        off.append("history.enabled=false")
+    got = train(data, *off).recommend(shop.users.ids[0], 5)
+    assert len(got.items) == 5
+    assert got.fallback is None
+
+
+def test_availability_is_kept() -> None:
+    shop = small_shop()
+    closed = pl.Series([None, None, *[1] * (shop.n_items - 2)]).cast(pl.Datetime("us"))
+    frame = shop.catalogue.frame.with_columns(available_until=closed)
+    log = pl.DataFrame(
+        {
+            "user_id": shop.users.ids.gather(shop.histories.owner),
+            "item_id": shop.items.ids.gather(shop.histories.items),
+            "timestamp": pl.Series(shop.histories.times).cast(pl.Datetime("us")),
+        }
+    )
+    data = Dataset.from_frames(log, frame, info=shop.info)
+    rec = train(data, "ranker.enabled=false", "history.enabled=false")
+    got = rec.recommend("stranger", 10)
+    assert set(got.item_ids) == set(shop.items.ids[:2].to_list())
