@@ -15,6 +15,7 @@ from rich.table import Table
 from recsys.errors import DataError
 from recsys.recommender import Recommender
 from recsys.types import Recommendation, Recommendations, Repeats
+from recsys.vocabulary import MISSING_ROW
 
 USERS_PER_PART = 8192
 EVERYBODY = "all"
@@ -22,11 +23,10 @@ EVERYBODY = "all"
 
 def titles(recommender: Recommender, item_ids: Sequence[str]) -> dict[str, str]:
     """Return what to call each item."""
-    rows = recommender.items.rows(item_ids)
-    labels = recommender.catalogue.labels()
+    rows = recommender.items.rows(item_ids).tolist()
     return {
-        item: labels[row] if row >= 0 else item
-        for item, row in zip(item_ids, rows.tolist(), strict=True)
+        item: recommender.catalogue.label(row) if row != MISSING_ROW else item
+        for item, row in zip(item_ids, rows, strict=True)
     }
 
 

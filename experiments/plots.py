@@ -47,7 +47,9 @@ def _figures(scorecard: Scorecard, curves: Curves) -> Iterator[tuple[str, Figure
         if scorecard.has(metric):
             yield name, _bars(scorecard, metric, label)
     for component, metrics in curves.items():
-        yield f"learning_{component or 'run'}", _learning(component, metrics)
+        drawn = {name: points for name, points in metrics.items() if len(points) > 1}
+        if drawn:
+            yield f"learning_{component or 'run'}", _learning(component, drawn)
 
 
 def _recall(scorecard: Scorecard) -> Figure:

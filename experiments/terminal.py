@@ -119,6 +119,7 @@ class Bars:
             self._close()
 
     def _made(self, label: str, total: int) -> Progress:
+        console = notes()
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -127,8 +128,9 @@ class Bars:
             Rate(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=notes(),
+            console=console,
             transient=True,
+            disable=not console.is_terminal,
         )
         bar.add_task(label, total=total)
         return bar

@@ -85,9 +85,7 @@ def ours(users: FloatArray, items: FloatArray, k: int, masked: Ragged) -> IntArr
     return found.items.reshape(len(users), k)
 
 
-def theirs(
-    users: FloatArray, items: FloatArray, k: int, masked: Ragged, threads: int
-) -> IntArray:
+def theirs(users: FloatArray, items: FloatArray, k: int, masked: Ragged, threads: int) -> IntArray:
     """Return ids, [users, k]."""
     liked = None
     if len(masked.rows):
