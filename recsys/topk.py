@@ -55,10 +55,15 @@ def topk_factors(
     item_t = torch.as_tensor(items, dtype=torch.float32, device=device)
     bias_t = None if bias is None else torch.as_tensor(bias, dtype=torch.float32, device=device)
 
+    # One scratch for all blocks: fresh memory costs as much as the product itself.
+    scratch = torch.empty(min(len(users), USERS_PER_CHUNK) * ITEMS_PER_BLOCK, device=device)
+
     def block(u: slice, i: slice) -> torch.Tensor:
+        left, right = user_t[u], item_t[i].T
+        out = scratch[: left.shape[0] * right.shape[1]].view(left.shape[0], right.shape[1])
         if bias_t is None:
-            return user_t[u] @ item_t[i].T
-        return torch.addmm(bias_t[i], user_t[u], item_t[i].T)
+            return torch.mm(left, right, out=out)
+        return torch.addmm(bias_t[i], left, right, out=out)
 
     return topk_blocks(block, len(users), len(items), k, exclude=exclude, eligible=eligible)
 
@@ -140,7 +145,7 @@ def topk_blocks(
 ) -> Candidates:
     """Return the k best items of each user from scores made block by block.
 
-    `score` must return a fresh tensor: it is masked in place.
+    The tensor that `score` returns is masked in place, and done with before the next call.
     """
     _at_least_one(k)
     exclude = exclude or Ragged.empty(n_users)
