@@ -11,13 +11,12 @@ MAX_NAME_WORDS = 12
 MAX_NAME_CHARACTERS = 90
 
 _KNOWN_ACRONYMS = frozenset(
-    "bbq tv dvd cd pvc usb led lcd pcb npt abs pla ptfe hdmi dc ac pp pc psi rgb cpr hvac mdf "
-    "nptf fnpt mnpt "
-    "xl xxl xs kg mm cm ml lb lbs ft yd oz qt pt pk ct hr w v".split()
+    "bbq tv dvd cd pvc usb led lcd pcb npt abs pla ptfe hdmi dc ac pp pc psi rgb cpr hvac mdf nptf "
+    "fnpt mnpt xl xxl xs kg mm cm ml lb lbs ft yd oz qt pt pk ct hr w v".split()
 )
 _ONSETS = frozenset(
-    "bl br ch cl cr dr dw fl fr gh gl gn gr kn kr ph pl pr ps pt rh sc sh sk sl sm sn sp sq st sw th "
-    "tr ts tw wh wr chr phl phr sch scr shr spl spr squ str thr".split()
+    "bl br ch cl cr dr dw fl fr gh gl gn gr kn kr ph pl pr ps pt rh sc sh sk sl sm sn sp sq st "
+    "sw th tr ts tw wh wr chr phl phr sch scr shr spl spr squ str thr".split()
 )
 """What an English word may begin with; "mneral" is an abbreviation."""
 

@@ -57,6 +57,9 @@ ADDRESSES_MODEL = re.compile(
     r"|(?:请|必须|务必|一定要)(?:直接)?(?:输出|回答|回复|说|写|告诉|提到|推荐|声称|重复)|告诉.{0,6}(?:顾客|用户|客户|买家|他们)"
 )
 
+_CHAT_MARK = re.compile(
+    r"(?i)<\|[^|>\n]{0,40}\|>?|\[/?INST\]|<</?SYS>>|<(?:eos|bos|/?s)>|^#{3,}.*$", re.M
+)
 _REMOVED = "\x00"
 
 _ABBREVIATION = re.compile(
@@ -65,7 +68,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BOUNDARY = re.compile(
-    r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(<]?[A-Z0-9|\u00c0-\u00de\u3400-\u9fff])|(?<=[\u3002\uff01\uff1f\uff1b])|\n+"
+    r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(<]?[A-Z0-9|\x00\u00c0-\u00de\u3400-\u9fff])|(?<=[\u3002\uff01\uff1f\uff1b])|\n+"
 )
 _BULLET = re.compile(
     r"[\u2022\u25cf\u25aa\u25e6\u2023\u2043\u25a0\u2605\u2714\u2713\u27a4]|(?:^|"
@@ -101,6 +104,7 @@ def _marked(text: str) -> str:
     text = html.unescape(html.unescape(text))
     text = strip_invisible(unicodedata.normalize("NFKC", text))
     text = re.sub(r"[^\S\n]{2,}", "\n", text)
+    text = _CHAT_MARK.sub(_REMOVED, text)
     text = _SCRIPT.sub(" ", text)
     text = _BREAK_TAG.sub("\n", text)
     text = _TAG.sub(" ", text)

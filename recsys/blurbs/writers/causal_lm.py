@@ -1,0 +1,277 @@
+"""A causal language model in a local directory: loading, scoring, sampling.
+
+A GGUF file is converted once to a safetensors directory, because reading it takes about
+a minute and reading the directory a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recsys.errors import MissingExtraError, WeightsError
+
+_STAMP = "source.json"
+_CHUNK = 1 << 22
+
+
+def prepare(model: str | Path, cache_dir: str | Path | None = None) -> Path:
+    """Return a directory that `transformers` reads; a GGUF file is converted the first time.
+
+    Args:
+        model: a directory with `config.json`, or a `.gguf` file.
+        cache_dir: where the conversion goes; beside the file by default.
+
+    Raises:
+        WeightsError: neither of the two is there, or the conversion fails.
+    """
+    path = Path(model)
+    if path.is_dir():
+        if (path / "config.json").exists():
+            return path
+        found = sorted(path.glob("*.gguf"))
+        if len(found) != 1:
+            raise WeightsError(
+                f"{path} has no config.json and {len(found)} GGUF files; name a model directory "
+                'or one .gguf file, or run "recsys weights fetch"'
+            )
+        path = found[0]
+    if not path.is_file() or path.suffix != ".gguf":
+        raise WeightsError(
+            f'no language model at {path}; run "recsys weights fetch", or name a directory with '
+            "config.json or a .gguf file"
+        )
+    source = file_hash(path)
+    home = Path(cache_dir) if cache_dir is not None else path.parent
+    target = home / f"{path.stem}-{source[:12]}"
+    if (target / _STAMP).exists():
+        return target
+    home.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=home))
+    try:
+        _convert(path, partial)
+        (partial / _STAMP).write_text(json.dumps({"file": path.name, "sha256": source}))
+        shutil.rmtree(target, ignore_errors=True)
+        partial.rename(target)
+    except (OSError, ValueError, KeyError) as error:
+        if (target / _STAMP).exists():  # another process was faster
+            return target
+        raise WeightsError(f"{path} cannot be converted to safetensors: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def _convert(path: Path, out: Path) -> None:
+    transformers = _transformers()
+    where: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True}
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        path.parent, dtype=torch.bfloat16, **where
+    )
+    # The weights are plain bf16 now, but remember being quantised, and refuse to be saved.
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    model.save_pretrained(out)
+    transformers.AutoTokenizer.from_pretrained(path.parent, **where).save_pretrained(out)
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def weights_version(model: str | Path) -> str:
+    """Return a short hash of the weights' content, without loading them."""
+    path = Path(model)
+    stamp = path / _STAMP
+    if stamp.exists():
+        return str(json.loads(stamp.read_text())["sha256"])[:12]
+    if path.is_file():
+        return file_hash(path)[:12]
+    files = sorted([*path.glob("*.safetensors"), *path.glob("*.gguf"), *path.glob("config.json")])
+    if not files:
+        raise WeightsError(f'no weights at {path}; run "recsys weights fetch"')
+    if len(files) == 1 and files[0].suffix == ".gguf":
+        return file_hash(files[0])[:12]
+    return hashlib.sha256("".join(file_hash(f) for f in files).encode()).hexdigest()[:12]
+
+
+def _transformers() -> Any:
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError("llm", "writing blurbs with a local language model") from error
+    return transformers
+
+
+class CausalLM:
+    """A loaded model. bf16 on a GPU and on CPUs that compute in it, float32 elsewhere.
+
+    Args:
+        directory: as `prepare` returns it.
+        device: "auto" takes CUDA, then CPU.
+    """
+
+    def __init__(self, directory: str | Path, device: str = "auto") -> None:
+        transformers = _transformers()
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(device)
+        dtype = (
+            torch.bfloat16 if self.device.type == "cuda" or cpu_computes_bf16() else torch.float32
+        )
+        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(
+            directory, local_files_only=True
+        )
+        self.model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            directory, dtype=dtype, local_files_only=True
+        )
+        self.model.to(self.device).eval()
+
+    @cached_property
+    def _pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return int(pad if pad is not None else self.tokenizer.eos_token_id or 0)
+
+    @cached_property
+    def _stops(self) -> torch.Tensor:
+        """Tokens that end a line, and the end of text."""
+        vocabulary: dict[str, int] = self.tokenizer.get_vocab()
+        lines = [i for t, i in vocabulary.items() if "\u010a" in t or "\n" in t or t == "<0x0A>"]
+        special = [i for i in self.tokenizer.all_special_ids if i is not None]
+        return torch.tensor(sorted({*lines, *special}), device=self.device)
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    @torch.inference_mode()
+    def mean_log_probs(
+        self, prompts: Sequence[str], options: Sequence[Sequence[str]], batch: int = 64
+    ) -> list[list[float]]:
+        """Return the mean log-probability per token of each option after its prompt.
+
+        The output head is applied to the options' tokens only.
+        """
+        flat: list[tuple[int, int, list[int], list[int]]] = []
+        for i, (prompt, choices) in enumerate(zip(prompts, options, strict=True)):
+            head = self._ids(prompt) or [self._pad]
+            flat.extend((i, j, head, self._ids(" " + c)) for j, c in enumerate(choices))
+        scores = [[float("-inf")] * len(c) for c in options]
+        flat.sort(key=lambda x: len(x[2]) + len(x[3]))
+        for start in range(0, len(flat), batch):
+            chunk = [x for x in flat[start : start + batch] if x[3]]
+            if not chunk:
+                continue
+            width = max(len(head) + len(tail) for _, _, head, tail in chunk)
+            ids = torch.full((len(chunk), width), self._pad)
+            mask = torch.zeros((len(chunk), width), dtype=torch.long)
+            wanted = torch.zeros((len(chunk), width), dtype=torch.bool)
+            for row, (_, _, head, tail) in enumerate(chunk):
+                n = len(head) + len(tail)
+                ids[row, :n] = torch.tensor(head + tail)
+                mask[row, :n] = 1
+                wanted[row, len(head) - 1 : n - 1] = True  # a token is predicted one before it
+            ids, mask, wanted = (x.to(self.device) for x in (ids, mask, wanted))
+            hidden = self.model.get_decoder()(input_ids=ids, attention_mask=mask)[0]
+            logits = self.model.get_output_embeddings()(hidden[wanted]).float()  # [m, vocabulary]
+            following = torch.roll(ids, -1, dims=1)[wanted]
+            gained = logits.gather(1, following[:, None])[:, 0] - logits.logsumexp(dim=1)
+            at = 0
+            for i, j, _, tail in chunk:
+                scores[i][j] = float(gained[at : at + len(tail)].mean())
+                at += len(tail)
+        return scores
+
+    @torch.inference_mode()
+    def sample(
+        self,
+        prompts: Sequence[str],
+        n: int,
+        *,
+        max_new_tokens: int = 40,
+        temperature: float = 0.7,
+        top_p: float = 0.9,
+        seed: int = 0,
+    ) -> list[list[str]]:
+        """Continue each prompt `n` times, up to the end of the line.
+
+        The prompt is read once, whatever `n` is. The same prompts and seed give the same
+        lines on the same machine.
+        """
+        encoded = [self._ids(p) or [self._pad] for p in prompts]
+        width = max(map(len, encoded))
+        ids = torch.full((len(encoded), width), self._pad)
+        mask = torch.zeros((len(encoded), width), dtype=torch.long)
+        for row, tokens in enumerate(encoded):
+            ids[row, width - len(tokens) :] = torch.tensor(tokens)
+            mask[row, width - len(tokens) :] = 1
+        ids, mask = ids.to(self.device), mask.to(self.device)
+        digest = hashlib.sha256(json.dumps([list(prompts), seed]).encode()).digest()
+        rng = torch.Generator(self.device).manual_seed(int.from_bytes(digest[:6], "big"))
+        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        out = self.model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        cache = out.past_key_values
+        cache.batch_repeat_interleave(n)
+        mask = mask.repeat_interleave(n, 0)
+        logits = out.logits[:, -1].repeat_interleave(n, 0)
+        alive = torch.arange(len(prompts) * n, device=self.device)
+        written: list[list[int]] = [[] for _ in range(len(alive))]
+        for _ in range(max_new_tokens):
+            token = _draw(logits.float(), temperature, top_p, rng)
+            going = ~torch.isin(token, self._stops)
+            for row, value in zip(alive[going].tolist(), token[going].tolist(), strict=True):
+                written[row].append(value)
+            if not bool(going.any()):
+                break
+            if not bool(going.all()):  # finished lines leave the batch
+                cache.batch_select_indices(going.nonzero()[:, 0])
+                alive, token, mask = alive[going], token[going], mask[going]
+            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            out = self.model(
+                input_ids=token[:, None],
+                attention_mask=mask,
+                position_ids=mask.sum(1, keepdim=True) - 1,
+                past_key_values=cache,
+                use_cache=True,
+            )
+            cache, logits = out.past_key_values, out.logits[:, -1]
+        lines = [self.tokenizer.decode(w, skip_special_tokens=True).strip() for w in written]
+        return [lines[i * n : (i + 1) * n] for i in range(len(prompts))]
+
+
+def _draw(
+    logits: torch.Tensor, temperature: float, top_p: float, rng: torch.Generator
+) -> torch.Tensor:
+    """Draw one token a row, [rows], from the likeliest that make up `top_p`."""
+    if temperature <= 0:
+        return logits.argmax(1)
+    # The nucleus of a short sentence lies within the first hundred tokens.
+    best, index = logits.topk(min(100, logits.shape[1]), dim=1)
+    p = torch.softmax(best / temperature, 1)
+    p = p.masked_fill(p.cumsum(1) - p > top_p, 0.0)
+    return index.gather(1, torch.multinomial(p, 1, generator=rng))[:, 0]
+
+
+def cpu_computes_bf16() -> bool:
+    """Tell whether this CPU multiplies bf16 natively; emulated, it is slower than float32."""
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(check()) if check is not None else False

@@ -1,0 +1,169 @@
+"""The writer with a small local language model.
+
+Two ways to a clause, both judged by the verifier afterwards: the model *chooses* among
+the catalogue's own sentences and clauses put together from attributes, by their
+probability after the product's name; or it *writes*, several samples a product. A model of
+a hundred million parameters chooses well and writes poorly, so choosing is the default.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from recsys.blurbs.context import UserContext
+from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.locales import get_locale
+from recsys.blurbs.prompt import PROMPT_VERSION, completion_prompt, scoring_prompt
+from recsys.blurbs.protocol import Draft
+from recsys.blurbs.tokens import content_stems
+from recsys.blurbs.verify import verify_truth
+from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses
+
+if TYPE_CHECKING:
+    from recsys.blurbs.writers.causal_lm import CausalLM
+
+Mode = Literal["choose", "write", "both"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the model is used; part of the writer's version.
+
+    Attributes:
+        mode: `choose` among catalogue clauses, `write` new ones, `both`.
+        max_new_tokens: longest clause it writes.
+        temperature: of sampling; 0 is greedy.
+        top_p: share of probability that is sampled from.
+        seed: of sampling.
+    """
+
+    mode: Mode = "choose"
+    max_new_tokens: int = 36
+    temperature: float = 0.6
+    top_p: float = 0.9
+    seed: int = 0
+
+
+class LocalLlmWriter:
+    """Writes with a causal language model on this machine; loaded when first needed.
+
+    Args:
+        model: a directory that `transformers` reads, or a `.gguf` file.
+        cache_dir: where a GGUF file is converted to; beside the file by default.
+        device: "auto" takes CUDA, then CPU.
+        settings: mode and sampling.
+        locale: language of prompts.
+    """
+
+    name = "local_llm"
+
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        cache_dir: str | Path | None = None,
+        device: str = "auto",
+        settings: Settings | None = None,
+        locale: str = "en",
+    ) -> None:
+        self.model = Path(model)
+        self.cache_dir = cache_dir
+        self.device = device
+        self.settings = settings or Settings()
+        self.locale = locale
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of weights, prompts and settings."""
+        from recsys.blurbs.writers.causal_lm import weights_version
+
+        parts = [
+            weights_version(self.model), PROMPT_VERSION, EXTRACTIVE_VERSION, self.locale,
+            *vars(self.settings).values(),
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+    @cached_property
+    def _lm(self) -> CausalLM:
+        from recsys.blurbs.writers.causal_lm import CausalLM, prepare
+
+        return CausalLM(prepare(self.model, self.cache_dir), self.device)
+
+    def write(self, batch: Sequence[tuple[FactSheet, UserContext]], n: int) -> list[list[Draft]]:
+        """Return at most `n` clauses for each product, best first.
+
+        A clause that nothing competed with was not chosen by the model, and says so.
+        """
+        sheets = [sheet for sheet, _ in batch]
+        drafts: list[list[Draft]] = [[] for _ in sheets]
+        if self.settings.mode != "write":
+            for mine, sheet in zip(drafts, sheets, strict=True):
+                options = clauses(sheet, self.locale)[:n]
+                how: Literal["chose", "extracted"] = "chose" if len(options) > 1 else "extracted"
+                mine.extend(Draft(d.text, how) for d in options)
+        if self.settings.mode != "choose":
+            for mine, sheet, lines in zip(drafts, sheets, self._written(sheets, n), strict=True):
+                known = {d.text.lower() for d in mine}
+                mine.extend(
+                    Draft(line, "wrote")
+                    for line in lines
+                    if line.lower() not in known
+                    and verify_truth(line, sheet, UserContext(), self.locale).ok
+                )
+        return [ranked[:n] for ranked in self._ranked(sheets, drafts)]
+
+    def _written(self, sheets: Sequence[FactSheet], n: int) -> list[list[str]]:
+        s = self.settings
+        lines = self._lm.sample(
+            [completion_prompt(sheet, self.locale) for sheet in sheets],
+            n,
+            max_new_tokens=s.max_new_tokens,
+            temperature=s.temperature,
+            top_p=s.top_p,
+            seed=s.seed,
+        )
+        return [
+            list(dict.fromkeys(c for c in (_one_sentence(x, self.locale) for x in many) if c))
+            for many in lines
+        ]
+
+    def _ranked(
+        self, sheets: Sequence[FactSheet], drafts: Sequence[list[Draft]]
+    ) -> list[list[Draft]]:
+        """Order each product's drafts by probability, with credit for what the title lacks."""
+        table = get_locale(self.locale)
+        contested = [i for i, d in enumerate(drafts) if len(d) > 1]
+        scores = (
+            self._lm.mean_log_probs(
+                [scoring_prompt(sheets[i], self.locale) for i in contested],
+                [[d.text for d in drafts[i]] for i in contested],
+            )
+            if contested
+            else []
+        )
+        out = list(drafts)
+        for i, values in zip(contested, scores, strict=True):
+            title = set(content_stems(sheets[i].name, table))
+            news = [len(set(content_stems(d.text, table)) - title) for d in drafts[i]]
+            total = [v + NEWS * min(k, 6) for v, k in zip(values, news, strict=True)]
+            order = sorted(range(len(total)), key=lambda j: (-total[j], j))
+            out[i] = [drafts[i][j] for j in order]
+        return out
+
+
+NEWS = 0.15
+"""Credit, in nats a token, for each content word that the title does not have, up to six."""
+
+
+def _one_sentence(line: str, locale: str) -> str:
+    """Cut a model's line to its first sentence; "" when it was cut off before a full stop."""
+    line = re.sub(r"\s+", " ", line).strip().strip("\"'")
+    match = re.match(r".*?[.!?](?=\s|$)|.*?[\u3002\uff01\uff1f]", line)
+    return match.group().strip() if match else ""
