@@ -13,7 +13,12 @@ from typing import Literal
 
 import polars as pl
 
-from recsys.datasets.grocery_titles import readable_category, readable_size, readable_title
+from recsys.datasets.grocery_titles import (
+    readable_category,
+    readable_size,
+    readable_title,
+    readable_type,
+)
 from recsys.directory import write_dataset
 from recsys.errors import DataError
 from recsys.schema import ColumnRoles, DatasetInfo
@@ -105,8 +110,8 @@ def _items(products: pl.DataFrame) -> pl.DataFrame:
     readable = distinct.with_columns(
         title=_series([readable_title(*row[1:], department=row[0]) for row in distinct.rows()]),
         category=_series([readable_category(label) for label in distinct["product_category"]]),
-        type=_series([readable_category(label) for label in distinct["product_type"]]),
-        size=_series([readable_size(label) for label in distinct["package_size"]]),
+        type=_series([readable_type(row[2], row[1]) for row in distinct.rows()]),
+        size=_series([readable_size(row[3], department=row[0]) for row in distinct.rows()]),
         department_name=_series([readable_category(label) for label in distinct["department"]]),
     )
     brands = {"National": "national brand", "Private": "store brand"}

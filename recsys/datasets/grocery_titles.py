@@ -16,6 +16,11 @@ from importlib.resources import files
 from typing import NamedTuple
 
 _LABEL_LENGTH = 30
+_ADJECTIVES = frozenset(
+    "assorted classic cooked deluxe dry economy external family flavored fresh frozen gourmet "
+    "internal light marinated mini natural organic plain premium promotional regular seasonal "
+    "seasoned select smoked specialty standard traditional value variety".split()
+)
 _SMALL = {"and", "or", "of", "in", "with", "without", "for", "on"}
 _UNITS = {
     "oz": "oz ozs oz. z o fl floz",
@@ -45,8 +50,15 @@ _UNITS = {
     "cups": "cup cups",
 }
 _UNIT = {word: unit for unit, words in _UNITS.items() for word in words.split()}
-_NUMBER = r"(?:\d+\s\d/\d|\d+-\d/\d|\d/\d|\d*\.\d+|\d+)"
-_AMOUNT = rf"({_NUMBER})\s*(sq ?ft|[a-z]+\.?)(?![a-z])"
+_COUNTS = ("pack", "ct", "pieces")
+_LARGEST = 5_000
+_BAG = {"lb": 10, "ct": 8, "pack": 8, "pieces": 8}
+_FRACTION = r"(?:1/2|[12]/3|[13]/4|[1357]/8)"
+_NUMBER = rf"(?:\d+[\s-]{_FRACTION}|{_FRACTION}|\d*\.\d+|\d+)"
+_AMOUNT = rf"(?<![\d.])({_NUMBER})\s*(sq ?ft|[a-z]+\.?)(?![a-z])"
+# "6/1.5 oz" and "6-2 oz" are six; "1/2 oz", "8 1/2 oz" and "7-3/4 oz" are one
+_ONE = rf"(?:\d+-)?{_FRACTION}\s*[a-z]"
+_SEVERAL = rf"(?<!\d\s)(?<![\d./])(?!{_ONE})(\d+)\s*[/-]\s*({_NUMBER})\s*(oz|l|lt|ml|qt|pt)\b"
 
 
 class _Names(NamedTuple):
@@ -73,7 +85,7 @@ def readable_title(
     """
     name = readable_type(kind, category) or readable_category(category)
     name = name or readable_category(department) or "Grocery item"
-    shown = readable_size(size)
+    shown = readable_size(size, department=department)
     return f"{name}, {shown}" if shown else name
 
 
@@ -83,7 +95,12 @@ def readable_type(kind: str | None, category: str | None = None) -> str | None:
         return None
     names = _names()
     known = names.types.get(f"{category}|{kind}") or names.types.get(kind)
-    return known or expand(kind) or readable_category(category)
+    if known:
+        return known
+    name, group = expand(kind), readable_category(category)
+    if name and group and name.lower() in _ADJECTIVES:
+        return f"{name} {group[0].lower()}{group[1:]}"
+    return name or group
 
 
 def readable_category(label: str | None) -> str | None:
@@ -110,13 +127,12 @@ def expand(label: str) -> str | None:
     text = re.sub(r"\b([A-Z]+) S\b", r"\1'S", text)
     text = re.sub(r"\bN/|\bW/O\b", " WITHOUT ", text)
     text = re.sub(r"\bW/", " WITH ", text)
-    magazine = re.fullmatch(r"(.*)-MAGAZINE", text.strip())
-    if magazine:
-        text = f"{magazine[1]} MAGAZINE"
-    head, separator, rest = _turned(text)
-    if separator:
-        text = f"{rest} {head}"
-    words = [word for part in _alternatives(text) for word in part]
+    text = re.sub(r"-MAGAZINE$", " MAGAZINE", text.strip())
+    text = re.sub(r"[\s/&-]+(ALL )?(OTHERS?|OTYHER|ALL)$", "", text)  # says nothing on a shelf
+    head, rest = _turned(text)
+    said = {_stem(word) for word in rest.split()}
+    first = " ".join(word for word in head.split() if not rest or _stem(word) not in said)
+    words = [word for part in _alternatives(f"{rest} {first}".strip()) for word in part]
     return _sentence(words)
 
 
@@ -136,13 +152,13 @@ def _whole_words() -> frozenset[str]:
     return frozenset(re.findall(r"[a-z']+", text))
 
 
-def _turned(text: str) -> tuple[str, str, str]:
+def _turned(text: str) -> tuple[str, str]:
     """Split `NOUN: ADJECTIVE` and `NOUN - ADJECTIVE` at the first separator."""
     found = re.search(r"\s*:\s*|\s+-\s*|\s*-\s+", text)
     if not found:
-        return text, "", ""
+        return text, ""
     head, rest = text[: found.start()].strip(), text[found.end() :].strip()
-    return (head, ":", rest) if head and rest else (head or rest, "", "")
+    return (head, rest) if head and rest else (head or rest, "")
 
 
 def _alternatives(text: str) -> list[list[str]]:
@@ -175,18 +191,16 @@ def _word(word: str) -> list[str]:
 
 
 def _sentence(words: list[str]) -> str | None:
-    """Join words, each said once, with a capital at the start."""
+    """Join words, none twice in a row, with a capital at the start."""
     kept: list[str] = []
     for word in words:
-        said = {_stem(w) for w in kept}
-        if word in _SMALL or _stem(word) not in said:
+        if not kept or _stem(kept[-1]) != _stem(word):
             kept.append(word)
     while kept and kept[-1].strip(",") in _SMALL:
         kept.pop()
     while kept and kept[0].strip(",") in _SMALL:
         kept.pop(0)
-    text = re.sub(r"\b(and) (?:and )+", r"\1 ", " ".join(kept)).strip(" ,")
-    text = re.sub(r", and\b", " and", text)
+    text = re.sub(r",? and\b", " and", " ".join(kept)).strip(" ,")
     return text[0].upper() + text[1:] if text else None
 
 
@@ -195,30 +209,34 @@ def _stem(word: str) -> str:
     return word.rstrip("s") if len(word) > 3 else word
 
 
-def readable_size(label: str | None) -> str | None:
-    """Return a package size in words and the singular, or None where it says nothing.
+def readable_size(label: str | None, *, department: str | None = None) -> str | None:
+    """Return a package size such as "12 oz, 12 pack", or None where it tells shoppers nothing.
 
-    >>> readable_size("12 PK/12 OZ"), readable_size("405.6 OZ"), readable_size("1/2 GAL")
-    ('12 oz, 12 pack', '405.6 oz', '1/2 gal')
-    >>> readable_size("974246  PK") is None
-    True
+    Fresh produce is labelled with the size of the crate it came in: only what fits a
+    shopper's bag is kept.
+
+    >>> readable_size("12 PK/12 OZ"), readable_size("8 1/2 OZ"), readable_size("6/1.5 OZ")
+    ('12 oz, 12 pack', '8 1/2 oz', '1.5 oz, 6 pack')
+    >>> readable_size("974246  PK"), readable_size("40 LB", department="PRODUCE")
+    (None, None)
     """
     if not label:
         return None
-    text = re.sub(r"\([^)]*\)", " ", label.lower())
-    text = re.sub(r"\b(\d+)\s*[/-]\s*((?:\d+ )?\d*\.?\d+)\s*(oz|l|lt|ml|qt|pt)\b", r"\1 pk/\2 \3", text)
-    amounts: list[tuple[float, str, str]] = []
+    text = re.sub(r"\([^)]*\)", " ", label.lower()).strip()
+    if text in _UNIT:
+        return _amount("1", _UNIT[text]) if _UNIT[text] in ("gal", "qt", "pt", "dozen") else None
+    text = re.sub(r"\b\d+\s?-\s?\d+ (ct|in|cm|ft)\b", " ", text)  # a range is no size
+    text = re.sub(_SEVERAL, r"\1 pk \2 \3", text)
+    amounts = []
     for number, word in re.findall(_AMOUNT, text):
-        unit = _UNIT.get(word.strip(".").replace(" ", ""))
-        value = _value(number)
-        if unit and 0 < value < 5_000 and not re.fullmatch(r"0\d+", number):
+        unit, value = _UNIT.get(word.strip(".").replace(" ", "")), _value(number)
+        if unit and 0 < value < _LARGEST and not re.match(r"0\d", number):
             amounts.append((value, number, unit))
-    weights = [a for a in amounts if a[2] not in ("pack", "ct", "pieces")]
-    counts = [a for a in amounts if a[2] in ("pack", "ct", "pieces") and a[0] > 1]
-    chosen = weights[:1] + counts[:1]
-    if not chosen and (bare := re.fullmatch(r"(gal|qt|pt|dz|ga)", text.strip())):
-        chosen = [(1, "1", _UNIT[bare[1]])]
-    return ", ".join(_amount(number, unit) for _, number, unit in chosen) or None
+    if department == "PRODUCE":
+        amounts = [a for a in amounts if a[0] <= _BAG.get(a[2], _LARGEST)]
+    sizes = [a for a in amounts if a[2] not in _COUNTS]
+    counts = [a for a in amounts if a[2] in _COUNTS and a[0] > 1]
+    return ", ".join(_amount(number, unit) for _, number, unit in sizes[:1] + counts[:1]) or None
 
 
 def _value(number: str) -> float:
@@ -226,7 +244,7 @@ def _value(number: str) -> float:
     total = 0.0
     for part in re.split(r"[\s-]", number):
         top, _, bottom = part.partition("/")
-        total += float(top) / float(bottom) if bottom and float(bottom) else float(top)
+        total += float(top) / (float(bottom or 1) or 1.0)
     return total
 
 
@@ -234,6 +252,4 @@ def _amount(number: str, unit: str) -> str:
     number = re.sub(r"^\.", "0.", number).replace("-", " ")
     if "." in number:
         number = number.rstrip("0").rstrip(".")
-    if number == "1" and unit in ("loads", "rolls", "sheets", "stems", "uses", "cups"):
-        unit = unit.removesuffix("s")
-    return f"{number} {unit}"
+    return f"{number} {unit.removesuffix('s') if number == '1' else unit}"
