@@ -9,14 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from training.trainer import (
-    TrainerConfig,
-    TrainResult,
-    fit,
-    learning_rate,
-    make_optimizers,
-    snapshot,
-)
+from training.optimizers import learning_rate, make_optimizers
+from training.trainer import TrainerConfig, TrainResult, fit, snapshot
 
 CURVES = Path(__file__).parents[1] / "golden" / "loss_curves.json"
 
