@@ -78,6 +78,8 @@ _BULLET = re.compile(
 
 def strip_invisible(text: str) -> str:
     """Remove control, format (bidi, zero-width), private-use and unpaired characters."""
+    if text.isascii() and text.isprintable():
+        return text
     kept = []
     for ch in text:
         if ch in "\t\r\n\x0b\x0c\x85\u2028\u2029":
@@ -156,7 +158,7 @@ def safe_sentences(text: str, max_words: int = MAX_WORDS, *, prose: bool = True)
 
 def count_words(text: str) -> float:
     """Count words; a Han character counts half a word."""
-    han = sum("\u4e00" <= ch <= "\u9fff" for ch in text)
+    han = 0 if text.isascii() else sum("\u4e00" <= ch <= "\u9fff" for ch in text)
     return len(re.findall(r"[^\W_\u4e00-\u9fff]+(?:['.,/-][^\W_\u4e00-\u9fff]+)*", text)) + han / 2
 
 
@@ -165,6 +167,8 @@ _SCRIPTED = re.compile(r"[^\W\d_]+")
 
 def mixes_scripts(text: str) -> bool:
     """Tell whether a word mixes Latin with Cyrillic, Greek or Armenian letters (homoglyphs)."""
+    if text.isascii():
+        return False
     for word in _SCRIPTED.findall(text):
         latin = any(ch.isascii() for ch in word)
         if latin and any("\u0370" <= ch <= "\u058f" for ch in word):

@@ -6,10 +6,10 @@ import logging
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet, fact_sheet
@@ -27,10 +27,10 @@ from recsys.types import Blurb
 TITLE_WRITER = "title"
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of two clauses' content words from which a page shows just one."""
-_KEEP = 50_000
 _log = logging.getLogger(__name__)
 
 Item = FactSheet | Mapping[str, Any]
+T = TypeVar("T")
 
 
 class BlurbService:
@@ -63,10 +63,8 @@ class BlurbService:
         self._table = get_locale(locale)
         self._store = BlurbStore(store_path) if store_path is not None else None
         self._writers = self._known_writers()
-        self._ready: OrderedDict[tuple[str, str, str | None, str | None], tuple[Blurb, ...]] = (
-            OrderedDict()
-        )
-        self._lock = Lock()
+        self._sheets: Memory[FactSheet] = Memory()
+        self._checked: Memory[Blurb | None] = Memory()
 
     def blurbs(
         self,
@@ -108,7 +106,7 @@ class BlurbService:
             if time.perf_counter() > end:
                 out.append(None)
                 continue
-            choices: Iterator[Blurb] = self._ladder(sheet, context, found)
+            choices = self._ladder(sheet, context, found)
             out.append(self._first_new(choices, sheet, context, shown))
         return out
 
@@ -141,7 +139,7 @@ class BlurbService:
             drafts = self.writer.write([prepared[i] for i in rows], n)
             fresh: dict[bytes, tuple[FactSheet, StoredBlurb]] = {}
             for i, candidates in zip(rows, drafts, strict=True):
-                best = self._best(candidates, *prepared[i])
+                best = self._best(self.writer, candidates, *prepared[i])
                 if best is not None:
                     fresh[keys[i]] = (prepared[i][0], best)
             if self._store is not None:
@@ -149,82 +147,89 @@ class BlurbService:
             done.update({key: entry for key, (_, entry) in fresh.items()})
         if todo:
             self._writers = self._known_writers()
-            with self._lock:
-                self._ready.clear()
         return [done[key].blurb if key in done else None for key in keys]
 
     def _sheet(self, item: Item) -> FactSheet:
         if isinstance(item, FactSheet):
             return item
-        return fact_sheet(item, self.roles, fields=self.fields, locale=self.locale)
+        key = tuple(item.items())
+        try:
+            known = self._sheets.get(key)
+        except TypeError:  # a list among the values
+            return fact_sheet(item, self.roles, fields=self.fields, locale=self.locale)
+        if known is None:
+            known = fact_sheet(item, self.roles, fields=self.fields, locale=self.locale)
+            self._sheets.put(key, known)
+        return known
 
     def _known_writers(self) -> list[str]:
         own = [writer_id(self.writer)] if self.writer is not None else []
         stored = self._store.writers() if self._store is not None else []
         return list(dict.fromkeys([*own, *stored]))
 
-    def _stored(self, prepared: Sequence[tuple[FactSheet, UserContext]]) -> list[list[StoredBlurb]]:
-        """Look up each pair, then the item without a shopper; the latest writer first."""
+    def _stored(
+        self, prepared: Sequence[tuple[FactSheet, UserContext]]
+    ) -> list[tuple[list[Blurb], list[StoredBlurb]]]:
+        """Look up each pair, and the item without a shopper; the latest writer first."""
         if self._store is None or not self._writers:
-            return [[] for _ in prepared]
-        nobody = UserContext()
-        keys = [
-            [
-                store_key(sheet, c, self.locale, writer, self.tenant)
-                for c in dict.fromkeys(
-                    (UserContext(context.labels, context.anchor, context.relation), nobody)
-                )
+            return [([], []) for _ in prepared]
+
+        def keys_of(sheet: FactSheet, context: UserContext) -> list[bytes]:
+            return [
+                store_key(sheet, context, self.locale, writer, self.tenant)
                 for writer in self._writers
             ]
-            for sheet, context in prepared
-        ]
+
+        exact = [keys_of(sheet, context) for sheet, context in prepared]
+        alone = [keys_of(sheet, UserContext()) for sheet, _ in prepared]
+        wanted = dict.fromkeys(key for keys in (*exact, *alone) for key in keys)
         try:
-            found = self._store.get_many(list(dict.fromkeys(k for ks in keys for k in ks)))
+            found = self._store.get_many(list(wanted))
         except sqlite3.Error as error:
             _log.warning("blurb store %s cannot be read: %s", self._store.path, error)
-            return [[] for _ in prepared]
-        return [[found[k] for k in ks if k in found] for ks in keys]
+            return [([], []) for _ in prepared]
+        return [
+            ([found[k].blurb for k in mine if k in found], [found[k] for k in any_ if k in found])
+            for mine, any_ in zip(exact, alone, strict=True)
+        ]
 
     def _ladder(
-        self, sheet: FactSheet, context: UserContext, stored: Sequence[StoredBlurb]
+        self,
+        sheet: FactSheet,
+        context: UserContext,
+        stored: tuple[list[Blurb], list[StoredBlurb]],
     ) -> Iterator[Blurb]:
-        """Yield verified blurbs, best tier first."""
-        opening = opener(sheet, context, self.locale)
-        for entry in stored:
-            text = join(opening, entry.clause, self.locale)
-            verdict = self._verify(text, sheet, context)
-            if verdict.ok:
-                yield Blurb(text, entry.blurb.tier, entry.blurb.writer, verdict.evidence)
-        key = (sheet.item_id, sheet.fingerprint, context.anchor, context.relation)
-        with self._lock:
-            ready = self._ready.get(key)
-        if ready is None:
-            ready = tuple(self._without_model(sheet, context, opening))
-            with self._lock:
-                self._ready[key] = ready
-                while len(self._ready) > _KEEP:
-                    self._ready.popitem(last=False)
-        yield from ready
+        """Yield verified blurbs, best tier first.
 
-    def _without_model(
-        self, sheet: FactSheet, context: UserContext, opening: str
-    ) -> Iterator[Blurb]:
-        given = 0
-        for draft in clauses(sheet, self.locale):
-            text = join(opening, draft.text, self.locale)
-            verdict = self._verify(text, sheet, context)
-            if verdict.ok:
-                yield Blurb(text, "extractive", "extractive", verdict.evidence)
-                given += 1
-                if given == 3:
-                    break
+        What was stored for this very pair was verified then, under the same facts, anchor
+        and verifier: all three are in its key. A clause stored for nobody gets this
+        shopper's opener, and is verified with it.
+        """
+        exact, alone = stored
+        yield from exact
+        drafts = [(e.clause, e.blurb.tier, e.blurb.writer) for e in alone]
+        drafts += [(d.text, "extractive", "extractive") for d in clauses(sheet, self.locale)]
         if sheet.name:
             forms = self._table.titles
             line = forms[pick(sheet.item_id, len(forms))].format(title=sheet.name)
-            text = join(opening, line, self.locale)
-            verdict = self._verify(text, sheet, context, min_words=1)
-            if verdict.ok:
-                yield Blurb(text, "title", TITLE_WRITER, verdict.evidence)
+            drafts.append((line, "title", TITLE_WRITER))
+        for clause, tier, writer in drafts:
+            blurb = self._check(clause, tier, writer, sheet, context)
+            if blurb is not None:
+                yield blurb
+
+    def _check(
+        self, clause: str, tier: str, writer: str, sheet: FactSheet, context: UserContext
+    ) -> Blurb | None:
+        """Put the opener before a clause and verify the whole; remembered."""
+        key = (sheet.item_id, sheet.fingerprint, context, clause, tier, writer)
+        if key in self._checked:
+            return self._checked.get(key)
+        text = join(opener(sheet, context, self.locale), clause, self.locale)
+        verdict = self._verify(text, sheet, context, 1 if tier == "title" else 0)
+        blurb = Blurb(text, tier, writer, verdict.evidence) if verdict.ok else None
+        self._checked.put(key, blurb)
+        return blurb
 
     def _verify(
         self, text: str, sheet: FactSheet, context: UserContext, min_words: int = 0
@@ -250,23 +255,40 @@ class BlurbService:
         return None
 
     def _best(
-        self, drafts: Sequence[Draft], sheet: FactSheet, context: UserContext
+        self, writer: BlurbWriter, drafts: Sequence[Draft], sheet: FactSheet, context: UserContext
     ) -> StoredBlurb | None:
-        """Return the first draft that passes: writers rank, the verifier decides."""
-        opening = opener(sheet, context, self.locale)
-        assert self.writer is not None
+        """Return the first draft that passes: the writer ranks, the verifier decides."""
         for draft in drafts:
-            text = join(opening, draft.text, self.locale)
-            verdict = self._verify(text, sheet, context)
-            if verdict.ok:
-                tier = "extractive" if draft.how == "extracted" else "llm"
-                name = (
-                    self.writer.name
-                    if draft.how == "extracted"
-                    else f"{self.writer.name}:{draft.how}"
-                )
-                return StoredBlurb(Blurb(text, tier, name, verdict.evidence), draft.text)
+            extracted = draft.how == "extracted"
+            name = writer.name if extracted else f"{writer.name}:{draft.how}"
+            tier = "extractive" if extracted else "llm"
+            blurb = self._check(draft.text, tier, name, sheet, context)
+            if blurb is not None:
+                return StoredBlurb(blurb, draft.text)
         return None
+
+
+class Memory(Generic[T]):
+    """The latest values by key, for all threads."""
+
+    def __init__(self, size: int = 50_000) -> None:
+        self._size = size
+        self._values: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = Lock()
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._values
+
+    def get(self, key: Hashable) -> T | None:
+        """Return the value of a key, or None."""
+        return self._values.get(key)
+
+    def put(self, key: Hashable, value: T) -> None:
+        """Keep a value; the oldest goes when there are too many."""
+        with self._lock:
+            self._values[key] = value
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
 
 
 def writer_id(writer: BlurbWriter) -> str:

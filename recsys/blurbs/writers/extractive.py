@@ -117,8 +117,6 @@ def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
     ):
         return 0.0
     table = get_locale(locale)
-    if any(p.search(text) for p in table.claims.values()):
-        return 0.0
     if table.spaced:
         shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
         digits = sum(any(c.isdigit() for c in w) for w in text.split())
@@ -135,7 +133,7 @@ def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
     own = set(content_stems(text, table))
     title = set(content_stems(sheet.value("title"), table))
     new = len(own - title)
-    if new < 2:
+    if new < 2 or any(p.search(text) for p in table.claims.values()):
         return 0.0
     position = int(fact.id.rpartition(".")[2])
     mentions = len(own & title) > 0

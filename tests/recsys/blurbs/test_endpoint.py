@@ -46,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     script: list[Answer]
+    clients: list[EndpointWriter]
     requests: list[tuple[str, dict[str, str], dict[str, Any]]]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
@@ -55,10 +56,12 @@ class Server(ThreadingHTTPServer):
 @pytest.fixture
 def server() -> Iterator[Server]:
     instance = Server(("127.0.0.1", 0), Handler)
-    instance.requests = []
+    instance.requests, instance.clients = [], []
     thread = threading.Thread(target=instance.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield instance
+    for client in instance.clients:
+        client.close()
     instance.shutdown()
     instance.server_close()
     thread.join(5)
@@ -90,7 +93,9 @@ def cut_off(handler: Handler, _: dict[str, Any]) -> None:
 def writer(server: Server, **kwargs: Any) -> EndpointWriter:
     port = server.server_address[1]
     options = {"timeout_s": 0.4, "retries": 1, "concurrency": 2, **kwargs}
-    return EndpointWriter(f"http://127.0.0.1:{port}/v1/", "m", api_key="secret", **options)
+    client = EndpointWriter(f"http://127.0.0.1:{port}/v1/", "m", api_key="secret", **options)
+    server.clients.append(client)
+    return client
 
 
 def texts(drafts: list[list[Any]]) -> list[list[str]]:
@@ -146,7 +151,7 @@ def test_rubbish_gives_no_drafts_and_the_page_stands(
     start = time.perf_counter()
     assert service.generate([FITTING], [shopper]) == [None]
     assert time.perf_counter() - start < 5
-    shown = service.blurbs([FITTING], [shopper])[0]
+    shown = service.blurbs([FITTING], [shopper], deadline_ms=10_000)[0]
     assert shown is not None
     assert shown.tier == "extractive"
 
@@ -178,7 +183,9 @@ def test_what_an_endpoint_invents_is_not_shown(server: Server, shopper: UserCont
 
 def test_the_version_follows_model_and_settings() -> None:
     def version(model: str, **kwargs: Any) -> str:
-        return EndpointWriter("http://127.0.0.1:9", model, **kwargs).version
+        client = EndpointWriter("http://127.0.0.1:9", model, **kwargs)
+        client.close()
+        return client.version
 
     assert version("a") == version("a", timeout_s=1.0)
     assert len({version("a"), version("b"), version("a", temperature=0.0)}) == 3

@@ -47,7 +47,7 @@ TEA = UserContext.of(["tea"], anchor="tea", relation="bought")
 
 
 def one(service: BlurbService, item: Any, context: UserContext, **kwargs: Any) -> Blurb | None:
-    return service.blurbs([item], [context], **kwargs)[0]
+    return service.blurbs([item], [context], 10_000, **kwargs)[0]
 
 
 def test_without_a_writer_a_catalogue_sentence_is_shown(shopper: UserContext) -> None:
