@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,14 +11,14 @@ from typing import Any
 
 from recsys import weights
 from recsys.blurbs import BlurbService, BlurbWriter, UserContext
-from recsys.errors import DataError, MissingExtraError
+from recsys.errors import DataError, MissingExtraError, WeightsError
 from recsys.recommender import Recommender
 from recsys.types import Blurb, RecommendationRequest, Repeats
 
 STORE_FILE = "blurbs.sqlite"
 REQUESTS_PER_CHUNK = 256
 PAIRS_PER_CHUNK = 16
-WRITERS = ("auto", "llm", "extractive")
+WRITERS = ("auto", "llm", "endpoint", "extractive")
 
 Pair = tuple[Any, UserContext]
 
@@ -56,25 +57,53 @@ def attach_store(
     return service
 
 
-def writer_for(name: str) -> BlurbWriter | None:
-    """Return the writer called `llm`; None for `extractive`, which needs no writing.
+def writer_for(
+    name: str,
+    *,
+    locale: str = "en",
+    endpoint: str | None = None,
+    model: str | None = None,
+    say: Callable[[str], None] = lambda message: None,
+) -> BlurbWriter | None:
+    """Return a writer; None for `extractive`, which needs no writing ahead.
 
-    `auto` is the local model where its packages and weights are there.
+    Args:
+        name: `llm` is the local model, `endpoint` an OpenAI-compatible service, `auto` the
+            local model where its packages are there and its weights can be had.
+        locale: language of the prompts.
+        endpoint: base URL of the service; its key is read from `RECSYS_LLM_API_KEY`.
+        model: name of the service's model, or path of another local one.
+        say: told why `auto` goes without a model.
 
     Raises:
-        MissingExtraError: `llm` was asked for and its packages are missing.
-        WeightsError: `llm` was asked for and its weights cannot be had.
-        DataError: there is no such writer.
+        MissingExtraError: the writer's packages are missing.
+        WeightsError: the model's weights cannot be had.
+        DataError: there is no such writer, or the endpoint lacks a URL or a model.
     """
     if name not in WRITERS:
         raise DataError(f"no writer is called {name!r}; there are {', '.join(WRITERS)}")
-    if name == "extractive" or (name == "auto" and not _has_model()):
+    if name == "extractive":
         return None
-    if find_spec("transformers") is None:
-        raise MissingExtraError("llm", "writing blurbs with a local model")
-    from recsys.blurbs.writers.local_llm import LocalLlmWriter
+    if name == "endpoint":
+        if not endpoint or not model:
+            raise DataError("the writer endpoint needs --endpoint URL and --model NAME")
+        from recsys.blurbs.writers.endpoint import EndpointWriter
 
-    return LocalLlmWriter(weights.fetch("language-model"))
+        key = os.environ.get("RECSYS_LLM_API_KEY")
+        return EndpointWriter(endpoint, model, api_key=key, locale=locale)
+    try:
+        for package in ("transformers", "gguf"):
+            if find_spec(package) is None:
+                raise MissingExtraError("llm", "writing blurbs with a local model")
+        from recsys.blurbs.writers.local_llm import LocalLlmWriter
+
+        weights_path = weights.fetch("language-model", source=model)
+        return LocalLlmWriter(weights_path, locale=locale)
+    except (MissingExtraError, WeightsError) as error:
+        if name != "auto":
+            raise
+        say(f"note: blurbs without a language model, since {error}")
+        return None
 
 
 def write_blurbs(
@@ -136,9 +165,3 @@ class _Collector:
             key = (str(item["item_id"]), context.anchor, context.relation)
             self.pairs.setdefault(key, (item, context))
         return [None] * len(items)
-
-
-def _has_model() -> bool:
-    """Tell whether the local model could write right now, without any download."""
-    packages = all(find_spec(name) is not None for name in ("transformers", "gguf"))
-    return packages and weights.find("language-model") is not None

@@ -29,7 +29,7 @@ from experiments.train import TrainOptions, scorecard_folder, train
 from recsys import weights
 from recsys.recommender import Recommender
 from recsys.schema import INFO_FILE, DatasetInfo, read_info
-from training.recipe import Recipe
+from training.recipe import BlurbsConfig, Recipe
 
 RECIPE = "demo"
 DATASET = "complete-journey"
@@ -93,14 +93,7 @@ def run_demo(
     with watch.stage("blurbs"), Bars("blurbs") as bars:
         recommender = Recommender.load(demo.bundle)
         chosen = shoppers(recommender)
-        service = attach_store(recommender, writer=writer_for(recipe.blurbs.writer))
-        write_blurbs(
-            recommender,
-            chosen,
-            service,
-            k=NEW_FOR_YOU,
-            progress=lambda done, total: bars.update("write blurbs", done, total),
-        )
+        _write_blurbs(recommender, chosen, recipe.blurbs, bars)
     with watch.stage("show"):
         scorecard = Scorecard.load(scorecard_folder(demo.bundle))
         for part in report.tables(scorecard):
@@ -197,6 +190,23 @@ def _show_shopper(console: Console, recommender: Recommender, user: str) -> None
         table.add_column(names[item.item_id], overflow="fold")
     table.add_row(*(item.reason or "" for item in again))
     console.print(table, markup=False)
+
+
+def _write_blurbs(
+    recommender: Recommender, users: Sequence[str], how: BlurbsConfig, bars: Bars
+) -> None:
+    """Write the blurbs of these shoppers' lists ahead, where the recipe has a writer."""
+    writer = None
+    if how.writer != "none":
+        writer = writer_for(how.writer, locale=how.locale, say=say)
+    service = attach_store(recommender, writer=writer, locale=how.locale)
+    write_blurbs(
+        recommender,
+        users,
+        service,
+        k=NEW_FOR_YOU,
+        progress=lambda done, total: bars.update("write blurbs", done, total),
+    )
 
 
 def _times(demo: Demo, watch: Stopwatch) -> Table:

@@ -103,17 +103,22 @@ def blurbs_command(
     writer: str,
     store: Path | None,
     candidates: int,
+    endpoint: str | None,
+    model: str | None,
 ) -> tuple[Any, ...]:
     """Write blurbs for many shoppers; return a plain value and what to show of it."""
     from experiments import blurbing
     from recsys.recommender import Recommender
+    from training.recipe import Recipe
 
     watch = Stopwatch()
     with watch.stage("load"):
         recommender = Recommender.load(bundle)
         asked = answers.read_users(users, recommender)
         path = store or blurbing.default_store()
-        service = blurbing.attach_store(recommender, path, blurbing.writer_for(writer))
+        locale = Recipe.from_toml(recommender.manifest.recipe).blurbs.locale
+        hand = blurbing.writer_for(writer, locale=locale, endpoint=endpoint, model=model, say=say)
+        service = blurbing.attach_store(recommender, path, hand, locale)
     with watch.stage("write"), Bars("pairs") as bars:
         written = blurbing.write_blurbs(
             recommender,

@@ -76,9 +76,9 @@ def recipe_of(run_id: str, *, uri: str | None = None) -> Recipe:
     Raises:
         RecsysError: the store has no such run, or the run has no recipe.
     """
+    client = connect(uri)
     from mlflow.exceptions import MlflowException
 
-    client = connect(uri)
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = client.download_artifacts(run_id, RECIPE_FILE, folder)

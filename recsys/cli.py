@@ -300,8 +300,18 @@ def blurbs(
     k: K = 10,
     repeats: Repeat = "exclude",
     writer: Annotated[
-        str, typer.Option(help="auto, llm (local model) or extractive (catalogue sentences).")
+        str,
+        typer.Option(
+            help="auto, llm (local model), endpoint or extractive (catalogue clauses)."
+        ),
     ] = "auto",
+    endpoint: Annotated[
+        str | None,
+        typer.Option(help="Base URL of an OpenAI-compatible service; key in RECSYS_LLM_API_KEY."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The service's model, or another local one.")
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="SQLite file; default RECSYS_HOME/blurbs.sqlite.")
     ] = None,
@@ -316,7 +326,7 @@ def blurbs(
     from experiments.jobs import blurbs_command
 
     with answering(as_json) as show:
-        show(*blurbs_command(bundle, users, k, repeats, writer, store, candidates))
+        show(*blurbs_command(bundle, users, k, repeats, writer, store, candidates, endpoint, model))
 
 
 @app.command()
