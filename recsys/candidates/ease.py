@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,6 +29,9 @@ class EaseConfig(DecayConfig):
             there are few enough users to solve for all items exactly.
         max_users: at most this many for that (the state grows with their square).
         per_item: weights kept for each item of the item-by-item solution.
+        solver: `primal` inverts items x items, `dual` users x users, which gives the
+            same scores; `auto` takes dual for at most `max_users` users that are fewer
+            than the items.
     """
 
     half_life_days: float | None = Field(default=60, gt=0)
@@ -37,6 +40,7 @@ class EaseConfig(DecayConfig):
     max_items: int = Field(default=15_000, ge=1)
     max_users: int = Field(default=8_000, ge=0)
     per_item: int = Field(default=500, ge=1)
+    solver: Literal["auto", "primal", "dual"] = "auto"
 
 
 class Ease(FromHistory):
@@ -67,7 +71,8 @@ class Ease(FromHistory):
         matrix = matrix[np.diff(matrix.indptr) > 0]
         bought = fitted_items(dataset)
         n_bought, n_users = int(bought.sum()), matrix.shape[0]
-        if n_users <= config.max_users and n_users < n_bought:
+        few = n_users <= config.max_users and n_users < n_bought
+        if config.solver == "dual" or (config.solver == "auto" and few):
             self._known, self.left_out = bought, 0
             self._solver = Dual.fit(matrix, config.reg)
         else:
