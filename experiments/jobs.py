@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -142,15 +142,17 @@ def blurbs_command(
     return value, line, f"store: {path}, took {duration(watch.seconds['write'])}"
 
 
-def open_ui(uri: str | None, host: str, port: int) -> int:
-    """Run the MLflow UI on a store until it is stopped; return its exit code."""
+def open_ui(uri: str | None, host: str, port: int) -> None:
+    """Become the MLflow UI on a store, so that stopping this process stops it."""
     if find_spec("mlflow") is None:
         raise MissingExtraError("mlflow", "the UI of the runs")
     connect(uri)
     store = uri or default_uri()
     say(f"MLflow on {store}: http://{host}:{port} (stop with Ctrl-C)")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store]
-    return subprocess.run([*command, "--host", host, "--port", str(port)], check=False).returncode
+    # One worker: each takes some 400 MB, and one person looks.
+    command += ["--host", host, "--port", str(port), "--workers", "1"]
+    os.execv(command[0], command)
 
 
 def _same_data(run_id: str, fingerprint: str, uri: str | None) -> None:

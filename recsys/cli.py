@@ -338,7 +338,7 @@ def ui(
     """Open the MLflow UI on the runs."""
     from experiments.jobs import open_ui
 
-    raise typer.Exit(open_ui(tracking_uri, host, port))
+    open_ui(tracking_uri, host, port)
 
 
 @app.command()

@@ -151,3 +151,14 @@ def test_curves_are_remembered_without_a_store(tmp_path: Path) -> None:
         child.metrics({"loss": 2.0}, step=1)
         child.metrics({"loss": 1.0}, step=2)
     assert logger.curves == {"history": {"loss": [(1, 2.0), (2, 1.0)]}}
+
+
+def test_the_ui_shows_the_store(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from experiments import jobs
+
+    became: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda program, command: became.append(command))
+    jobs.open_ui(uri, "127.0.0.1", 5051)
+    command = became[0]
+    assert command[command.index("--backend-store-uri") + 1] == uri
+    assert command[command.index("--port") + 1] == "5051"
