@@ -15,7 +15,7 @@ from recsys.protocols import RunLogger
 from recsys.ranking.config import RankerConfig
 from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.losses import listwise_softmax, pairwise_logistic
-from recsys.types import FloatArray, gather
+from recsys.types import FloatArray
 from training.tables import Table
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -53,13 +53,7 @@ class ListBatches:
         size = self.config.queries_per_batch
         for start in range(0, len(order), size):
             chunk = order[start : start + size]
-            indptr, rows = gather(self.table.indptr, chunk)
-            part = Table(
-                indptr,
-                self.table.features[rows],
-                self.table.labels[rows],
-                self.table.n_relevant[chunk],
-            ).sampled(self.config.negatives, rng)
+            part = self.table.sampled(chunk, self.config.negatives, rng)
             yield Lists(
                 torch.as_tensor(part.features, device=self.device),
                 torch.as_tensor(part.labels, dtype=torch.float32, device=self.device),

@@ -14,7 +14,7 @@ from recsys.protocols import CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.features import FeatureBuilder
 from recsys.splits import Window
-from recsys.types import BoolArray, IntArray, Ragged, pointers
+from recsys.types import BoolArray, IntArray, Ragged, gather, pointers
 
 QUERIES_PER_CHUNK = 256
 
@@ -43,16 +43,20 @@ class Table:
         """Query of each row, [m]."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.indptr))
 
-    def sampled(self, negatives: int, rng: np.random.Generator) -> Table:
-        """Keep every relevant candidate and at most `negatives` others of each list."""
-        owner = self.owner
-        draw = np.where(self.labels, -1.0, rng.random(len(owner)))
-        order = np.lexsort((draw, owner))
-        place = np.arange(len(owner)) - self.indptr[owner]
-        relevant = np.bincount(owner, self.labels, len(self)).astype(np.int64)
+    def sampled(self, lists: IntArray, negatives: int, rng: np.random.Generator) -> Table:
+        """Take lists by number: every relevant candidate, at most `negatives` others."""
+        indptr, rows = gather(self.indptr, lists)
+        labels = self.labels[rows]
+        owner = np.repeat(np.arange(len(lists)), np.diff(indptr))
+        # The relevant ones get the lowest keys, so they come first in their list.
+        key = owner + np.where(labels, 0.0, 0.25 + 0.5 * rng.random(len(rows)))
+        order = np.argsort(key)
+        place = np.arange(len(rows)) - indptr[owner]
+        relevant = np.bincount(owner, labels, len(lists)).astype(np.int64)
         kept = np.sort(order[place < (relevant + negatives)[owner]])
-        counts = np.bincount(owner[kept], minlength=len(self))
-        return Table(pointers(counts), self.features[kept], self.labels[kept], self.n_relevant)
+        counts = np.bincount(owner[kept], minlength=len(lists))
+        chosen = rows[kept]
+        return Table(pointers(counts), self.features[chosen], labels[kept], self.n_relevant[lists])
 
 
 def build_table(
@@ -90,7 +94,8 @@ def build_table(
             wanted.counts,
         )
         if negatives is not None:
-            table = _useful(table.sampled(negatives, rng))
+            useful = np.flatnonzero(np.bincount(table.owner, table.labels, len(table)))
+            table = table.sampled(useful, negatives, rng)
         parts.append(table)
     return merge(parts, len(builder.names))
 
@@ -117,14 +122,3 @@ def _with_history(window: Window) -> BoolArray:
 def _bought(candidates: Ragged, wanted: Ragged) -> BoolArray:
     width = int(max(candidates.rows.max(initial=0), wanted.rows.max(initial=0))) + 1
     return np.isin(candidates.owner * width + candidates.rows, wanted.owner * width + wanted.rows)
-
-
-def _useful(table: Table) -> Table:
-    """Drop the lists without a relevant candidate."""
-    owner = table.owner
-    useful = np.bincount(owner, table.labels, len(table)) > 0
-    rows = useful[owner]
-    counts = np.diff(table.indptr)[useful]
-    return Table(
-        pointers(counts), table.features[rows], table.labels[rows], table.n_relevant[useful]
-    )

@@ -47,4 +47,4 @@ class RankerConfig(BaseModel):
     patience: int = Field(4, ge=1)
     queries_per_batch: int = Field(32, ge=1)
     negatives: int = Field(100, ge=1)
-    max_users: int = Field(20_000, ge=1)
+    max_users: int = Field(5_000, ge=1)

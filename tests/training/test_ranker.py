@@ -1,0 +1,107 @@
+"""The ranker's tables, windows and training, on lists whose order is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys.ranking.config import RankerConfig
+from recsys.splits import DAY
+from tests.recsys.shop import small_shop
+from training.ranker import fit_head, ndcg
+from training.tables import Table, merge
+from training.windows import halves, label_windows, sample
+
+
+def table(n: int, seed: int) -> Table:
+    """Lists of ten; the one relevant candidate has the largest first feature."""
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(10 * n, 3)).astype(np.float32)
+    best = features[:, 0].reshape(n, 10).argmax(axis=1) + 10 * np.arange(n)
+    labels = np.zeros(10 * n, dtype=np.bool_)
+    labels[best] = True
+    return Table(np.arange(0, 10 * n + 1, 10), features, labels, np.ones(n, dtype=np.int64))
+
+
+def test_ndcg_by_hand() -> None:
+    """Hits at ranks 1 and 3 of two relevant ones; a list that misses; a list half missed."""
+    lists = Table(
+        np.array([0, 3, 5, 6]),
+        np.zeros((6, 1), dtype=np.float32),
+        np.array([True, False, True, False, False, True]),
+        np.array([2, 1, 2]),
+    )
+    scores = np.array([3, 2, 1, 1, 2, 5], dtype=np.float32)
+    ideal = 1 + 1 / np.log2(3)
+    expected = ((1 + 1 / 2) / ideal + 0 + 1 / ideal) / 3
+    assert ndcg(scores, lists, 10) == pytest.approx(expected)
+    assert ndcg(scores, lists, 1) == pytest.approx(2 / 3)
+
+
+def test_sampling_keeps_what_is_relevant() -> None:
+    whole = table(5, 0)
+    part = whole.sampled(np.array([3, 1]), 4, np.random.default_rng(0))
+    assert np.diff(part.indptr).tolist() == [5, 5]
+    assert np.bincount(part.owner, part.labels).tolist() == [1, 1]
+    best = whole.features[30:40][whole.labels[30:40]]
+    np.testing.assert_array_equal(part.features[:5][part.labels[:5]], best)
+
+
+def test_merging_puts_lists_below_each_other() -> None:
+    both = merge([table(2, 0), table(3, 1)], 3)
+    assert len(both) == 5
+    assert both.labels.sum() == 5
+    assert len(merge([], 3)) == 0
+
+
+@pytest.mark.parametrize("loss", ["listwise", "pairwise"])
+def test_a_head_learns_the_feature_that_decides(loss: str) -> None:
+    config = RankerConfig(hidden=16, epochs=8, loss=loss, lr=1e-2)  # type: ignore[arg-type]
+    net, result = fit_head(
+        table(300, 1), table(100, 2), config, seed=0, device="cpu", logger=None, label="t"
+    )
+    assert result.best_value > 0.95
+    held_out = table(100, 3)
+    import torch
+
+    with torch.inference_mode():
+        scores = net(torch.as_tensor(held_out.features)).numpy()
+    assert ndcg(scores, held_out, 10) > 0.95
+
+
+def test_shuffled_labels_teach_nothing() -> None:
+    train, validation = table(300, 1), table(200, 2)
+    rng = np.random.default_rng(0)
+    shuffled = Table(train.indptr, train.features, rng.permutation(train.labels), train.n_relevant)
+    config = RankerConfig(hidden=16, epochs=4)
+    _, result = fit_head(shuffled, validation, config, seed=0, device="cpu", logger=None, label="t")
+    chance = np.mean(1 / np.log2(np.arange(2, 12)))
+    assert result.best_value < chance + 0.15
+
+
+def test_windows_roll_back_from_the_end() -> None:
+    shop = small_shop()
+    config = RankerConfig(n_windows=3, window_days=20)
+    windows = label_windows(shop, config, np.random.default_rng(0))
+    starts = [int(w.at[0]) for w in windows]
+    assert np.diff(starts).tolist() == [20 * DAY] * 2
+    assert starts[-1] == shop.end + 1 - 20 * DAY
+    assert all(w.past.end < start for w, start in zip(windows, starts, strict=True))
+
+
+def test_windows_shrink_where_the_data_is_short() -> None:
+    shop = small_shop()
+    config = RankerConfig(n_windows=3, window_days=3650)
+    windows = label_windows(shop, config, np.random.default_rng(0))
+    assert len(windows) == 3
+    assert len(windows[0].past.interactions) > 0
+
+
+def test_halves_and_samples_divide_users() -> None:
+    config = RankerConfig(n_windows=1)
+    first, second = label_windows(small_shop(), config, np.random.default_rng(0))
+    assert not set(first.users) & set(second.users)
+    assert first.past is second.past
+    assert len(sample(first, 5, np.random.default_rng(0)).users) == 5
+    again = halves(first, np.random.default_rng(1))
+    assert sum(len(w.users) for w in again) == len(first.users)
