@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from recsys.blurbs.display import display_name, lower_first
+from recsys.blurbs.display import (
+    display_name,
+    is_abbreviated,
+    lower_first,
+    readable_kind,
+    without_size,
+)
 from recsys.blurbs.locales import get_locale
 from recsys.errors import DataError
 
@@ -70,11 +76,17 @@ class UserContext:
 
 @lru_cache(maxsize=65_536)
 def safe_label(label: str, locale: str = "en") -> str | None:
-    """Return a label fit to be shown back to the shopper, or None."""
+    """Return a label fit to be shown back to the shopper, or None.
+
+    Sizes are left out, abbreviated labels are cut to their readable part.
+    """
     table = get_locale(locale)
     if table.sensitive.search(label):
         return None
-    name = lower_first(display_name(label))
+    name = without_size(display_name(label))
+    if table.spaced and is_abbreviated(name):
+        name = readable_kind(name)
+    name = lower_first(name)
     if not name or table.sensitive.search(name):
         return None
     if any(p.search(name) for key, p in table.claims.items() if key != "superlative"):

@@ -10,6 +10,7 @@ from recsys.blurbs.sanitise import safe_sentences
 MAX_NAME_WORDS = 12
 MAX_NAME_CHARACTERS = 90
 
+_LOOSE_END = re.compile(r"(?i)(?:\s(?:and|or|with|for|of|the|a|in|to|x|by|&|-|\d\S*))+$")
 _KNOWN_ACRONYMS = frozenset(
     "bbq tv dvd cd pvc usb led lcd pcb npt abs pla ptfe hdmi dc ac pp pc psi rgb cpr hvac mdf nptf "
     "fnpt mnpt xl xxl xs kg mm cm ml lb lbs ft yd oz qt pt pk ct hr w v".split()
@@ -19,6 +20,23 @@ _ONSETS = frozenset(
     "sw th tr ts tw wh wr chr phl phr sch scr shr spl spr squ str thr".split()
 )
 """What an English word may begin with; "mneral" is an abbreviation."""
+
+_CODAS = frozenset(
+    "bs bt bts ch ck cks cs ct cts dd dds dge dgh ds dth dths ff ffs ffy ft fth fts gg ggs gh "
+    "ghs ght ghts "
+    "gm gn gns gs gth gths ks lb lbs lch ld lds lf lfs lk lks ll lls lm lms ln lp lps ls lsh "
+    "lt lth "
+    "lts lv mb mbs mn mns mp mph mps mpt ms nc nch nct ncts nd nds ng ngs ngth ngths nk nks nn nns "
+    "ns nst nt nth nths nts nx nz phs ph pps pp ps pt pth pths pts rb rbs rc rch rd rds rf rfs "
+    "rg rgs "
+    "rk rks rl rld rlds rls rm rms rmth rn rns rp rps rr rs rsh rst rsts rt rth rths rts rv sc sch "
+    "sh sk sks sm sms sp sps ss st sts tch th ths ts tt tts tz wd wds wk wks wl wls wn wns ws "
+    "xt xth "
+    "xts zz".split()
+)
+"""What an English word may end with; "refrgratd" is an abbreviation."""
+
+_SHORT_WORDS = frozenset("of in on at to or by no up as is it an my we go so us".split())
 
 
 def tidy(text: str) -> str:
@@ -81,8 +99,11 @@ def display_name(title: str) -> str:
         text = " ".join(text.split()[:MAX_NAME_WORDS])
         if len(text) > MAX_NAME_CHARACTERS:
             text = text[:MAX_NAME_CHARACTERS].rsplit(" ", 1)[0]
-        text = re.sub(r"\s(?:and|or|with|for|of|the|a|in|to|x|by|&)$", "", tidy(text), flags=re.I)
+        text = _LOOSE_END.sub("", tidy(text))
     return tidy(text)
+
+
+_LEFTOVER = re.compile(r"(?i)\b(?:all others?|others?|misc(?:ellaneous)?)\b")
 
 
 def readable_kind(label: str) -> str:
@@ -94,40 +115,61 @@ def readable_kind(label: str) -> str:
     >>> readable_kind("Tomatoes: stewed/diced/crmd"), readable_kind("Fd wraps/bags/trsh bg")
     ('tomatoes', 'bags')
     """
-    text = tidy(re.sub(r"\([^)]*\)", " ", label))
+    text = _LEFTOVER.sub(" ", re.sub(r"\([^)]*\)", " ", tidy(label)))
     head, _, tail = text.partition(":")
-    parts = [head] if tail else re.split(r"\s-\s|(?<=[a-z])-\s", text)[:1]
-    choices = [
-        tidy(p) for part in parts for p in ([part] if is_readable(part) else part.split("/"))
-    ]
-    readable = [c for c in choices if is_readable(c)]
-    if not readable:
-        return ""
-    text = (
-        readable[0].replace("/", " or ")
-        if readable[0].count("/") == 1
-        else readable[0].split("/")[0]
-    )
-    return lower_first(tidy(text))
+    part = head if tail else re.split(r"\s-\s|(?<=[a-z])-\s|,", text)[0]
+    found = next((p for p in map(tidy, part.split("/")) if is_readable(p)), "")
+    return " ".join(w.lower() if re.fullmatch("[A-Z][a-z'-]+", w) else w for w in found.split())
 
 
 def is_readable(text: str) -> bool:
-    """Tell whether every word could be said aloud: no consonant clusters, codes or symbols."""
-    words = re.findall(r"[A-Za-z']+", text)
-    if not words or re.search(r"[&*+=<>]|\d", text):
+    """Tell whether a label is words only: no codes, symbols or abbreviations."""
+    return (
+        bool(re.search("[A-Za-z]{3}", text))
+        and not re.search(r"[&*+=<>]|\d", text)
+        and not is_abbreviated(text)
+        and all(
+            len(w) != 2 or w.lower() in _SHORT_WORDS or w.lower() in _KNOWN_ACRONYMS
+            for w in re.findall(r"[A-Za-z]+", text)
+        )
+    )
+
+
+def is_abbreviated(text: str) -> bool:
+    """Tell whether a lower-case word cannot be said aloud ("crmd", "mneral", "refrgratd").
+
+    >>> is_abbreviated("Sft drnk 2 liter btl"), is_abbreviated("Dixon RN32 hose fitting")
+    (True, False)
+    """
+    return any(
+        not _is_sayable(w.lower()) for w in re.findall(r"(?<![\w.&'/-])[A-Z]?[a-z]{2,}\b", text)
+    )
+
+
+def _is_sayable(word: str) -> bool:
+    if word in _KNOWN_ACRONYMS or word in _SHORT_WORDS:
+        return True
+    if not re.search("[aeiouy]", word) or re.search("[^aeiouy]{5,}", word):
         return False
-    for word in words:
-        lowered = word.lower()
-        if lowered in _KNOWN_ACRONYMS or len(lowered) == 1:
-            continue
-        if not re.search(r"[aeiouy]", lowered) or re.search(r"[^aeiouy']{5,}", lowered):
-            return False
-        onset = re.match(r"[^aeiouy']*", lowered)
-        if onset and len(onset.group()) > 1 and onset.group() not in _ONSETS:
-            return False
-        if len(lowered) == 2 and lowered not in ("of", "in", "on", "to", "or", "by", "no", "up"):
-            return False
-    return True
+    onset = re.match("[^aeiouy]*", word)
+    coda = re.search("[^aeiouy]*$", word)
+    return (onset is None or len(onset.group()) < 2 or onset.group() in _ONSETS) and (
+        coda is None or len(coda.group()) < 2 or coda.group() in _CODAS
+    )
+
+
+_QUANTITY_PART = re.compile(
+    r"(?i)(?:,\s*(?:\d+(?:[./x-]\d+)*|\.\d+)\s*[a-z]{1,6}\.?(?:/\d+(?:\.\d+)?\s*[a-z]{1,4})?)+$"
+)
+
+
+def without_size(name: str) -> str:
+    """Drop sizes from the end of a name, for a mention of the product as such.
+
+    >>> without_size("Soft drinks, 12 oz, 12 pack")
+    'Soft drinks'
+    """
+    return _QUANTITY_PART.sub("", name)
 
 
 def lower_first(text: str) -> str:

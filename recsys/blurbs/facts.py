@@ -176,7 +176,7 @@ def _facts_of(name: str, text: str, locale: str) -> list[Fact]:
         path = [Fact("categories", "category", ", ".join(levels))] if len(levels) > 1 else []
         return leaf + path
     if name in ("title", "brand") or count_words(text) <= 8:
-        value = _attribute(text)
+        value = _attribute(text, name)
         value = table.values.get(name, {}).get(value.lower(), value)
         return [Fact(name, name, value, quantities(value, table))] if value else []
     return [
@@ -186,5 +186,6 @@ def _facts_of(name: str, text: str, locale: str) -> list[Fact]:
     ]
 
 
-def _attribute(text: str) -> str:
-    return quiet(tidy(" ".join(safe_sentences(text, max_words=_MAX_ATTRIBUTE_WORDS, prose=False))))
+def _attribute(text: str, name: str = "") -> str:
+    value = tidy(" ".join(safe_sentences(text, max_words=_MAX_ATTRIBUTE_WORDS, prose=False)))
+    return value if name == "brand" else quiet(value)  # brands may well be capitals

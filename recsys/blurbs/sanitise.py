@@ -113,6 +113,7 @@ def _marked(text: str) -> str:
     text = _MARKDOWN_LINK.sub(r"\1", text)
     for address in (EMAIL, URL, PHONE):
         text = address.sub(_REMOVED, text)
+    text = re.sub(r"[\u00ae\u2122\u00a9]", "", text)
     text = re.sub(r"/?>|<|`+|\{\{|\}\}|[_*~#|\\^]{2,}", " ", text)
     text = text.replace("\u2019", "'").replace("\u2018", "'")
     text = text.replace("\u201c", '"').replace("\u201d", '"')

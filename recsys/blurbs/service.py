@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from recsys.blurbs.context import UserContext
+from recsys.blurbs.display import is_abbreviated
 from recsys.blurbs.facts import FactSheet, fact_sheet
 from recsys.blurbs.locales import get_locale
 from recsys.blurbs.opener import join, opener, pick
@@ -209,7 +210,7 @@ class BlurbService:
         yield from exact
         drafts = [(e.clause, e.blurb.tier, e.blurb.writer) for e in alone]
         drafts += [(d.text, "extractive", "extractive") for d in clauses(sheet, self.locale)]
-        if sheet.name:
+        if sheet.name and not is_abbreviated(sheet.name):
             forms = self._table.titles
             line = forms[pick(sheet.item_id, len(forms))].format(title=sheet.name)
             drafts.append((line, "title", TITLE_WRITER))

@@ -80,7 +80,8 @@ CLAIMS = {
         r"(?:pain|aches?|disease|illness|infection|cancer|diabet\w+|arthritis|anxiety|stress|"
         r"depression|insomnia|inflammation|allerg\w+|colds?|flu|virus\w*|bacteria|germs?|"
         r"symptoms?|headaches?|acne|aging|wrinkles|cholesterol|blood pressure|fatigue|injur\w+)\b",
-        r"\bpain (?:relief|reliever|killer)|\bpainkiller|\bimmun\w+|\bdetox\w*|\banti-?(?:aging|"
+        r"\ballerg\w+\b|\bproven\b|\bpain (?:relief|reliever|killer)|\bpainkiller|\bimmun\w+|"
+        r"\bdetox\w*|\banti-?(?:aging|"
         r"ageing|inflammatory|cancer|viral|oxidants?|wrinkle|microbial|bacterial)\b|"
         r"\bantioxidants?\b",
         r"\b(?:doctor|dentist|dermatologist|physician|pediatrician|vet|hospital|"
@@ -93,6 +94,7 @@ CLAIMS = {
         r"memory|circulation|mood|posture|vision)\b",
     ),
     "superlative": _any(
+        r"\b(?:eco|earth|environment(?:ally)?)[- ]friendly\b|\bsustainabl[ey]\b|\bbiodegradable\b",
         r"\b(?:best|finest|greatest|ultimate|perfect(?:ly|ion)?|ideal(?:ly)?|unbeatable|"
         r"unmatched|unrivall?ed|unparallell?ed|unsurpassed|incomparable|matchless|flawless|"
         r"world[- ]class|world'?s|top[- ](?:quality|notch|rated|selling|of)|first[- ]class|"
@@ -115,6 +117,7 @@ CLAIMS = {
         rf"\b(?:{_ADJECTIVES})est\b",
     ),
     "competitor": _any(
+        r"\bmore (?!than\b).{1,40}\bthan\b|\b(?:conventional|traditional|ordinary) (?:\w+ )?\w+s\b",
         r"\b(?:better|stronger|faster|cheaper|longer|cleaner|safer|more \w+|less \w+|superior|"
         r"inferior)\s+(?:\w+\s+)?than\b|\bbeats?\b|\boutperforms?\b|\boutlasts?\b|\bcompetit\w+|"
         r"\brivals?\b|\bunlike\b|\bversus\b|\bvs\b",

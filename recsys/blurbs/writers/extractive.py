@@ -23,46 +23,75 @@ EXTRACTIVE_VERSION = "1"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
 
 _UNSUITED = re.compile(
-    r"(?ix)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\b(?:note|warning|caution|disclaimer|"
-    r"important|attention|tips?)\b"
-    r"|\b(?:founded|headquartered|manufacturer|company|companies|inc|llc|corp|ltd|"
-    r"manufactured\s+by|supplier|distributor|family[- ]owned|committed\s+to|mission)\b"
-    r"|\b(?:see|shown|pictured|photo|picture|image|below|above|listed|listing|chart|table|"
-    r"diagram|refer|colou?rs?\s+may\s+vary|may\s+differ|model\s+(?:no|number)|item\s+(?:no|"
-    r"number)|part\s+(?:no|number)|sku|upc|asin)\b"
-    r"|\b(?:returns?|refund|exchange|invoice|package\s+(?:includes?|including|contents?|list)|"
-    r"specifications?|features?\s*:|description\s*:|quantity\s*:|condition\s*:)\b"
-    r"|\b(?:if\s+you|you\s+(?:must|should|will|need|want)|do\s+not|don't|never|be\s+sure|"
-    r"make\s+sure|ensure|always|keep\s+out|not\s+(?:included|responsible|applicable|all|"
-    r"recommended|for))\b"
-    r"|\b(?:hereby|aforementioned|kindly|dear|hello|welcome|thanks?|thank)\b"
+    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!"
+    # Speaks for the seller, or of the page.
+    r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
+    r"welcome|thanks?|thank)\b"
+    r"|\b(?:founded|headquartered|company|companies|inc|llc|corp|ltd|manufacture[rd]|"
+    r"suppliers?|distributor"
+    r"|family[- ]owned|committed to|mission)\b"
+    r"|\b(?:see|shown|pictured|photos?|pictures?|images?|below|above|list(?:ed|ing)|chart|"
+    r"table|diagram|refers? to"
+    r"|may (?:vary|differ)|(?:model|item|part) (?:no|numbers?)|sku|upc|asin|this (?:product|"
+    r"item|listing))\b"
+    r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|package (?:includ\w+|"
+    r"contents?|list))\b"
+    # Speaks of a range, not of this item.
+    r"|\b(?:available in|comes in (?:a |\d+ )?(?:variety|assort\w+|many|several|different|"
+    r"multiple|sizes|colors)"
+    r"|(?:various|assorted|many|several|different|multiple) (?:sizes|colou?rs|styles|models|"
+    r"lengths)"
+    r"|experts?|hobbyists?|professionals?|full line|complete line|product line|line of)\b"
+    # Tells the shopper what to do.
+    r"|\b(?:if you|you (?:must|should|will|need|want)|do not|don't|never|be sure|make sure|"
+    r"ensure|always|keep out"
+    r"|not (?:included|responsible|applicable|all|recommended|for))\b"
+    r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
+    r"add|let|enjoy|wait)\b"
     r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
 )
 _DANGLING = re.compile(
-    r"(?i)^(?:it\s+also|also|however|therefore|thus|moreover|furthermore|in\s+addition|"
-    r"additionally|other|others|another|these\s+(?:also|are\s+also)|they|them|both|but|and|or|so|"
-    r"because|then|plus|such|to|with|while|when|which|that|as\s+well|again|instead|likewise|"
-    r"similarly|he|she|in\s+other|for\s+example|e\.g|i\.e|etc|n/a|none|its)\b|^(?:而且|并且|但是|此外|另外|"
-    r"同时|所以|因此|它们)"
+    r"(?i)^(?:it also|also|however|therefore|thus|moreover|furthermore|in addition|"
+    r"additionally|others?|another"
+    r"|these (?:also|are also)|they|them|their|both|but|and|or|so|because|then|plus|such|to|"
+    r"with|while|when|whether"
+    r"|once|unless|until|although|though|since|which|that|as well|again|instead|likewise|"
+    r"similarly|he|she|its"
+    r"|in other|for example|e\.g|i\.e|etc|n/a|none|no|why|how)\b"
+    r"|^(?:而且|并且|但是|此外|另外|同时|所以|因此|它们)"
 )
 _IMPERATIVE = re.compile(
-    r"(?i)^(?:use|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|"
-    r"turn|press|pull|push|hold|attach|wipe|check|choose|select|order|buy|add|avoid|read|follow|"
-    r"measure|cut|drill|connect|simply|just|try|get|enjoy|discover|take|make|let|protect|give|"
-    r"say|imagine)\b"
+    r"(?i)^(?:simply |just |please |easily |quickly )*"
+    r"(?:use|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|turn|"
+    r"press|pull|push|hold"
+    r"|attach|wipe|check|choose|select|order|buy|add|avoid|read|follow|measure|cut|drill|"
+    r"connect|try|get|enjoy"
+    r"|discover|take|make|let|protect|give|say|imagine|create|derail|bring|build|upgrade|"
+    r"transform|experience"
+    r"|explore|replace|repair|fix|prevent|perform|print|spray|pour|rinse|dry|set|run|start|"
+    r"stop|stick|peel|fold"
+    r"|slide|snap|lock|secure|learn|find|save|reduce|increase|improve|eliminate|put|open|close|"
+    r"mount|fill|allow"
+    r"|work|go|stay|organize|decorate|control|monitor|achieve|meet|see|look|feel)\b"
 )
 _VERB = re.compile(
     r"(?i)\b(?:is|are|has|have|can|will|may|comes?|features?|includes?|provides?|offers?|fits?|"
-    r"works?|allows?|makes?|keeps?|helps?|gives?|holds?|uses?|contains?|resists?|connects?|"
-    r"prevents?|protects?|measures?|delivers|meets?|supports?|combines?|creates?|ensures?|"
-    r"enables?|stays?|lets?|cleans?|removes?|reduces?|withstands?|produces?|adheres?|seals?|"
-    r"cuts?|runs?|requires?|consists?|accepts?|attaches|mounts?|covers?|fills?|dries|bonds?|"
-    r"stands?|opens?|closes?|adds?|brings?|eliminates?|controls?|operates?|replaces?|serves?|"
-    r"designed|made|built|constructed|suitable|compatible|intended|engineered|ideal)\b"
+    r"works?|allows?"
+    r"|makes?|keeps?|helps?|gives?|holds?|uses?|contains?|resists?|connects?|protects?|"
+    r"measures?|delivers|meets?"
+    r"|supports?|combines?|creates?|ensures?|enables?|stays?|lets?|cleans?|removes?|reduces?|"
+    r"withstands?|produces?"
+    r"|adheres?|seals?|cuts?|runs?|requires?|consists?|accepts?|attaches|mounts?|covers?|"
+    r"fills?|dries|bonds?|stands?"
+    r"|opens?|closes?|adds?|brings?|eliminates?|controls?|operates?|replaces?|serves?|grips?|"
+    r"absorbs?|prevents?"
+    r"|designed|made|built|constructed|suitable|compatible|intended|engineered|ideal)\b"
 )
 _SHAPELESS = re.compile(
-    r"[=_|\\^~@#<>{}]|\.{2,}|--|\*|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
-    r"\"\s*$|[a-z][A-Z]{2,}|[a-z]\.[A-Z]|,,|\?{2}|[;:]\s*$|[\u00c2\u00c3\ufffd]"
+    r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
+    r"\"\s*$|[a-z][A-Z]{2,}"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z],[a-z]|,,|[;:]\s*$|\s/\s*$|/[a-z]*\s/|"
+    r"[\u00c2\u00c3\ufffd]"
 )
 
 
@@ -171,29 +200,21 @@ def _english(sheet: FactSheet) -> list[str]:
         kind, category = category, ""
     if not kind:
         return []
-    brand = sheet.value("brand")
-    size = _size_phrase(sheet.value("size"))
+    brand, size = sheet.value("brand"), _size_phrase(sheet.value("size"))
     shelf = ""
     if category and not set(category.split()) & set(kind.split()):
         shelf = f" from the {category} section"
-    if brand.endswith(" brand"):
-        lead, tail = f"{brand[:-6]}-brand {kind}", f"{kind} from a {brand}"
-    elif brand and brand.lower() not in kind.lower() and re.fullmatch(r"[\w&.' -]{2,40}", brand):
-        lead, tail = f"{kind} by {brand}", f"{brand} {kind}"
-    else:
-        lead = tail = kind
-    if lead == kind and not size and not shelf:
-        return []
-    forms = [f"{lead}{shelf}{size}", f"{tail}{size}"]
-    if shelf and size:
-        forms.append(f"{lead}{size}")
-        forms.append(f"{lead}{shelf}")
+    material = sheet.value("material").lower()
+    made_of = f" made of {material}" if material and material not in kind else ""
+    lead = tail = kind
+    if brand.endswith("store brand"):
+        lead, tail = f"store-brand {kind}", f"{kind} from a store brand"
+    elif not brand.endswith(" brand") and re.fullmatch(r"[\w&.' -]{2,40}", brand):
+        lead = tail = kind if brand.lower() in kind.lower() else f"{kind} by {brand}"
+    forms = [f"{lead}{made_of}{shelf}{size}", f"{tail}{made_of}{size}", f"{lead}{shelf}"]
     turn = pick(sheet.item_id, 2)
-    ordered = forms[turn:2] + forms[:turn] + forms[2:]
-    materials = sheet.value("material"), sheet.value("color") or sheet.value("colour")
-    if materials[0] and materials[0].lower() not in kind:
-        ordered.insert(0, f"{lead} made of {materials[0].lower()}{size}")
-    return [f"{form}." for form in dict.fromkeys(ordered)]
+    ordered = dict.fromkeys([*forms[turn:2], *forms[:turn], *forms[2:]])
+    return [f"{form}." for form in ordered if form != kind]
 
 
 def _size_phrase(size: str) -> str:

@@ -123,7 +123,7 @@ def test_display_names() -> None:
 
 
 def test_readable_kinds() -> None:
-    assert readable_kind("Pizza/economy") == "pizza or economy"
+    assert readable_kind("Pizza/economy") == "pizza"
     assert readable_kind("Non-crbntd drnking/mneral wate") == ""
     assert readable_kind("Cards everyday") == "cards everyday"
     assert is_readable("baby diapers")
