@@ -8,7 +8,7 @@ from pydantic import Field
 
 from recsys.candidates.base import GeneratorConfig
 from recsys.schema import Time
-from recsys.types import DoubleArray, FloatArray, Histories, IntArray
+from recsys.types import BoolArray, DoubleArray, FloatArray, Histories, IntArray
 
 DAY = 24 * 3600 * 1e6
 """Microseconds."""
@@ -93,3 +93,18 @@ def input_rows(
     data: FloatArray = np.maximum(matrix.data, 0)
     matrix.data = np.power(data, np.float32(config.power)) * (data > 0)
     return matrix
+
+
+def shoppers(histories: Histories, kept: BoolArray, n_items: int) -> DoubleArray:
+    """Count the distinct shoppers of each item in the flat entries `kept`, [n_items]."""
+    width = max(n_items, 1)
+    pairs = np.unique(histories.owner[kept] * width + histories.items[kept])
+    return np.bincount(pairs % width, minlength=n_items).astype(np.float64)
+
+
+def lately(histories: Histories, time: Time, days: float | None) -> BoolArray:
+    """Tell which entries are of the last days; all where time is not global, [m]."""
+    if time != "global" or days is None or not len(histories.items):
+        return np.ones(len(histories.items), dtype=np.bool_)
+    recent: BoolArray = histories.times > histories.times.max() - days * DAY
+    return recent

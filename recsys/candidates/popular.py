@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from recsys.candidates.base import Generator, GeneratorConfig, joined, plain
-from recsys.candidates.inputs import DAY
+from recsys.candidates.inputs import lately, shoppers
 from recsys.protocols import State
 from recsys.types import BoolArray, Candidates, DoubleArray, FloatArray, IntArray, Queries, Ragged
 from recsys.types import pointers as to_pointers
@@ -49,15 +49,12 @@ class Popular(Generator):
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Count the shoppers of each item."""
-        h = dataset.histories
-        recent = np.ones(len(h.items), dtype=np.bool_)
-        if dataset.info.time == "global" and self.config.window_days is not None:
-            recent = h.times > dataset.end - self.config.window_days * DAY
-        self.counts = _shoppers(h.owner, h.items, dataset.n_items)
-        lately = _shoppers(h.owner[recent], h.items[recent], dataset.n_items)
+        h, n_items = dataset.histories, dataset.n_items
+        recent = lately(h, dataset.info.time, self.config.window_days)
+        self.counts = shoppers(h, np.ones_like(recent), n_items)
         scale = 1 + (self.counts.max() if len(self.counts) else 0)
-        self._values = (lately + self.counts / scale).astype(np.float32)
-        self._n_items = self._fitted = dataset.n_items
+        self._values = (shoppers(h, recent, n_items) + self.counts / scale).astype(np.float32)
+        self._n_items = self._fitted = n_items
         return self
 
     def order(self) -> IntArray:
@@ -114,10 +111,3 @@ class Popular(Generator):
         free &= np.cumsum(free, axis=1) <= n
         rows = order[np.nonzero(free)[1]]
         return Candidates(to_pointers(free.sum(axis=1)), rows, self._values[rows])
-
-
-def _shoppers(owner: IntArray, items: IntArray, n_items: int) -> DoubleArray:
-    """Count the distinct shoppers of each item, [n_items]."""
-    pairs = np.unique(owner * max(n_items, 1) + items)
-    counts = np.bincount(pairs % max(n_items, 1), minlength=n_items)
-    return counts.astype(np.float64)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from recsys.candidates.base import FromHistory, GeneratorConfig, fitted_items, plain
-from recsys.candidates.inputs import DAY, baskets_back, sparse_rows
+from recsys.candidates.inputs import DAY, baskets_back, lately, shoppers, sparse_rows
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_sparse
@@ -27,18 +27,23 @@ class RepeatPurchaseConfig(GeneratorConfig):
             counts half of its fading part.
         basket_decay: where time is an order: factor for each later basket.
         floor: the part of a purchase that never fades, 0 to 1.
+        popularity: what the most popular item gains over one that nobody bought lately,
+            in units of a purchase just made.
+        popularity_days: where time is global: what "lately" means.
     """
 
-    half_life_days: float = Field(default=60, gt=0)
+    half_life_days: float = Field(default=40, gt=0)
     basket_decay: float = Field(default=0.9, gt=0, le=1)
-    floor: float = Field(default=0.5, ge=0, le=1)
+    floor: float = Field(default=0.2, ge=0, le=1)
+    popularity: float = Field(default=1.0, ge=0)
+    popularity_days: float = Field(default=28, gt=0)
 
 
 class RepeatPurchase(FromHistory):
     """Scores the items of the history by decayed frequency, counted in baskets.
 
-    score(u, i) = sum over the baskets of u with i of floor + (1 - floor) x decay(age),
-    plus a tie-break below one basket's worth: popularity. Silent about all other items.
+    score(u, i) = sum over the baskets of u with i of (floor + (1 - floor) x decay(age))
+    + popularity x shoppers(i) / (1 + max shoppers). Silent about all other items.
     """
 
     name: ClassVar[str] = "repeat_purchase"
@@ -48,27 +53,31 @@ class RepeatPurchase(FromHistory):
         super().__init__()
         self.config = config or RepeatPurchaseConfig()
         self._time: Time = "none"
-        self._tie: FloatArray = np.empty(0, dtype=np.float32)
+        self._prior: FloatArray = np.empty(0, dtype=np.float32)
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
-        """Learn popularity, which breaks ties."""
-        counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
-        self._tie = (1e-3 * counts / max(counts.max(initial=0), 1)).astype(np.float32)
+        """Learn popularity: recent, then of the whole time where that leaves ties."""
+        h, n_items = dataset.histories, dataset.n_items
+        recent = lately(h, dataset.info.time, self.config.popularity_days)
+        always = shoppers(h, np.ones_like(recent), n_items)
+        counts = shoppers(h, recent, n_items) + always / (1 + always.max(initial=0))
+        share = counts / (1 + counts.max(initial=0))
+        self._prior = (self.config.popularity * share).astype(np.float32)
         self._known = fitted_items(dataset)
         self._time = dataset.info.time
-        self._n_items = dataset.n_items
+        self._n_items = n_items
         return self
 
     def state(self) -> State:
         """Return config and popularity."""
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
-        return State(config, {"tie": self._tie, "known": self._known})
+        return State(config, {"prior": self._prior, "known": self._known})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Rebuild from `state()`."""
         model = cls(RepeatPurchaseConfig.model_validate(state.config["config"]))
-        model._tie, model._known = state.arrays["tie"], state.arrays["known"]
+        model._prior, model._known = state.arrays["prior"], state.arrays["known"]
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 
@@ -83,7 +92,7 @@ class RepeatPurchase(FromHistory):
     def _rows(self, queries: Queries) -> sp.csr_matrix:
         """Return the scores of the history items, CSR [b, rows]."""
         matrix = sparse_rows(queries.histories, self._worth(queries), len(self._known))
-        matrix.data = np.where(matrix.data > 0, matrix.data + self._tie[matrix.indices], 0)
+        matrix.data = np.where(matrix.data > 0, matrix.data + self._prior[matrix.indices], 0)
         return matrix
 
     def _worth(self, queries: Queries) -> DoubleArray:
