@@ -120,7 +120,7 @@ def _interactions(
     frame = scan(paths, text_columns=names)
     left_out = [name for name in names if name not in (*sources.values(), *keep)]
     if left_out:
-        guess.notes.append(f"interactions: left out {', '.join(left_out)} (--keep to keep)")
+        guess.notes.append(f"interactions: left out {', '.join(left_out)} (option keep)")
     frame = _renamed(frame.drop(left_out), sources)
     frame = _with_ids(frame, [c for c in ("user_id", "item_id", "basket_id") if c in sources], "")
     for column in ("weight", "quantity", "price"):
@@ -239,5 +239,5 @@ def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[st
     shown = ", ".join(f"{name} ({n:,})" for name, n in found.head(6).rows())
     targets = tuple(name for name in names if name.lower() in _PURCHASES)
     chosen = f"{', '.join(targets)} are predicted" if targets else "all are predicted"
-    guess.notes.append(f"events: {shown}; {chosen} (--target-events to change)")
+    guess.notes.append(f"events: {shown}; {chosen} (option target_events to change)")
     return {"target_events": targets, "seen_events": targets} if targets else {}

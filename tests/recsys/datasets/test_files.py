@@ -264,3 +264,32 @@ def test_month_or_day_first_is_said() -> None:
     assert recognise(frame, "t").ambiguous
     with pytest.raises(DataError, match="no known way of writing time"):
         recognise(pl.LazyFrame({"t": ["red", "blue"]}), "t")
+
+
+def test_the_kind_of_time_can_be_corrected(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user,item,ts\nu,a,1700000001\nu,b,1700000000\n")
+    info = import_files(tmp_path / "d", log, time="per_user_order")
+    assert info.time == "per_user_order"
+    assert rows(tmp_path / "d") == [("u", "b", 1_700_000_000), ("u", "a", 1_700_000_001)]
+    log.write_text("user,item,ts\nu,a,1\nu,b,2\n")
+    with pytest.raises(DataError, match="'global' does not fit column 'ts', which looks like pos"):
+        import_files(tmp_path / "d", log, time="global")
+
+
+def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
+    items = shop / "items.csv"
+    with pytest.raises(DataError, match="no role is called 'colour'"):
+        import_files(shop / "d", shop / "orders.csv", items=items, roles={"colour": "maker"})
+    nested = pl.DataFrame({"user_id": [["a"], ["b"]], "item_id": ["x", "y"]})
+    nested.write_parquet(shop / "nested.parquet")
+    with pytest.raises(DataError, match="it can't be an id"):
+        import_files(shop / "d", shop / "nested.parquet")
+
+
+def test_a_mapped_column_replaces_one_of_the_same_name(tmp_path: Path) -> None:
+    log = pl.DataFrame({"user_id": ["no"], "real_user": ["yes"], "item_id": ["a"]})
+    log.write_csv(tmp_path / "log.csv")
+    mapping = {"user_id": "real_user"}
+    import_files(tmp_path / "d", tmp_path / "log.csv", mapping=mapping, keep=["user_id"])
+    assert rows(tmp_path / "d") == [("yes", "a")]
