@@ -103,7 +103,7 @@ def _marked(text: str) -> str:
 
     Line breaks stay, as sentence boundaries; a removed address leaves its mark.
     """
-    text = html.unescape(html.unescape(text))
+    text = re.sub(r"[\u00ae\u2122\u00a9]", "", html.unescape(html.unescape(text)))
     text = strip_invisible(unicodedata.normalize("NFKC", text))
     text = re.sub(r"[^\S\n]{2,}", "\n", text)
     text = _CHAT_MARK.sub(_REMOVED, text)
@@ -113,7 +113,6 @@ def _marked(text: str) -> str:
     text = _MARKDOWN_LINK.sub(r"\1", text)
     for address in (EMAIL, URL, PHONE):
         text = address.sub(_REMOVED, text)
-    text = re.sub(r"[\u00ae\u2122\u00a9]", "", text)
     text = re.sub(r"/?>|<|`+|\{\{|\}\}|[_*~#|\\^]{2,}", " ", text)
     text = text.replace("\u2019", "'").replace("\u2018", "'")
     text = text.replace("\u201c", '"').replace("\u201d", '"')

@@ -5,16 +5,15 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.display import is_abbreviated
 from recsys.blurbs.facts import FactSheet, fact_sheet
 from recsys.blurbs.locales import get_locale
+from recsys.blurbs.memory import Memory
 from recsys.blurbs.opener import join, opener, pick
 from recsys.blurbs.protocol import BlurbWriter, Draft
 from recsys.blurbs.store import BlurbStore, StoredBlurb, store_key
@@ -31,7 +30,6 @@ NEAR_DUPLICATE = 0.8
 _log = logging.getLogger(__name__)
 
 Item = FactSheet | Mapping[str, Any]
-T = TypeVar("T")
 
 
 class BlurbService:
@@ -267,29 +265,6 @@ class BlurbService:
             if blurb is not None:
                 return StoredBlurb(blurb, draft.text)
         return None
-
-
-class Memory(Generic[T]):
-    """The latest values by key, for all threads."""
-
-    def __init__(self, size: int = 50_000) -> None:
-        self._size = size
-        self._values: OrderedDict[Hashable, T] = OrderedDict()
-        self._lock = Lock()
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._values
-
-    def get(self, key: Hashable) -> T | None:
-        """Return the value of a key, or None."""
-        return self._values.get(key)
-
-    def put(self, key: Hashable, value: T) -> None:
-        """Keep a value; the oldest goes when there are too many."""
-        with self._lock:
-            self._values[key] = value
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
 
 
 def writer_id(writer: BlurbWriter) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
+from recsys.blurbs.memory import Memory
 from recsys.blurbs.prompt import PROMPT_VERSION, completion_prompt, scoring_prompt
 from recsys.blurbs.protocol import Draft
 from recsys.blurbs.tokens import content_stems
@@ -78,6 +79,7 @@ class LocalLlmWriter:
         self.device = device
         self.settings = settings or Settings()
         self.locale = locale
+        self._written: Memory[list[Draft]] = Memory(10_000)
 
     @cached_property
     def version(self) -> str:
@@ -101,15 +103,22 @@ class LocalLlmWriter:
 
         A clause that nothing competed with was not chosen by the model, and says so.
         """
-        sheets = [sheet for sheet, _ in batch]
+        # The shopper does not change the clause, so each product is done once.
+        keys = [(sheet.item_id, sheet.fingerprint, n) for sheet, _ in batch]
+        todo = {k: s for k, (s, _) in zip(keys, batch, strict=True) if k not in self._written}
+        for key, drafts in zip(todo, self._drafts(list(todo.values()), n), strict=True):
+            self._written.put(key, drafts)
+        return [self._written.get(key) or [] for key in keys]
+
+    def _drafts(self, sheets: Sequence[FactSheet], n: int) -> list[list[Draft]]:
         drafts: list[list[Draft]] = [[] for _ in sheets]
         if self.settings.mode != "write":
             for mine, sheet in zip(drafts, sheets, strict=True):
                 options = clauses(sheet, self.locale)[:n]
                 how: Literal["chose", "extracted"] = "chose" if len(options) > 1 else "extracted"
                 mine.extend(Draft(d.text, how) for d in options)
-        if self.settings.mode != "choose":
-            for mine, sheet, lines in zip(drafts, sheets, self._written(sheets, n), strict=True):
+        if self.settings.mode != "choose" and sheets:
+            for mine, sheet, lines in zip(drafts, sheets, self._sampled(sheets, n), strict=True):
                 known = {d.text.lower() for d in mine}
                 mine.extend(
                     Draft(line, "wrote")
@@ -119,7 +128,7 @@ class LocalLlmWriter:
                 )
         return [ranked[:n] for ranked in self._ranked(sheets, drafts)]
 
-    def _written(self, sheets: Sequence[FactSheet], n: int) -> list[list[str]]:
+    def _sampled(self, sheets: Sequence[FactSheet], n: int) -> list[list[str]]:
         s = self.settings
         lines = self._lm.sample(
             [completion_prompt(sheet, self.locale) for sheet in sheets],
