@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,7 +16,7 @@ from recsys.types import BoolArray, IntArray, Ragged
 
 
 @dataclass(frozen=True, eq=False)
-class _Exposure(TopK):
+class _Exposure(TopK, ABC):
     """A catalogue metric over the items that may be recommended.
 
     Attributes:
@@ -48,9 +49,9 @@ class _Exposure(TopK):
         head = Judged(recommended, Ragged.empty(len(recommended))).head(self.k)
         return self.of_exposure(exposure(head, self.n_items, self.name))
 
+    @abstractmethod
     def of_exposure(self, exposure: IntArray) -> float:
         """Return the value from the number of lists that show each item, [n_items]."""
-        raise NotImplementedError
 
     def _shown(self, exposure: IntArray) -> IntArray:
         """Exposure of the eligible items."""
