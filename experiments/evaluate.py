@@ -35,7 +35,7 @@ def evaluate_bundle(
         start: ISO date or time at which the test window begins.
         components: measure every component too; None means as the recipe says.
         resamples: of the bootstrap; None means as the recipe says.
-        max_users: measure a random sample of this many; None means as the recipe says.
+        max_users: measure a random sample of this many; None is everybody.
         out: directory for the scorecard with its per-user values.
 
     Raises:
@@ -55,7 +55,6 @@ def evaluate_bundle(
         "k": tuple(ks) or None,
         "components": components,
         "resamples": resamples,
-        "max_users": max_users,
     }
     given = {key: value for key, value in wanted.items() if value is not None}
     changes = {"evaluate": recipe.evaluate.model_copy(update=given)}
@@ -63,7 +62,7 @@ def evaluate_bundle(
         window = {"kind": "temporal", "cut": _time(start)}
         changes["split"] = recipe.split.model_copy(update=window)  # type: ignore[assignment]
     recipe = recipe.model_copy(update=changes)
-    scorecard = measure(recommender, cut(dataset, recipe), recipe)
+    scorecard = measure(recommender, cut(dataset, recipe), recipe, max_users=max_users)
     if out is not None:
         scorecard.save(out)
     return scorecard

@@ -99,7 +99,8 @@ def train(
         recommender, aside = _fit(parts.train, recipe, logger, watch, began)
         began("evaluate")
         with watch.stage("evaluate"):
-            scorecard = measure(recommender, parts, recipe)
+            affordable = max(1, recipe.evaluate.max_pairs // dataset.n_items)
+            scorecard = measure(recommender, parts, recipe, max_users=affordable)
         if options.refit:
             recommender, aside = _fit(dataset, recipe, None, watch, began, prefix="refit: ")
         began("save")
@@ -131,14 +132,20 @@ def cut(dataset: Dataset, recipe: Recipe) -> Split:
     )
 
 
-def measure(recommender: Recommender, parts: Split, recipe: Recipe) -> Scorecard:
-    """Measure on the test window as the recipe says; refuses one that the model has seen."""
+def measure(
+    recommender: Recommender, parts: Split, recipe: Recipe, *, max_users: int | None = None
+) -> Scorecard:
+    """Measure on the test window as the recipe says; refuses one that the model has seen.
+
+    With `max_users`, a random sample of the shoppers stands for all.
+    """
     refuse_overlap(recommender, parts)
     how = recipe.evaluate
     truth = parts.truth
-    if how.max_users is not None:
-        users = truth["user_id"].unique().sort()
-        some = users.sample(min(how.max_users, len(users)), seed=recipe.seed)
+    users = truth["user_id"].unique().sort()
+    if max_users is not None and len(users) > max_users:
+        say(f"measured on {max_users:,} of {len(users):,} shoppers, drawn at random")
+        some = users.sample(max_users, seed=recipe.seed)
         truth = truth.filter(pl.col("user_id").is_in(some.implode()))
     with Bars("users") as bars:
         return evaluate_recommender(

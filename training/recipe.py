@@ -100,13 +100,15 @@ class EvaluateConfig(Section):
         k: the cut-offs.
         resamples: of the paired bootstrap over users.
         components: measure every component beside the hybrid.
-        max_users: measure a random sample of this many users; None is everybody.
+        max_pairs: where users x items would be more, a random sample of the users is
+            measured, so that a training run ends on the largest catalogue; `recsys
+            evaluate` measures everybody.
     """
 
     k: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 20), min_length=1)
     resamples: int = Field(default=1000, ge=1)
     components: bool = True
-    max_users: int | None = Field(default=None, ge=1)
+    max_pairs: int = Field(default=2_000_000_000, ge=1)
 
 
 def _switchable(config: type[BaseModel]) -> tuple[type[BaseModel], BaseModel]:
