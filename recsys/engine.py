@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from recsys.candidates.blend import blend
+from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.ranker import HybridRanker, reciprocal_rank_fusion
@@ -80,7 +81,11 @@ class Engine:
 
     def rank(self, queries: Queries, k: int, head: Head) -> Ranked:
         """Answer a batch with the whole hybrid."""
-        parts = [self._rank_chunk(queries.take(chunk), k, head) for chunk in _chunks(len(queries))]
+
+        def answer(chunk: IntArray) -> Ranked:
+            return self._rank_chunk(queries.take(chunk), k, head)
+
+        parts = list(parallel(answer, _chunks(len(queries))))
         return _concatenate(parts, tuple(self.generators))
 
     def rank_with(self, component: str, queries: Queries, k: int) -> Ranked:
@@ -94,12 +99,14 @@ class Engine:
                 f"component is {component!r}; this bundle has {', '.join(self.generators)}"
             )
         number = list(self.generators).index(component)
-        parts = []
-        for chunk in _chunks(len(queries)):
+
+        def answer(chunk: IntArray) -> Ranked:
             part = queries.take(chunk)
             own = self.generators[component].candidates(part, min(k, self.n_items))
             sources = np.full(len(own.items), number, dtype=np.int64)
-            parts.append(self._filled(part, own, sources, k))
+            return self._filled(part, own, sources, k)
+
+        parts = list(parallel(answer, _chunks(len(queries))))
         return _concatenate(parts, tuple(self.generators))
 
     def propose(self, queries: Queries, k: int) -> Blended:

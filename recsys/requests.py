@@ -112,7 +112,9 @@ def _eligible(dataset: Dataset, request: RecommendationRequest, at: int | None) 
     frame = dataset.catalogue.frame
     mask: BoolArray | None = None
     if {"available_from", "available_until"} & set(frame.columns):
-        mask = availability_mask(frame, dataset.end + 1 if at is None else at)
+        # Without a clock nobody can tell what is available now, unless the caller says when.
+        now = dataset.end + 1 if dataset.info.time == "global" else None
+        mask = availability_mask(frame, now if at is None else at)
     if request.filters is not None:
         wanted = filter_mask(parse_filter(request.filters), frame)
         mask = wanted if mask is None else mask & wanted

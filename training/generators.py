@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from pydantic import BaseModel
 
 from recsys.candidates.history import HistoryGenerator
 from recsys.candidates.registry import generator_class
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
+from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings, RunLogger
 from recsys.types import HalfArray
 from training.history import fit_history
@@ -59,27 +61,45 @@ def fit_generators(
         logger: gets a child run a component.
     """
     fitted = Fitted()
-    for name, config in recipe.generators().items():
-        if only is not None and name not in only:
-            continue
-        began = time.monotonic()
-        model, _ = generator_class(name)
-        generator = model(config)
-        reason = generator.limits(dataset)
-        if reason is None:
-            if isinstance(generator, NeedsEmbeddings):
-                generator.attach(embeddings)
-            try:
-                fitted.generators[name] = generator.fit(dataset, rng=_rng(recipe, name)).to(device)
-            except MissingExtraError as error:
-                reason = str(error)
-        if reason is not None:
+    chosen = {n: c for n, c in recipe.generators().items() if only is None or n in only}
+    # Every generator draws from its own randomness, so side by side changes nothing.
+    found = parallel(
+        lambda item: _fit_one(dataset, recipe, embeddings, device, *item), chosen.items()
+    )
+    for name, (generator, reason, seconds) in zip(chosen, found, strict=True):
+        fitted.seconds[name] = seconds
+        if generator is not None:
+            fitted.generators[name] = generator
+        else:
             fitted.aside[name] = reason
             warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
-        fitted.seconds[name] = time.monotonic() - began
     if recipe.history.enabled and (only is None or HISTORY in only):
         _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, fitted)
     return fitted
+
+
+def _fit_one(
+    dataset: Dataset,
+    recipe: Recipe,
+    embeddings: HalfArray,
+    device: str,
+    name: str,
+    config: BaseModel,
+) -> tuple[CandidateGenerator | None, str, float]:
+    """Fit one generator; return it, or why it steps aside, and how long it took."""
+    began = time.monotonic()
+    model, _ = generator_class(name)
+    generator = model(config)
+    reason = generator.limits(dataset)
+    if reason is not None:
+        return None, reason, time.monotonic() - began
+    if isinstance(generator, NeedsEmbeddings):
+        generator.attach(embeddings)
+    try:
+        fitted = generator.fit(dataset, rng=_rng(recipe, name)).to(device)
+    except MissingExtraError as error:
+        return None, str(error), time.monotonic() - began
+    return fitted, "", time.monotonic() - began
 
 
 def _fit_history(

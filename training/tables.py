@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys.candidates.blend import blend
+from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.features import FeatureBuilder
@@ -76,9 +77,12 @@ def build_table(
     (`negatives` None), when they count in a measurement.
     """
     labels = window.labels if head == "all" else window.unseen_labels()
-    parts: list[Table] = []
     active = np.flatnonzero((labels.counts > 0) & _with_history(window))
-    for start in range(0, len(active), QUERIES_PER_CHUNK):
+    starts = range(0, len(active), QUERIES_PER_CHUNK)
+    seeds = rng.integers(2**63, size=len(starts))
+
+    def tabulate(piece: tuple[int, int]) -> Table:
+        start, seed = piece
         chunk = active[start : start + QUERIES_PER_CHUNK]
         queries = window.past.queries(
             window.users[chunk],
@@ -95,8 +99,10 @@ def build_table(
         )
         if negatives is not None:
             useful = np.flatnonzero(np.bincount(table.owner, table.labels, len(table)))
-            table = table.sampled(useful, negatives, rng)
-        parts.append(table)
+            table = table.sampled(useful, negatives, np.random.default_rng(seed))
+        return table
+
+    parts = list(parallel(tabulate, zip(starts, seeds.tolist(), strict=True)))
     return merge(parts, len(builder.names))
 
 
