@@ -16,7 +16,7 @@ from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.protocols import RunLogger
 from recsys.splits import DAY, Window, last_item_window, temporal_window
-from recsys.types import Candidates, FloatArray, Ragged
+from recsys.types import AnyFloats, Candidates, Ragged
 from training.history_batches import SHAPE_STEP, HistoryBatch, HistoryBatches
 from training.history_loss import NegativeSampler, sampled_softmax
 from training.trainer import TrainerConfig, TrainResult, fit
@@ -65,7 +65,7 @@ class HistoryConfig(BaseModel):
 
 def fit_history(
     dataset: Dataset,
-    embeddings: FloatArray | None,
+    embeddings: AnyFloats | None,
     config: HistoryConfig,
     *,
     seed: int,
@@ -108,7 +108,7 @@ def fit_history(
 
 def train_history(
     dataset: Dataset,
-    embeddings: FloatArray | None,
+    embeddings: AnyFloats | None,
     config: HistoryConfig,
     *,
     seed: int,

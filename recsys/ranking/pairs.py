@@ -88,7 +88,7 @@ def _lookup(
     group = np.repeat(np.arange(len(unique)), counts)
 
     def summed(weights: DoubleArray) -> DoubleArray:
-        return np.bincount(group, weights=weights, minlength=len(unique))
+        return np.bincount(group, weights=weights, minlength=len(unique)).astype(np.float64)
 
     n = counts.astype(np.float64)
     last = age[start + counts - 1] if len(unique) else age

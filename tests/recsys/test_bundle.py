@@ -51,11 +51,11 @@ def test_every_flipped_byte_is_found_and_its_file_named(path: Path) -> None:
 
 def test_missing_and_added_files_are_named(path: Path) -> None:
     (path / "als" / "config.json").rename(path / "als" / "other.json")
-    with pytest.raises(BundleError, match="config.json is missing"):
+    with pytest.raises(BundleError, match=r"config\.json is missing"):
         Bundle(path)
     (path / "als" / "other.json").rename(path / "als" / "config.json")
     (path / "evil.bin").write_bytes(b"x")
-    with pytest.raises(BundleError, match="evil.bin"):
+    with pytest.raises(BundleError, match=r"evil\.bin"):
         Bundle(path)
 
 
