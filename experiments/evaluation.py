@@ -187,14 +187,14 @@ def evaluate_recommender(
     if not truth.height:
         raise DataError("the test window holds no target; move the cut back in time")
     names = recommender.components if components is None else tuple(components)
-    court = _Court(recommender, truth)
+    court = _Court(recommender, truth, ks)
     values, differences, per_user, users = [], [], [], []
     for targets in TARGETS:
         relevant = court.relevant(targets)
         if not len(relevant.rows):
             continue
         found = {
-            system: court.measure(system, targets, relevant, ks, progress)
+            system: court.measure(system, targets, relevant, progress)
             for system in (HYBRID, *names)
         }
         label = pl.lit(targets).alias("targets")
@@ -220,7 +220,7 @@ def evaluate_recommender(
 class _Court:
     """The truth in row space and everything that the metrics read."""
 
-    def __init__(self, recommender: Recommender, truth: pl.DataFrame) -> None:
+    def __init__(self, recommender: Recommender, truth: pl.DataFrame, ks: Sequence[int]) -> None:
         self.recommender = recommender
         self.truth = truth.unique(["user_id", "item_id"]).sort("user_id", "item_id")
         self.user_ids = self.truth["user_id"].unique(maintain_order=True)
@@ -235,7 +235,9 @@ class _Court:
             len(self.items),
             0,
         )
-        self.inputs = self._inputs()
+        self.k = max(ks)
+        curve = [Recall(k) for k in CURVE if k < self.k and k not in ks]
+        self.metrics = [*metrics_at(ks, self._inputs()), *curve]
 
     def relevant(self, targets: str) -> Ragged:
         """Return the relevant item rows of every user; empty where there is no such target."""
@@ -250,24 +252,22 @@ class _Court:
         system: str,
         targets: str,
         relevant: Ragged,
-        ks: Sequence[int],
         progress: Progress | None,
     ) -> Evaluation:
         """Measure one system, chunk by chunk."""
         n = int((relevant.counts > 0).sum())
 
         def lists(chunk: IntArray) -> Ragged:
-            return self._lists(chunk, system, TARGETS[targets], max(ks))
+            return self._lists(chunk, system, TARGETS[targets])
 
         def done(users: int) -> None:
             if progress is not None:
                 progress(f"{targets} {system}", users, n)
 
-        curve = [Recall(k) for k in CURVE if k < max(ks) and k not in ks]
         return evaluate(
             lists,
             relevant,
-            [*metrics_at(ks, self.inputs), *curve],
+            self.metrics,
             user_ids=self.user_ids,
             chunk=USERS_PER_CHUNK,
             progress=done,
@@ -324,11 +324,14 @@ class _Court:
         joined = per_user.join(warm, on="user_id", maintain_order="left")
         return joined.select("user_id", "warm", pl.exclude("user_id", "warm"))
 
-    def _lists(self, chunk: IntArray, system: str, repeats: Repeats, k: int) -> Ragged:
+    def _lists(self, chunk: IntArray, system: str, repeats: Repeats) -> Ragged:
         """Return the system's lists in row space, one a user of the chunk."""
         asked = self.user_ids.gather(chunk)
         frame = self.recommender.recommend_frame(
-            asked.to_list(), k, repeats=repeats, component=None if system == HYBRID else system
+            asked.to_list(),
+            self.k,
+            repeats=repeats,
+            component=None if system == HYBRID else system,
         )
         position = pl.DataFrame({"user_id": asked}).with_row_index("position")
         frame = frame.join(position, on="user_id").sort("position", "rank")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from recsys.cli import main
-from tests.experiments.shop import QUICK, tiny_shop
+from tests.experiments.shop import tiny_shop
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,6 @@ def trained(home: Path, shop: Path) -> Made:
 
     uri = f"sqlite:///{home / 'mlflow' / 'mlflow.db'}" if find_spec("mlflow") else ""
     arguments = ["train", "smoke", "--data", str(shop), "--out", str(home / "bundle"), "--json"]
-    for override in QUICK:
-        arguments += ["--set", override]
     arguments += ["--tracking-uri", uri] if uri else ["--no-mlflow"]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), pytest.raises(SystemExit) as stopped:

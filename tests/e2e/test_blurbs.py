@@ -1,0 +1,93 @@
+"""Blurbs written ahead by a writer, kept, and shown without asking it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from experiments.blurbing import attach_store, write_blurbs, writer_for
+from recsys import Recommender
+from recsys.blurbs import Draft, FactSheet, UserContext
+from recsys.errors import DataError
+from tests.e2e.conftest import Made
+from tests.experiments.shop import ABOUT
+
+
+class Copyist:
+    """Writes the catalogue's sentence, and an invention that must be refused."""
+
+    name = "copyist"
+    version = "1"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def write(self, batch: Sequence[tuple[FactSheet, UserContext]], n: int) -> list[list[Draft]]:
+        self.asked += len(batch)
+        drafts = []
+        for sheet, _ in batch:
+            true = next(text for kind, text in ABOUT.items() if kind in sheet.name)
+            drafts.append(
+                [Draft("It cures the common cold for $1.", "wrote"), Draft(true, "wrote")]
+            )
+        return drafts
+
+
+@pytest.fixture
+def recommender(trained: Made) -> Recommender:
+    return Recommender.load(trained.bundle)
+
+
+def test_what_was_written_is_verified_kept_and_shown(
+    recommender: Recommender, tmp_path: Path
+) -> None:
+    writer = Copyist()
+    service = attach_store(recommender, tmp_path / "blurbs.sqlite", writer)
+    calls: list[tuple[int, int]] = []
+    written = write_blurbs(
+        recommender,
+        ["u1", "u2", "nobody"],
+        service,
+        k=5,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert written.writer == "copyist"
+    assert written.tiers == {"llm": written.n_pairs}
+    assert writer.asked == written.n_pairs
+    assert calls[-1] == (written.n_pairs, written.n_pairs)
+
+    write_blurbs(recommender, ["u1", "u2", "nobody"], service, k=5)
+    assert writer.asked == written.n_pairs  # nothing is written twice
+
+    reader = attach_store(recommender, tmp_path / "blurbs.sqlite")
+    assert reader.writer is None
+    shown = [item.blurb for item in recommender.recommend("u1", 5, blurbs=True)]
+    texts = [blurb.text for blurb in shown if blurb is not None and blurb.tier == "llm"]
+    assert texts
+    assert not [text for text in texts if "cold" in text]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ({"name": "poet"}, "extractive"),
+        ({"name": "endpoint"}, "--endpoint"),
+        ({"name": "endpoint", "endpoint": "http://127.0.0.1:1/v1"}, "--model"),
+    ],
+)
+def test_a_writer_that_cannot_be_is_explained(arguments: dict[str, str], named: str) -> None:
+    with pytest.raises(DataError, match=named):
+        writer_for(**arguments)
+
+
+def test_the_extractive_tier_needs_no_writing() -> None:
+    assert writer_for("extractive") is None
+
+
+def test_an_endpoint_is_only_called_when_it_writes() -> None:
+    pytest.importorskip("httpx", reason="the extra llm is not installed")
+    writer = writer_for("endpoint", endpoint="http://127.0.0.1:1/v1", model="big")
+    assert writer is not None
+    assert writer.name
