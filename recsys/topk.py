@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 USERS_PER_CHUNK = 256
 ITEMS_PER_BLOCK = 32768
 VALUES_PER_CHUNK = 8_000_000
-"""Stored values of sparse scores that are unpacked at once."""
+"""Values of sparse scores that are unpacked at once."""
+DENSE_FROM = 20
+"""Sparse scores of which more than 1 / DENSE_FROM is stored are searched as dense ones."""
 
 ScoreBlock = Callable[[slice, slice], "torch.Tensor"]
 """Scores of a slice of users for a slice of items, float32 [users, items]."""
@@ -51,6 +53,8 @@ def topk_factors(
     """
     import torch
 
+    if eligible is not None and not eligible.all():
+        return _among(np.flatnonzero(eligible), users, items, k, exclude, bias, device)
     user_t = torch.as_tensor(users, dtype=torch.float32, device=device)
     item_t = torch.as_tensor(items, dtype=torch.float32, device=device)
     bias_t = None if bias is None else torch.as_tensor(bias, dtype=torch.float32, device=device)
@@ -65,7 +69,28 @@ def topk_factors(
             return torch.mm(left, right, out=out)
         return torch.addmm(bias_t[i], left, right, out=out)
 
-    return topk_blocks(block, len(users), len(items), k, exclude=exclude, eligible=eligible)
+    return topk_blocks(block, len(users), len(items), k, exclude=exclude)
+
+
+def _among(
+    open_rows: IntArray,
+    users: FloatArray,
+    items: FloatArray,
+    k: int,
+    exclude: Ragged | None,
+    bias: FloatArray | None,
+    device: str,
+) -> Candidates:
+    """Search some rows only, ascending: what is not eligible is not even multiplied."""
+    if exclude is not None:
+        place = np.full(len(items), -1, dtype=np.int64)
+        place[open_rows] = np.arange(len(open_rows))
+        moved = place[exclude.rows]
+        counts = np.bincount(exclude.owner[moved >= 0], minlength=len(exclude))
+        exclude = Ragged.from_counts(counts, moved[moved >= 0])
+    bias = None if bias is None else bias[open_rows]
+    found = topk_factors(users, items[open_rows], k, exclude=exclude, bias=bias, device=device)
+    return Candidates(found.indptr, open_rows[found.items], found.scores)
 
 
 def topk_dense(
@@ -105,6 +130,9 @@ def topk_sparse(
     import torch
 
     _at_least_one(k)
+    n_users, n_items = scores.shape
+    if scores.nnz * DENSE_FROM > n_users * n_items:
+        return _topk_unpacked(scores, k, exclude or Ragged.empty(n_users), eligible)
     scores = _ascending(scores)
     data = np.where(scores.data > 0, scores.data, -np.inf).astype(np.float32)
     if eligible is not None:
@@ -133,6 +161,23 @@ def topk_sparse(
         entry = np.minimum(part.indptr[:-1, None] + place.numpy(), last)
         columns[chunk, : top.shape[1]] = part.indices[entry]
     return _ragged([(best, columns)])
+
+
+def _topk_unpacked(
+    scores: sp.csr_matrix, k: int, exclude: Ragged, eligible: BoolArray | None
+) -> Candidates:
+    """Search a sparse matrix that is not so sparse as a dense one, part by part."""
+    values, rows, counts = [], [], []
+    for users in _slices(scores.shape[0], max(1, VALUES_PER_CHUNK // scores.shape[1])):
+        part = exclude.take(np.arange(users.start, users.stop))
+        found = topk_dense(scores[users].toarray(), k, exclude=part, eligible=eligible)
+        positive = found.scores > 0
+        values.append(found.scores[positive])
+        rows.append(found.items[positive])
+        counts.append(np.bincount(found.owner[positive], minlength=len(part)))
+    return Candidates(
+        pointers(np.concatenate(counts)), np.concatenate(rows), np.concatenate(values)
+    )
 
 
 def _ascending(matrix: sp.csr_matrix) -> sp.csr_matrix:
@@ -219,8 +264,8 @@ def _mask(
         column = torch.as_tensor(rows[low:high] - items.start, device=scores.device)
         scores[at, column] = lowest
     if eligible is not None:
-        closed = torch.as_tensor(~eligible[items], device=scores.device)
-        scores.masked_fill_(closed, lowest)
+        closed = torch.as_tensor(np.flatnonzero(~eligible[items]), device=scores.device)
+        scores.index_fill_(1, closed, lowest)
 
 
 def _block_topk(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -65,6 +65,8 @@ class FromHistory(Generator):
     `_pairs` where it has something better than a dense block.
     """
 
+    users_per_chunk: ClassVar[int | None] = None
+    """None: as many as `SCORES_PER_CHUNK` allows where all items are scored."""
     _known: BoolArray
     """[rows], items that the model learned something about; silent about all others."""
 
@@ -112,8 +114,9 @@ class FromHistory(Generator):
         return self._scores(queries)[items.owner, items.rows]
 
     def _chunks(self, n: int) -> Iterator[IntArray]:
-        size = SCORES_PER_CHUNK // max(len(self._known), 1)
-        size = min(max(size, 1), USERS_PER_CHUNK)
+        size = self.users_per_chunk or min(
+            max(SCORES_PER_CHUNK // max(len(self._known), 1), 1), USERS_PER_CHUNK
+        )
         for start in range(0, n, size):
             yield np.arange(start, min(start + size, n), dtype=np.int64)
 

@@ -24,6 +24,7 @@ class FactorModel(FromHistory):
     half precision at the fit, so that a bundle of half the size scores identically.
     """
 
+    users_per_chunk: ClassVar[int] = 4096
     config: DecayConfig
     config_class: ClassVar[type[DecayConfig]]
 
@@ -58,9 +59,6 @@ class FactorModel(FromHistory):
             part = slice(start, start + PAIRS_PER_CHUNK)
             scores[part] = np.einsum("md,md->m", users[owner[part]], self._items[rows[part]])
         return scores if self._bias is None else scores + self._bias[rows]
-
-    def _chunk_width(self) -> int:
-        return 1
 
     def item_matrix(self) -> FloatArray:
         """Return the item vectors, [n_items, d]; zeros for items that came after the fit."""

@@ -102,11 +102,8 @@ class ItemKnn(FromHistory):
         return topk_sparse(scores, n, exclude=queries.exclude, eligible=queries.eligible)
 
     def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
-        scores = self._rows(queries)
-        scores.sort_indices()
-        if not len(items.rows):
-            return np.empty(0, dtype=np.float32)
-        return np.asarray(scores[items.owner, items.rows], dtype=np.float32).ravel()
+        scores: FloatArray = self._rows(queries).toarray()[items.owner, items.rows]
+        return scores
 
     def _rows(self, queries: Queries) -> sp.csr_matrix:
         x = input_rows(queries.histories, self._time, self.config, len(self._known))
