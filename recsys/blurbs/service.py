@@ -24,7 +24,7 @@ from recsys.errors import DataError
 from recsys.schema import ColumnRoles
 from recsys.types import Blurb
 
-TITLE_WRITER = "title"
+EXTRACTIVE_WRITER, TITLE_WRITER = "extractive", "title"
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of two clauses' content words from which a page shows just one."""
 _log = logging.getLogger(__name__)
@@ -207,7 +207,7 @@ class BlurbService:
         exact, alone = stored
         yield from exact
         drafts = [(e.clause, e.blurb.tier, e.blurb.writer) for e in alone]
-        drafts += [(d.text, "extractive", "extractive") for d in clauses(sheet, self.locale)]
+        drafts += [(d.text, "extractive", EXTRACTIVE_WRITER) for d in clauses(sheet, self.locale)]
         if sheet.name and not is_abbreviated(sheet.name):
             forms = self._table.titles
             line = forms[pick(sheet.item_id, len(forms))].format(title=sheet.name)
@@ -259,7 +259,7 @@ class BlurbService:
         """Return the first draft that passes: the writer ranks, the verifier decides."""
         for draft in drafts:
             extracted = draft.how == "extracted"
-            name = writer.name if extracted else f"{writer.name}:{draft.how}"
+            name = EXTRACTIVE_WRITER if extracted else f"{writer.name}:{draft.how}"
             tier = "extractive" if extracted else "llm"
             blurb = self._check(draft.text, tier, name, sheet, context)
             if blurb is not None:

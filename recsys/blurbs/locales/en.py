@@ -94,6 +94,11 @@ CLAIMS = {
         r"memory|circulation|mood|posture|vision)\b",
     ),
     "superlative": _any(
+        r"\brecogni[sz]ed\b|\bworld-?wide\b|\baround the world\b|\bthe standard (?:by|of|for|"
+        r"in)\b|\bincredibl[ye]\b",
+        r"\b\d+ times (?:\w+er|more|as)\b|\bvirtually (?:anything|everything|any)\b",
+        r"\bleaders?\b(?! (?:length|line|tape|pin))|\b(?:best|top)[- ]selling\b|"
+        r"\ball you (?:need|want)\b",
         r"\b(?:eco|earth|environment(?:ally)?)[- ]friendly\b|\bsustainabl[ey]\b|\bbiodegradable\b",
         r"\b(?:best|finest|greatest|ultimate|perfect(?:ly|ion)?|ideal(?:ly)?|unbeatable|"
         r"unmatched|unrivall?ed|unparallell?ed|unsurpassed|incomparable|matchless|flawless|"

@@ -34,7 +34,8 @@ _UNSUITED = re.compile(
     r"table|diagram|refers? to"
     r"|may (?:vary|differ)|(?:model|item|part) (?:no|numbers?)|sku|upc|asin|this (?:product|"
     r"item|listing))\b"
-    r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|package (?:includ\w+|"
+    r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|trademarks?|"
+    r"copyright|patent\w*|counterfeit\w*|brand new|package (?:includ\w+|"
     r"contents?|list))\b"
     # Speaks of a range, not of this item.
     r"|\b(?:available in|comes in (?:a |\d+ )?(?:variety|assort\w+|many|several|different|"
@@ -90,7 +91,8 @@ _VERB = re.compile(
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
     r"\"\s*$|[a-z][A-Z]{2,}"
-    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z],[a-z]|,,|[;:]\s*$|\s/\s*$|/[a-z]*\s/|"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z],[a-z]|,,|[;:]\s*$|\s/\s*$|"
+    r"/[a-z]*\s/|"
     r"[\u00c2\u00c3\ufffd]"
 )
 

@@ -115,7 +115,7 @@ def test_extracted_drafts_do_not_count_as_the_models(tmp_path: Path) -> None:
     service = BlurbService(ROLES, tmp_path / "b.sqlite", Scripted(TRUTH, how="extracted"))
     blurb = service.generate([FITTING], [TEA])[0]
     assert blurb is not None
-    assert (blurb.tier, blurb.writer) == ("extractive", "scripted")
+    assert (blurb.tier, blurb.writer) == ("extractive", "extractive")
 
 
 def test_nothing_is_written_twice_unless_the_row_changes(tmp_path: Path) -> None:
