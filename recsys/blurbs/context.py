@@ -14,7 +14,8 @@ from recsys.blurbs.display import (
     readable_kind,
     without_size,
 )
-from recsys.blurbs.locales import get_locale
+from recsys.blurbs.locales import Locale, get_locale
+from recsys.blurbs.tokens import tokens
 from recsys.errors import DataError
 
 MAX_LABELS = 5
@@ -87,8 +88,18 @@ def safe_label(label: str, locale: str = "en") -> str | None:
     if table.spaced and is_abbreviated(name):
         name = readable_kind(name)
     name = lower_first(name)
-    if not name or table.sensitive.search(name):
+    if not name or table.sensitive.search(name) or _names_nothing(name, table):
         return None
     if any(p.search(name) for key, p in table.claims.items() if key != "superlative"):
         return None
     return name
+
+
+def _names_nothing(name: str, table: Locale) -> bool:
+    """Tell whether a label is numbers and units only ("5 pack"), so that nothing is named."""
+    if not table.spaced:
+        return not any("\u3400" <= ch <= "\u9fff" or ch.isalpha() for ch in name)
+    found = tokens(name, table)
+    counted = any(t.kind == "number" for t in found)
+    words = [t.text for t in found if t.kind in ("word", "code", "han")]
+    return not any(len(w) > 2 and not (counted and w in table.units) for w in words)

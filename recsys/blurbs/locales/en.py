@@ -96,6 +96,8 @@ CLAIMS = {
     "superlative": _any(
         r"\brecogni[sz]ed\b|\bworld-?wide\b|\baround the world\b|\bthe standard (?:by|of|for|"
         r"in)\b|\bincredibl[ye]\b",
+        r"\b(?:industry|world|market)'?s\b|\b(?:the|'s) first\b|\bcan(?:'t|not) live without\b|"
+        r"\boptim(?:al|um|ally)\b",
         r"\b\d+ times (?:\w+er|more|as)\b|\bvirtually (?:anything|everything|any)\b",
         r"\bleaders?\b(?! (?:length|line|tape|pin))|\b(?:best|top)[- ]selling\b|"
         r"\ball you (?:need|want)\b",

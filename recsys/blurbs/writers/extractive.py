@@ -34,7 +34,9 @@ _UNSUITED = re.compile(
     r"table|diagram|refers? to"
     r"|may (?:vary|differ)|(?:model|item|part) (?:no|numbers?)|sku|upc|asin|this (?:product|"
     r"item|listing))\b"
-    r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|trademarks?|"
+    r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|var(?:y|ies)|"
+    r"depend(?:s|ing)?|sold (?:in|as|with|by|separately)|configurations?|recommended for|"
+    r"trademarks?|"
     r"copyright|patent\w*|counterfeit\w*|brand new|package (?:includ\w+|"
     r"contents?|list))\b"
     # Speaks of a range, not of this item.

@@ -14,6 +14,15 @@ def test_sensitive_labels_are_dropped() -> None:
     assert UserContext.of(["验孕棒", "茶叶", "白酒"], locale="zh").labels == ("茶叶",)
 
 
+def test_labels_that_name_nothing_are_dropped() -> None:
+    assert UserContext.of(["5 pack", "12 oz", "x", "ABC-123 tape"]).labels == ("ABC-123 tape",)
+
+
+def test_sizes_and_abbreviations_are_cut_from_labels() -> None:
+    labels = ["Soft drinks, 12 oz, 12 pack", "Fd wraps/bags/trsh bg", "Sft drnk btl"]
+    assert UserContext.of(labels).labels == ("soft drinks", "bags")
+
+
 def test_a_sensitive_anchor_leaves_none() -> None:
     context = UserContext.of(["Bread"], anchor="Diabetic supplies")
     assert context == UserContext(("bread",), None, None)
