@@ -89,18 +89,16 @@ def display_name(title: str) -> str:
     'HATCHBOX PLA Filament'
     """
     text = quiet(tidy(" ".join(safe_sentences(title, max_words=60, prose=False))))
-    words = text.split()
-    if len(words) > MAX_NAME_WORDS or len(text) > MAX_NAME_CHARACTERS:
-        for mark in (" - ", ", ", "; ", " (", " with ", " for "):
-            head = text.split(mark)[0]
-            if 3 <= len(head.split()) <= MAX_NAME_WORDS:
-                text = head
-                break
-        text = " ".join(text.split()[:MAX_NAME_WORDS])
-        if len(text) > MAX_NAME_CHARACTERS:
-            text = text[:MAX_NAME_CHARACTERS].rsplit(" ", 1)[0]
-        text = _LOOSE_END.sub("", tidy(text))
-    return tidy(text)
+    if len(text.split()) <= MAX_NAME_WORDS and len(text) <= MAX_NAME_CHARACTERS:
+        return text
+    for mark in (" - ", ", ", "; ", " (", " with ", " for "):
+        head = _LOOSE_END.sub("", tidy(text.split(mark)[0]))
+        if 3 <= len(head.split()) <= MAX_NAME_WORDS and len(head) <= MAX_NAME_CHARACTERS:
+            return head
+    head = " ".join(text.split()[:MAX_NAME_WORDS])
+    if len(head) > MAX_NAME_CHARACTERS:
+        head = head[:MAX_NAME_CHARACTERS].rsplit(" ", 1)[0]
+    return tidy(_LOOSE_END.sub("", tidy(head)))
 
 
 _LEFTOVER = re.compile(r"(?i)\b(?:all others?|others?|misc(?:ellaneous)?)\b")

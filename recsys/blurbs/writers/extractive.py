@@ -49,6 +49,8 @@ _UNSUITED = re.compile(
     r"|\b(?:if you|you (?:must|should|will|need|want)|do not|don't|never|be sure|make sure|"
     r"ensure|always|keep out"
     r"|not (?:included|responsible|applicable|all|recommended|for))\b"
+    r"|\b(?:not|cannot|can't|vulnerable)\b"
+    r"|, (?:prevent|avoid|make|keep|allow|provide|protect|reduce|improve|help|give|offer)\b"
     r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
     r"add|let|enjoy|wait)\b"
     r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
@@ -93,7 +95,7 @@ _VERB = re.compile(
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
     r"\"\s*$|[a-z][A-Z]{2,}"
-    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z],[a-z]|,,|[;:]\s*$|\s/\s*$|"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|[a-z],[a-z]|,,|[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"
     r"[\u00c2\u00c3\ufffd]"
 )
