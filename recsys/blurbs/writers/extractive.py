@@ -95,7 +95,8 @@ _VERB = re.compile(
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
     r"\"\s*$|[a-z][A-Z]{2,}"
-    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|[a-z],[a-z]|,,|[;:]\s*$|\s/\s*$|"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|[a-z],[a-z]|,,|"
+    r"[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"
     r"[\u00c2\u00c3\ufffd]"
 )
