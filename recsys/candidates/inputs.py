@@ -95,6 +95,22 @@ def input_rows(
     return matrix
 
 
+def newest_items(histories: Histories, n: int) -> Histories:
+    """Keep what concerns the `n` items of each history that were bought last."""
+    if not len(histories.items) or int(histories.counts.max()) <= n:
+        return histories
+    owner = histories.owner
+    keys = owner * (int(histories.items.max()) + 1) + histories.items
+    # Places are oldest first, so the first of a key from the back is its last purchase.
+    _, first, number = np.unique(keys[::-1], return_index=True, return_inverse=True)
+    last = len(keys) - 1 - first  # [pairs]
+    order = np.lexsort((-last, owner[last]))
+    counts = np.bincount(owner[last], minlength=len(histories))
+    kept = np.empty(len(order), dtype=np.bool_)
+    kept[order] = np.arange(len(order)) - (np.cumsum(counts) - counts)[owner[last[order]]] < n
+    return histories.keep(kept[number[::-1]])
+
+
 def shoppers(histories: Histories, kept: BoolArray, n_items: int) -> DoubleArray:
     """Count the distinct shoppers of each item in the flat entries `kept`, [n_items]."""
     width = max(n_items, 1)

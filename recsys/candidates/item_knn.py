@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from recsys.candidates.base import FromHistory, fitted_items, plain
-from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.candidates.inputs import DecayConfig, input_rows, newest_items
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_sparse
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 PRODUCTS_PER_BLOCK = 30_000_000
 """Co-purchases that are counted at once."""
-MAX_PRODUCTS = 60_000_000_000
-"""Beyond this many the fit would take an hour."""
 
 
 class ItemKnnConfig(DecayConfig):
@@ -31,13 +29,16 @@ class ItemKnnConfig(DecayConfig):
         weighting: of the user-item matrix before the cosine: none, TF-IDF or BM25.
         neighbours: how many are kept for each item.
         shrink: added to the denominator of the cosine, against chance meetings.
+        max_history: items of a shopper that the comparison reads, the newest ones. It
+            bounds the pairs that one shopper makes, and old ones tell little.
     """
 
     half_life_days: float | None = Field(default=60, gt=0)
     basket_decay: float = Field(default=0.55, gt=0, le=1)
     weighting: Literal["cosine", "tfidf", "bm25"] = "tfidf"
-    neighbours: int = Field(default=100, ge=1)
+    neighbours: int = Field(default=80, ge=1)
     shrink: float = Field(default=20.0, ge=0)
+    max_history: int = Field(default=100, ge=2)
 
 
 class ItemKnn(FromHistory):
@@ -57,21 +58,11 @@ class ItemKnn(FromHistory):
         self._time: Time = "none"
         self._similarity = sp.csr_matrix((0, 0), dtype=np.float32)  # [history item, target]
 
-    def limits(self, dataset: Dataset) -> str | None:
-        """Step aside where shoppers with endless histories make too many pairs."""
-        counts = dataset.histories.unique().counts.astype(np.float64)
-        products = float((counts**2).sum())
-        if products > MAX_PRODUCTS:
-            return (
-                f"item_knn would compare {products:.1e} pairs of purchases, "
-                f"more than {MAX_PRODUCTS:.0e}"
-            )
-        return None
-
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Find the neighbours of every item."""
         plain_input = self.config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
-        matrix = input_rows(dataset.histories, dataset.info.time, plain_input, dataset.n_items)
+        histories = newest_items(dataset.histories, self.config.max_history)
+        matrix = input_rows(histories, dataset.info.time, plain_input, dataset.n_items)
         columns = _weighted(matrix, self.config.weighting)
         self._similarity = _neighbours(columns, self.config.neighbours, self.config.shrink)
         self._known = fitted_items(dataset)
