@@ -29,6 +29,7 @@ class HistoryConfig(BaseModel):
         model: size and regularisation.
         trainer: optimiser and budget.
         warm_epochs: epochs when it goes on from earlier weights.
+        warm_steps: at most so many steps then.
         warm_rate: its peak learning rate then, as a share of `trainer.lr`.
         batch_tokens: interactions a batch.
         n_negatives: drawn for each batch; as many as there are items, or more, is the
@@ -48,8 +49,9 @@ class HistoryConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: HistoryModelConfig = HistoryModelConfig()
-    trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3)
+    trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3, max_steps=4000)
     warm_epochs: int = Field(3, ge=1)
+    warm_steps: int = Field(400, ge=1)
     warm_rate: float = Field(0.5, gt=0)
     batch_tokens: int = Field(4096, ge=2)
     n_negatives: int = Field(1024, ge=1)
@@ -145,7 +147,11 @@ def train_history(
     )
     trainer = config.trainer
     if warm_start is not None:
-        changes = {"epochs": config.warm_epochs, "lr": trainer.lr * config.warm_rate}
+        changes = {
+            "epochs": config.warm_epochs,
+            "lr": trainer.lr * config.warm_rate,
+            "max_steps": config.warm_steps,
+        }
         trainer = trainer.model_copy(update=changes)
     objective = _Objective(generator, dataset, config, seed)
     result = fit(
