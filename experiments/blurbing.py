@@ -114,14 +114,16 @@ def write_blurbs(
     k: int = 10,
     repeats: Repeats = "exclude",
     candidates: int = 6,
+    explain: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
     """Write, verify and store the blurbs of the lists that shoppers would be shown.
 
     Two shoppers with the same anchor share a blurb, so the work grows with the distinct
-    pairs, not with the shoppers. What the store has is not written again.
+    pairs, not with the shoppers. What the store has is not written again. `explain` must
+    be what the answers will be asked with: it decides which purchase a blurb names.
     """
-    pairs = _pairs(recommender, users, k, repeats)
+    pairs = _pairs(recommender, users, k, repeats, explain)
     tiers: dict[str, int] = {}
     for start in range(0, len(pairs), PAIRS_PER_CHUNK):
         chunk = pairs[start : start + PAIRS_PER_CHUNK]
@@ -136,7 +138,9 @@ def write_blurbs(
     return Written(len(pairs), tiers, writer)
 
 
-def _pairs(recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats) -> list[Pair]:
+def _pairs(
+    recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats, explain: bool
+) -> list[Pair]:
     """Return the distinct (item, context) pairs behind the shoppers' lists."""
     collector = _Collector()
     before = recommender.blurb_service
@@ -147,7 +151,7 @@ def _pairs(recommender: Recommender, users: Sequence[str], k: int, repeats: Repe
                 RecommendationRequest(user_id=user, k=k, repeats=repeats)
                 for user in users[start : start + REQUESTS_PER_CHUNK]
             ]
-            recommender.recommend_many(requests, blurbs=True)
+            recommender.recommend_many(requests, blurbs=True, explain=explain)
     finally:
         recommender.blurb_service = before
     return list(collector.pairs.values())

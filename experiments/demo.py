@@ -205,6 +205,7 @@ def _write_blurbs(
         users,
         service,
         k=NEW_FOR_YOU,
+        explain=True,
         progress=lambda done, total: bars.update("write blurbs", done, total),
     )
 
