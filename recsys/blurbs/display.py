@@ -10,6 +10,7 @@ from recsys.blurbs.sanitise import safe_sentences
 MAX_NAME_WORDS = 12
 MAX_NAME_CHARACTERS = 90
 
+_PACKAGING = re.compile(r"(?i)\(?\b(?:packaging|colou?rs?|styles?) (?:may|might) vary\b\)?")
 _LOOSE_END = re.compile(r"(?i)(?:\s(?:and|or|with|for|of|the|a|in|to|x|by|&|-|\d\S*))+$")
 _KNOWN_ACRONYMS = frozenset(
     "bbq tv dvd cd pvc usb led lcd pcb npt abs pla ptfe hdmi dc ac pp pc psi rgb cpr hvac mdf nptf "
@@ -35,6 +36,14 @@ _CODAS = frozenset(
     "xts zz".split()
 )
 """What an English word may end with; "refrgratd" is an abbreviation."""
+
+_PROPER = frozenset(
+    "Christmas Easter Halloween Thanksgiving Valentine's American Asian British Chinese "
+    "English French "
+    "German Greek Hispanic Indian Irish Italian Japanese Kosher Mexican Spanish Swiss Thai "
+    "Turkish".split()
+)
+"""Names that keep their capital inside a sentence."""
 
 _SHORT_WORDS = frozenset("of in on at to or by no up as is it an my we go so us".split())
 
@@ -88,6 +97,7 @@ def display_name(title: str) -> str:
     >>> display_name("HATCHBOX PLA Filament, Accuracy 0.03 mm, 1 kg (2.2 lb) Spool, Pink, 2 mm.")
     'HATCHBOX PLA Filament'
     """
+    title = _PACKAGING.sub(" ", title)
     text = quiet(tidy(" ".join(safe_sentences(title, max_words=60, prose=False))))
     if len(text.split()) <= MAX_NAME_WORDS and len(text) <= MAX_NAME_CHARACTERS:
         return text
@@ -117,7 +127,10 @@ def readable_kind(label: str) -> str:
     head, _, tail = text.partition(":")
     part = head if tail else re.split(r"\s-\s|(?<=[a-z])-\s|,", text)[0]
     found = next((p for p in map(tidy, part.split("/")) if is_readable(p)), "")
-    return " ".join(w.lower() if re.fullmatch("[A-Z][a-z'-]+", w) else w for w in found.split())
+    words = found.split()
+    if all(w[0].isupper() for w in words):  # a heading: "Exam Gloves"
+        words = [w if w in _PROPER or w[1:] != w[1:].lower() else w.lower() for w in words]
+    return lower_first(" ".join(words))
 
 
 def is_readable(text: str) -> bool:
@@ -180,5 +193,7 @@ def lower_first(text: str) -> str:
     ('soft drinks, 12 oz', 'Sony headphones by Sony')
     """
     if not text or not text[0].isupper() or any(ch.isupper() for ch in text[1:]):
+        return text
+    if text.split()[0].rstrip(",") in _PROPER:
         return text
     return text[0].lower() + text[1:]

@@ -41,7 +41,7 @@ _ADJECTIVES = (
     "high|low|long|short|deep|wid|saf|rich|pur|easi|heavi|tasti|crispi|crisp|healthi|happi|quiet|"
     "loud|clos|simpl|great|fin|nic|cheap|"
     "smart|rar|strict|tight|bold|clear|dark|dens|dri|young|old|sweet|creami|juici|mild|neat|slim|"
-    "steadi|sturdi|tini|full|broad"
+    "steadi|sturdi|tini|full|broad|handi|mighti|roomi"
 )
 
 CLAIMS = {
@@ -98,7 +98,8 @@ CLAIMS = {
         r"in)\b|\bincredibl[ye]\b",
         r"\b(?:industry|world|market)'?s\b|\b(?:the|'s) first\b|\bcan(?:'t|not) live without\b|"
         r"\boptim(?:al|um|ally)\b",
-        r"\b\d+ times (?:\w+er|more|as)\b|\bvirtually (?:anything|everything|any)\b",
+        r"\b\d+ times (?:\w+er|more|as)\b|\bindestructible\b|\bvirtually (?:anything|"
+        r"everything|any)\b",
         r"\bleaders?\b(?! (?:length|line|tape|pin))|\b(?:best|top)[- ]selling\b|"
         r"\ball you (?:need|want)\b",
         r"\b(?:eco|earth|environment(?:ally)?)[- ]friendly\b|\bsustainabl[ey]\b|\bbiodegradable\b",

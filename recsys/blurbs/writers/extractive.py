@@ -49,7 +49,9 @@ _UNSUITED = re.compile(
     r"|\b(?:if you|you (?:must|should|will|need|want)|do not|don't|never|be sure|make sure|"
     r"ensure|always|keep out"
     r"|not (?:included|responsible|applicable|all|recommended|for))\b"
-    r"|\b(?:not|cannot|can't|vulnerable)\b"
+    r"|\b(?:not|cannot|can't|vulnerable|damages?|harm\w*|hazard\w*|may cause|limited)\b"
+    r"|\ball (?:models|sizes|products|items|units)\b|\bregulations?\b|\bregistered\b|"
+    r"\bthan ever\b|\bis consist\b"
     r"|, (?:prevent|avoid|make|keep|allow|provide|protect|reduce|improve|help|give|offer)\b"
     r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
     r"add|let|enjoy|wait)\b"
@@ -62,7 +64,7 @@ _DANGLING = re.compile(
     r"with|while|when|whether"
     r"|once|unless|until|although|though|since|which|that|as well|again|instead|likewise|"
     r"similarly|he|she|its"
-    r"|in other|for example|e\.g|i\.e|etc|n/a|none|no|why|how)\b"
+    r"|in other|for example|e\.g|i\.e|etc|n/a|none|no|why|how|if|by|the core of)\b"
     r"|^(?:而且|并且|但是|此外|另外|同时|所以|因此|它们)"
 )
 _IMPERATIVE = re.compile(
@@ -95,7 +97,8 @@ _VERB = re.compile(
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
     r"\"\s*$|[a-z][A-Z]{2,}"
-    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|[a-z],[a-z]|,,|"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|\b(?:of|to|for|with|"
+    r"and|the|a|an|in|by)\.?$|[a-z],[a-z]|,,|"
     r"[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"
     r"[\u00c2\u00c3\ufffd]"
@@ -154,11 +157,13 @@ def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
         return 0.0
     table = get_locale(locale)
     if table.spaced:
+        capitals = sum(w[0].isupper() for w in text.split())
         shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
         digits = sum(any(c.isdigit() for c in w) for w in text.split())
         if (
             shouting > 1
             or digits > words / 3
+            or (words >= 8 and capitals > words / 2)
             or not _VERB.search(text)
             or not text[0].isalnum()
             or text[0].islower()
@@ -185,7 +190,7 @@ def _finish(text: str, locale: str) -> str:
 _SIZE = re.compile(
     r"(\d+(?:\.\d+)?)\s*(oz|lb|ct|pk|ml|l|g|kg|gal|qt|pt|pack|ft|in|yd|count)\b", re.IGNORECASE
 )
-_SIZE_WORDS = {"ct": "count", "count": "count", "pk": "pack", "pack": "pack"}
+_SIZE_WORDS = {"ct": "count pack", "count": "count pack", "pk": "pack", "pack": "pack"}
 
 
 def from_attributes(sheet: FactSheet, locale: str = "en") -> list[str]:
@@ -231,9 +236,7 @@ def _size_phrase(size: str) -> str:
     number, unit = match.group(1), match.group(2).lower()
     article = "an" if re.match(r"8|11(?!\d)|18(?!\d)", number) else "a"
     if unit in _SIZE_WORDS:
-        return f" in {article} {number}-{_SIZE_WORDS[unit]} " + (
-            "pack" if unit in ("ct", "count") else "size"
-        )
+        return f" in {article} {number}-{_SIZE_WORDS[unit]}"
     return f" in {article} {number} {unit} size"
 
 
