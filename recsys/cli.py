@@ -301,9 +301,7 @@ def blurbs(
     repeats: Repeat = "exclude",
     writer: Annotated[
         str,
-        typer.Option(
-            help="auto, llm (local model), endpoint or extractive (catalogue clauses)."
-        ),
+        typer.Option(help="auto, llm (local model), endpoint or extractive (catalogue clauses)."),
     ] = "auto",
     endpoint: Annotated[
         str | None,
