@@ -66,7 +66,7 @@ def tidy(text: str) -> str:
         if depth:
             text = text[: text.rfind(opening)]
         text = text.replace(opening + closing, "")
-    text = re.sub(r"\s+([,.;:)])", r"\1", re.sub(r"\s+", " ", text))
+    text = re.sub(r"\s+([,;:)]|\.(?!\d))", r"\1", re.sub(r"\s+", " ", text))
     return text.strip(" ,;:.-/&\u2013\u3002\uff0c\uff1b")
 
 
@@ -102,8 +102,12 @@ def display_name(title: str) -> str:
     if len(text.split()) <= MAX_NAME_WORDS and len(text) <= MAX_NAME_CHARACTERS:
         return text
     for mark in (" - ", ", ", "; ", " (", " with ", " for "):
-        head = _LOOSE_END.sub("", tidy(text.split(mark)[0]))
-        if 3 <= len(head.split()) <= MAX_NAME_WORDS and len(head) <= MAX_NAME_CHARACTERS:
+        head = tidy(_LOOSE_END.sub("", tidy(text.split(mark)[0])))
+        if (
+            mark in text
+            and 3 <= len(head.split()) <= MAX_NAME_WORDS
+            and len(head) <= MAX_NAME_CHARACTERS
+        ):
             return head
     head = " ".join(text.split()[:MAX_NAME_WORDS])
     if len(head) > MAX_NAME_CHARACTERS:

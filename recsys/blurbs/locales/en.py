@@ -71,6 +71,12 @@ CLAIMS = {
         r"\bdispatch\w*|\bdiscontinued\b|\bpre-?order",
     ),
     "health": _any(
+        r"\b(?:diseases?|illness(?:es)?|infections?|cancers?|diabet\w+|arthritis|anxiety|"
+        r"depression|insomnia|inflammation|symptoms?|headaches?|acne|wrinkles|cholesterol|"
+        r"blood pressure|decay|plaque|gingivitis|cavities|periodontal|tartar|pain(?:s|ful|"
+        r"less)?|aches?|flu|virus\w*|germs?|bacteria\w*|whiten\w*|whiter|disinfect\w*|"
+        r"antiseptic|kills?)\b",
+        r"\bsafe (?:for|to|on|in|around|with)\b",
         r"\b(?:cure[ds]?|curing|heal(?:s|ed|ing|thy|thier|thiest|thful)?|health(?!\s*(?:&|"
         r"and)\s*(?:beauty|household|personal))|wellness|remed(?:y|ies)|therap\w+|medicinal|"
         r"medically|clinical(?:ly)?)\b",

@@ -64,7 +64,8 @@ _DANGLING = re.compile(
     r"with|while|when|whether"
     r"|once|unless|until|although|though|since|which|that|as well|again|instead|likewise|"
     r"similarly|he|she|its"
-    r"|in other|for example|e\.g|i\.e|etc|n/a|none|no|why|how|if|by|the core of)\b"
+    r"|in other|for example|e\.g|i\.e|etc|n/a|none|no|why|how|if|by|the core of|you can|"
+    r"the others?|product (?:features|description|details|information|overview))\b"
     r"|^(?:而且|并且|但是|此外|另外|同时|所以|因此|它们)"
 )
 _IMPERATIVE = re.compile(

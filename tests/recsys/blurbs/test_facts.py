@@ -120,6 +120,9 @@ def test_display_names() -> None:
     assert display_name("JUMBO BAG RED RETROSPOT") == "Jumbo bag red retrospot"
     assert display_name("Soft drinks 6pk/4pk can carb (,") == "Soft drinks 6pk/4pk can carb"
     assert display_name("<b></b>") == ""
+    long = "BuildTak 3D Printing Build Surface, 8 x 10 Rectangle, Black (Pack of 3)."
+    assert display_name(long) == "BuildTak 3D Printing Build Surface"
+    assert display_name("Pipet with graduations at .1 ml") == "Pipet with graduations at .1 ml"
 
 
 def test_readable_kinds() -> None:
