@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from experiments.encoders import encoder_for
 from experiments.evaluation import Scorecard, evaluate_recommender, refuse_overlap
 from experiments.recording import RecordingLogger
 from experiments.terminal import Bars, Stopwatch, say, warnings_as_notes
@@ -21,6 +20,7 @@ from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
 from recsys.recommender import Recommender
 from recsys.splits import Split, split
+from training.encoders import encoder_for
 from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
 

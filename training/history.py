@@ -30,6 +30,7 @@ class HistoryConfig(BaseModel):
         trainer: optimiser and budget.
         warm_epochs: epochs when it goes on from earlier weights.
         warm_steps: at most so many steps then.
+        warm_share: of `trainer.max_steps` that such a fit may take at most.
         warm_rate: its peak learning rate then, as a share of `trainer.lr`.
         batch_tokens: interactions a batch.
         n_negatives: drawn for each batch; as many as there are items, or more, is the
@@ -52,6 +53,7 @@ class HistoryConfig(BaseModel):
     trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3, max_steps=4000)
     warm_epochs: int = Field(3, ge=1)
     warm_steps: int = Field(400, ge=1)
+    warm_share: float = Field(0.25, gt=0, le=1)
     warm_rate: float = Field(0.5, gt=0)
     batch_tokens: int = Field(4096, ge=2)
     n_negatives: int = Field(1024, ge=1)

@@ -186,7 +186,8 @@ def _entries(pieces: Histories, chosen: IntArray) -> IntArray:
     starts = np.repeat(
         pieces.indptr[chosen] - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts
     )
-    return np.arange(counts.sum(), dtype=np.int64) + starts
+    entries: IntArray = np.arange(counts.sum(), dtype=np.int64) + starts
+    return entries
 
 
 def _batches(counts: IntArray, tokens: int, rng: np.random.Generator) -> Iterator[IntArray]:

@@ -34,6 +34,7 @@ from recsys.recommender import Recommender
 from recsys.splits import Window
 from recsys.types import HalfArray, IntArray
 from training.devices import resolve_device
+from training.encoders import encoder_for
 from training.generators import Fitted, fit_generators
 from training.ranker import fit_head
 from training.recipe import Recipe
@@ -80,7 +81,7 @@ def fit_recommender(
     recipe: Recipe,
     logger: RunLogger | None = None,
     *,
-    encoder: TextEncoder,
+    encoder: TextEncoder | None = None,
     encoder_spec: Mapping[str, Any] | None = None,
     stages: Stages | None = None,
 ) -> Recommender:
@@ -90,8 +91,8 @@ def fit_recommender(
         dataset: the training part; every interaction in it is learned from.
         recipe: what to train, and how.
         logger: gets curves and times, a child run a component.
-        encoder: of the product texts.
-        encoder_spec: how a bundle gets the encoder back, the arguments of
+        encoder: of the product texts; None takes the one that the recipe asks for.
+        encoder_spec: how a bundle gets a given encoder back, the arguments of
             `recsys.text.load_encoder`; None: a loaded bundle cannot add items.
         stages: filled with wall times.
 
@@ -103,8 +104,11 @@ def fit_recommender(
     stages = stages or Stages()
     device = resolve_device(recipe.device)
     with stages.time("text"):
+        texts = dataset.catalogue.texts()
+        if encoder is None:
+            encoder, encoder_spec = encoder_for(recipe.text, texts, device=recipe.device)
         # Half precision from the start: a bundle then scores exactly as what was saved.
-        embeddings = encoder.encode(dataset.catalogue.texts()).astype(np.float16)
+        embeddings = encoder.encode(texts).astype(np.float16)
     tables, warm = _tables(dataset, recipe, embeddings, device, stages, logger)
     nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
     with stages.time("generators"):

@@ -14,11 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from experiments.encoders import encoder_for
 from experiments.shipped import find
 from recsys.dataset import Dataset
 from recsys.datasets.synthetic import synthetic_shop
 from recsys.recommender import Recommender
+from training.encoders import encoder_for
 from training.pipeline import Stages, fit_recommender
 
 LIMIT_GIB = 16.0

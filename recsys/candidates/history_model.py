@@ -209,7 +209,7 @@ def rotation(positions: Tensor, dim: int) -> Tensor:
 
 def rotate(x: Tensor, turn: Tensor) -> Tensor:
     """Turn neighbouring pairs of numbers, [rows, length, heads, dim], by their position."""
-    pairs = torch.view_as_complex(x.float().unflatten(-1, (-1, 2)))
+    pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * turn).flatten(-2)
 
 

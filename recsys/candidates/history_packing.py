@@ -77,7 +77,8 @@ def gap_buckets(histories: Histories) -> IntArray:
     hours = np.maximum(gaps, 0) / HOUR
     buckets = np.minimum(np.frexp(hours)[1].clip(min=0) + 1, N_GAPS - 1)
     buckets[np.diff(owner, prepend=-1) != 0] = 0
-    return buckets.astype(np.int64)[numbers]
+    of_entry: IntArray = buckets.astype(np.int64)[numbers]
+    return of_entry
 
 
 def pack(

@@ -8,9 +8,7 @@ from pathlib import Path
 import recsys.datasets.synthetic as synthetic
 from recsys.dataset import Dataset
 from recsys.recommender import Recommender
-from recsys.text.hashing import HashingEncoder
-from training.pipeline import fit_recommender
-from training.recipe import Recipe
+from training import Recipe, fit_recommender
 
 SMOKE = Path(__file__).parents[2] / "experiments" / "recipes" / "smoke.toml"
 
@@ -24,6 +22,4 @@ def small_shop() -> Dataset:
 
 def train(dataset: Dataset, *overrides: str) -> Recommender:
     """Train the recipe `smoke`."""
-    recipe = Recipe.from_toml(SMOKE, list(overrides))
-    spec = {"kind": "hashing", "dim": 32}
-    return fit_recommender(dataset, recipe, encoder=HashingEncoder(32), encoder_spec=spec)
+    return fit_recommender(dataset, Recipe.from_toml(SMOKE, list(overrides)))

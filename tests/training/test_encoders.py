@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from experiments import encoders
-from experiments.encoders import encoder_for
 from recsys.errors import MissingExtraError, WeightsError
 from recsys.text import load_encoder
+from training import encoders
+from training.encoders import encoder_for
 from training.recipe import TextConfig
 
 
