@@ -21,7 +21,8 @@ class DecayConfig(GeneratorConfig):
         half_life_days: where time is global: an interaction this much older than the
             last one counts half; None: all count alike.
         basket_decay: where time is an order: factor for each later basket.
-        power: repeated purchases of an item add up to (their sum) ** power.
+        power: n purchases of an item count n ** power; 0: what counts is that it was
+            bought.
     """
 
     half_life_days: float | None = Field(default=None, gt=0)
@@ -69,7 +70,9 @@ def decay(histories: Histories, time: Time, config: DecayConfig) -> DoubleArray:
     return np.power(config.basket_decay, age(histories, time))
 
 
-def sparse_rows(histories: Histories, values: DoubleArray, n_items: int) -> sp.csr_matrix:
+def sparse_rows(
+    histories: Histories, values: DoubleArray | FloatArray, n_items: int
+) -> sp.csr_matrix:
     """Sum the values of each item of each history, float32 CSR [b, n_items], sorted."""
     shape = (len(histories), n_items)
     matrix = sp.csr_matrix(
@@ -85,14 +88,25 @@ def input_rows(
 ) -> sp.csr_matrix:
     """Return the history as a model's input row, float32 CSR [b, n_items].
 
-    An item's value is (sum of weight x decay over its interactions) ** power; what
-    returns have driven below zero is zero.
+    An item's value is (sum of weights) ** power x decay(its last purchase); what returns
+    have driven below zero is zero.
     """
-    values = histories.weights * decay(histories, time, config)
-    matrix = sparse_rows(histories, values, n_items)
-    data: FloatArray = np.maximum(matrix.data, 0)
-    matrix.data = np.power(data, np.float32(config.power)) * (data > 0)
+    matrix = sparse_rows(histories, histories.weights, n_items)
+    matrix.data = np.power(np.maximum(matrix.data, 0), config.power) * (matrix.data > 0)
+    fading = decay(histories, time, config)
+    if len(fading) and fading.min() < 1:
+        matrix.data *= _largest(matrix, histories, fading)
     return matrix
+
+
+def _largest(matrix: sp.csr_matrix, histories: Histories, values: DoubleArray) -> FloatArray:
+    """Return the largest of the values behind each stored entry of a sorted matrix."""
+    width = matrix.shape[1]
+    keys = histories.owner * width + histories.items
+    stored = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * width + matrix.indices
+    largest = np.zeros(len(stored), dtype=np.float32)
+    np.maximum.at(largest, np.searchsorted(stored, keys), values.astype(np.float32))
+    return largest
 
 
 def newest_items(histories: Histories, n: int) -> Histories:

@@ -33,8 +33,8 @@ class ItemKnnConfig(DecayConfig):
             bounds the pairs that one shopper makes, and old ones tell little.
     """
 
-    half_life_days: float | None = Field(default=60, gt=0)
-    basket_decay: float = Field(default=0.55, gt=0, le=1)
+    half_life_days: float | None = Field(default=150, gt=0)
+    basket_decay: float = Field(default=0.75, gt=0, le=1)
     weighting: Literal["cosine", "tfidf", "bm25"] = "tfidf"
     neighbours: int = Field(default=80, ge=1)
     shrink: float = Field(default=20.0, ge=0)
