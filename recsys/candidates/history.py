@@ -104,13 +104,14 @@ class HistoryGenerator(Generator):
         )
         if warm_start is not None:
             old = warm_start._id_of_item
-            weights = dict(warm_start.network.state_dict())
-            table = network.ids.weight.detach().clone()
             both = np.flatnonzero((id_of_item[: len(old)] >= 0) & (old[: len(id_of_item)] >= 0))
-            table[torch.from_numpy(id_of_item[both])] = weights["ids.weight"].cpu()[
-                torch.from_numpy(old[both])
-            ]
-            network.load_state_dict({**weights, "ids.weight": table})
+            here, there = torch.from_numpy(id_of_item[both]), torch.from_numpy(old[both])
+            fresh, weights = network.state_dict(), dict(warm_start.network.state_dict())
+            for name in network.id_tables:
+                table = fresh[name].clone()
+                table[here] = weights[name].cpu()[there]
+                weights[name] = table
+            network.load_state_dict(weights)
         return cls(network, id_of_item, embeddings)
 
     @property

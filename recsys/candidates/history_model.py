@@ -90,6 +90,11 @@ class HistoryNetwork(nn.Module):
             nn.init.zeros_(self.bias.weight)
 
     @property
+    def id_tables(self) -> tuple[str, ...]:
+        """Names of the weights that have a row an id."""
+        return ("ids.weight",) if self.bias is None else ("ids.weight", "bias.weight")
+
+    @property
     def width(self) -> int:
         """Length of the vectors whose inner product is the score."""
         return self.config.dim + (self.bias is not None)

@@ -126,6 +126,20 @@ def test_a_warm_start_goes_on_where_the_first_fit_stopped(circle: HistoryGenerat
     assert next_items(model, [1, 2, 3]) == [4]
 
 
+def test_a_warm_start_keeps_what_is_known_when_more_items_were_bought(
+    circle: HistoryGenerator,
+) -> None:
+    """Items that are bought for the first time join the id tables; the others keep theirs."""
+    before = circle.item_matrix()
+    first = min(set(range(N_ITEMS)) - set(np.flatnonzero(before.any(axis=1)).tolist()))
+    log = [(f"u{u}", i, i) for u in range(3) for i in range(N_ITEMS)]
+    grown = HistoryGenerator.start(dataset(log), None, circle.network.config, warm_start=circle)
+    after = grown.item_matrix()
+    known = before.any(axis=1)
+    np.testing.assert_allclose(after[known], before[known], rtol=1e-6)
+    assert after[first].any()
+
+
 def test_data_without_order_is_refused() -> None:
     data = dataset([("u", 1, 0), ("u", 2, 1)], time="none")
     assert HistoryGenerator.limits(data) == "the order of the interactions is unknown"
