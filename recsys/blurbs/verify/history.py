@@ -126,19 +126,12 @@ def _speaks_to_shopper(part: str, locale: Locale) -> bool:
 def _mention_fault(mention: str, context: UserContext, locale: Locale) -> str | None:
     if not context.labels:
         return f'history: "{mention.strip()}" speaks of a shopper whose history is empty'
-    named = _labels(mention, context)
     residue = _residue(mention, locale)
     if residue and not _part_of_a_label(residue, context, locale):
         return f'history: "{" ".join(residue)}" is not in the history'
     if locale.frequency.search(mention) and context.relation not in (None, "often_buy"):
         return f'history: a habit is claimed, the relation is "{context.relation}"'
-    if not named and not residue and context.anchor is not None and _names_nothing(mention, locale):
-        return None
     return None
-
-
-def _names_nothing(mention: str, locale: Locale) -> bool:
-    return not _residue(mention, locale)
 
 
 def _part_of_a_label(residue: list[str], context: UserContext, locale: Locale) -> bool:
