@@ -92,7 +92,7 @@ def writer_for(
         key = os.environ.get("RECSYS_LLM_API_KEY")
         return EndpointWriter(endpoint, model, api_key=key, locale=locale)
     try:
-        for package in ("transformers", "gguf"):
+        for package in ("accelerate", "gguf", "transformers"):
             if find_spec(package) is None:
                 raise MissingExtraError("llm", "writing blurbs with a local model")
         from recsys.blurbs.writers.local_llm import LocalLlmWriter

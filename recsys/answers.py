@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EVIDENCE = 3
 """History items named for a recommendation."""
+BLURB_DEADLINE_MS = 250.0
+"""After it the remaining items of a list have none; some tens are usual for ten items."""
 
 
 def answer(
@@ -55,7 +57,9 @@ def with_blurbs(
     if recommender.blurb_service is None:
         recommender.blurb_service = BlurbService(recommender.dataset.info.roles)
     pairs = blurb_pairs(recommender, answer, batch, i)
-    blurbs = recommender.blurb_service.blurbs([p[0] for p in pairs], [p[1] for p in pairs])
+    blurbs = recommender.blurb_service.blurbs(
+        [p[0] for p in pairs], [p[1] for p in pairs], deadline_ms=BLURB_DEADLINE_MS
+    )
     items = [replace(item, blurb=b) for item, b in zip(answer.items, blurbs, strict=True)]
     return replace(answer, items=tuple(items))
 

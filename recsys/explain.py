@@ -107,6 +107,8 @@ def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:
         return f"You buy it often: {own} times so far"
     if own:
         return "You bought it before"
-    if label is None or source == "popular":
+    if source == "popular":
         return "Popular with other shoppers"
+    if label is None:
+        return "Fits what you buy"
     return f"Because you {'often buy' if baskets >= OFTEN else 'bought'} {label}"

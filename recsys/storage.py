@@ -15,6 +15,7 @@ from recsys.bundle import Bundle, Manifest, write_bundle
 from recsys.candidates.registry import generator_class
 from recsys.dataset import Catalogue, Dataset, Interactions
 from recsys.engine import Engine
+from recsys.errors import BundleError, WeightsError
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings, State, TextEncoder
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
@@ -88,8 +89,15 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
 
 
 def _generator(bundle: Bundle, name: str, embeddings: HalfArray) -> CandidateGenerator:
+    state = bundle.state(GENERATOR + name)
     model, _ = generator_class(name)
-    generator: CandidateGenerator = model.from_state(bundle.state(GENERATOR + name))
+    try:
+        generator: CandidateGenerator = model.from_state(state)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{bundle.path}: {name} was saved by another version of recsys "
+            f"({bundle.manifest.recsys_version}) and cannot be read: {error!r}; train it anew"
+        ) from error
     if isinstance(generator, NeedsEmbeddings):
         generator.attach(embeddings)
     return generator
@@ -144,8 +152,6 @@ class LazyEncoder:
         return self._encoder.encode(texts)
 
     def _load(self) -> TextEncoder:
-        from recsys.errors import WeightsError
-
         arguments = {k: v for k, v in self._spec.items() if k != "fingerprint"}
         encoder = load_encoder(**arguments)
         if encoder.fingerprint != self.fingerprint:

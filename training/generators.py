@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 from pydantic import BaseModel
@@ -62,6 +64,8 @@ def fit_generators(
     """
     fitted = Fitted()
     chosen = {n: c for n, c in recipe.generators().items() if only is None or n in only}
+    for name in chosen:
+        _import_libraries(name)
     # Every generator draws from its own randomness, so side by side changes nothing.
     found = parallel(
         lambda item: _fit_one(dataset, recipe, embeddings, device, *item), chosen.items()
@@ -76,6 +80,13 @@ def fit_generators(
     if recipe.history.enabled and (only is None or HISTORY in only):
         _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, fitted)
     return fitted
+
+
+def _import_libraries(name: str) -> None:
+    """Import what a fit needs: two threads that import one package can lock each other out."""
+    for library in generator_class(name)[0].libraries:
+        with suppress(ImportError):
+            import_module(library)
 
 
 def _fit_one(
@@ -125,9 +136,10 @@ def _fit_history(
     seed = int(_rng(recipe, HISTORY).integers(2**31))
     earlier = warm.get(HISTORY)
     if not isinstance(earlier, HistoryGenerator):
-        earlier = fit_history(
-            dataset, embeddings, recipe.history, seed=seed, device=device, logger=logger
-        )
+        with nullcontext() if logger is None else logger.child(HISTORY) as curves:
+            earlier = fit_history(
+                dataset, embeddings, recipe.history, seed=seed, device=device, logger=curves
+            )
     fitted.generators[HISTORY] = fit_history(
         dataset,
         embeddings,
@@ -136,7 +148,6 @@ def _fit_history(
         validation=unlabelled(dataset),
         device=device,
         warm_start=earlier,
-        logger=logger,
     )
     fitted.seconds[HISTORY] = time.monotonic() - began
 

@@ -113,7 +113,7 @@ def fit_recommender(
     nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
     with stages.time("generators"):
         fitted = fit_generators(
-            dataset, recipe, embeddings, device=device, warm=warm, logger=_child(logger, "final")
+            dataset, recipe, embeddings, device=device, warm=warm, logger=logger
         )
     stages.aside.update(fitted.aside)
     _log_times(fitted, stages, logger)
@@ -174,7 +174,7 @@ def _tables(
         if previous is None or window.past is not previous.past:
             with stages.time("windows: generators"):
                 warm = fit_generators(
-                    window.past, recipe, embeddings, device=device, warm=warm
+                    window.past, recipe, embeddings, device=device, warm=warm, logger=logger
                 ).generators
             until = int(window.at.max()) if dataset.info.time == "global" else None
             builder = FeatureBuilder.fit(window.past, tuple(warm), until)
@@ -220,10 +220,6 @@ def _fit_heads(
 
 def _logged(logger: RunLogger | None, name: str) -> AbstractContextManager[RunLogger | None]:
     return nullcontext() if logger is None else logger.child(name)
-
-
-def _child(logger: RunLogger | None, name: str) -> RunLogger | None:
-    return logger
 
 
 def _log_times(fitted: Fitted, stages: Stages, logger: RunLogger | None) -> None:

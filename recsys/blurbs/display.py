@@ -47,12 +47,14 @@ _PROPER = frozenset(
 
 _SHORT_WORDS = frozenset("of in on at to or by no up as is it an my we go so us".split())
 
+_EDGES = " ,;:.-/&\u2013\u3002\uff0c\uff1b"
+
 
 def tidy(text: str) -> str:
     """Collapse spaces, drop unbalanced brackets and dangling punctuation.
 
-    >>> tidy("Soft drinks 6pk can carb (,")
-    'Soft drinks 6pk can carb'
+    >>> tidy("Soft drinks 6pk can carb (,"), tidy(".22 oz")
+    ('Soft drinks 6pk can carb', '0.22 oz')
     """
     text = re.sub(r"\s+", " ", text).strip()
     for opening, closing in ("()", "[]"):
@@ -67,7 +69,10 @@ def tidy(text: str) -> str:
             text = text[: text.rfind(opening)]
         text = text.replace(opening + closing, "")
     text = re.sub(r"\s+([,;:)]|\.(?!\d))", r"\1", re.sub(r"\s+", " ", text))
-    return text.strip(" ,;:.-/&\u2013\u3002\uff0c\uff1b")
+    inner = text.strip(_EDGES)
+    # The point of ".22 oz" belongs to the number.
+    decimal = inner[:1].isdigit() and text[: text.find(inner)].endswith(".")
+    return f"0.{inner}" if decimal else inner
 
 
 def quiet(text: str) -> str:

@@ -47,6 +47,7 @@ class Als(FactorModel):
     """
 
     name: ClassVar[str] = "als"
+    libraries: ClassVar[tuple[str, ...]] = ("implicit.cpu.als",)
     config_class: ClassVar[type[DecayConfig]] = AlsConfig
     config: AlsConfig
 

@@ -36,6 +36,8 @@ class Generator:
     name: ClassVar[str]
     answers_new_users: ClassVar[bool] = True
     answers_new_items: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Packages that a fit imports."""
 
     def __init__(self) -> None:
         self._n_items = 0

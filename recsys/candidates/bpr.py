@@ -46,6 +46,7 @@ class Bpr(MappedFactorModel):
     """
 
     name: ClassVar[str] = "bpr"
+    libraries: ClassVar[tuple[str, ...]] = ("implicit.cpu.bpr",)
     config_class: ClassVar[type[DecayConfig]] = BprConfig
     config: BprConfig
 

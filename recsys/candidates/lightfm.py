@@ -50,6 +50,7 @@ class LightFm(MappedFactorModel):
     """
 
     name: ClassVar[str] = "lightfm"
+    libraries: ClassVar[tuple[str, ...]] = ("lightfm",)
     config_class: ClassVar[type[DecayConfig]] = LightFmConfig
     config: LightFmConfig
 
