@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
-from recsys.directory import read_info, write_dataset
+from recsys.directory import read_info
 from recsys.errors import DataError
 from recsys.schema import DatasetInfo
 from recsys.types import (
@@ -170,23 +170,6 @@ class Dataset:
         log = _interactions(interactions, shoppers, vocabulary, info)
         return cls(info, shoppers, vocabulary, log, catalogue, users)
 
-    def write(self, path: str | Path) -> DatasetInfo:
-        """Write as a dataset directory; return the info with its fingerprint."""
-        log = self.interactions
-        times = pl.Series(log.histories.times)
-        if self.info.time == "global":
-            times = times.cast(pl.Datetime("us"))
-        frame = pl.DataFrame(
-            {
-                "user_id": self.users.ids.gather(log.histories.owner),
-                "item_id": self.items.ids.gather(log.histories.items),
-                "timestamp": times,
-                "weight": log.histories.weights,
-                "price": log.prices,
-            }
-        )
-        return write_dataset(Path(path), frame, self.catalogue.frame, self.user_frame, self.info)
-
     @property
     def n_users(self) -> int:
         """Number of user rows."""
@@ -207,10 +190,6 @@ class Dataset:
         """Time of the last interaction; 0 when there is none."""
         times = self.histories.times
         return int(times.max()) if len(times) else 0
-
-    def at(self, timestamp: Timestamp | None) -> int | None:
-        """Turn a moment given by a caller into the unit of `Histories.times`."""
-        return as_time(timestamp)
 
     def keep(self, mask: BoolArray) -> Dataset:
         """Keep the interactions where `mask`, [m], is true; rows keep their numbers."""

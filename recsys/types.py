@@ -8,7 +8,7 @@ a sentinel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -379,7 +379,7 @@ class Recommendations:
     model_version: str = ""
     warnings: tuple[str, ...] = field(default=())
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Recommendation]:
         return iter(self.items)
 
     def __len__(self) -> int:

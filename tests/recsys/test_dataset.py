@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys.dataset import Dataset
+from recsys.dataset import Dataset, as_time
+from recsys.directory import write_dataset
 from recsys.errors import DataError
 from recsys.schema import ColumnRoles, DatasetInfo
 
@@ -53,7 +54,7 @@ def test_interactions_are_sorted_by_user_time_and_item_row(shop: Dataset) -> Non
 
 
 def test_before_drops_what_came_later_and_compact_forgets_the_users(shop: Dataset) -> None:
-    cut = shop.at(day(2))
+    cut = as_time(day(2))
     assert cut is not None
     past = shop.before(cut)
     assert past.histories.counts.tolist() == [2, 0]
@@ -113,9 +114,7 @@ def test_events_decide_targets_seen_and_weights() -> None:
         ("negative", [0, 0], [1.0, -1.0], [True, False]),
     ],
 )
-def test_returns(
-    returns: str, items: list[int], weights: list[float], targets: list[bool]
-) -> None:
+def test_returns(returns: str, items: list[int], weights: list[float], targets: list[bool]) -> None:
     log = pl.DataFrame(
         {
             "user_id": ["ann", "ann"],
@@ -142,8 +141,8 @@ def test_a_missing_column_is_named() -> None:
         Dataset.from_frames(frame().drop("user_id"), ITEMS, info=INFO)
 
 
-def test_written_and_read_back(shop: Dataset, tmp_path: Path) -> None:
-    info = shop.write(tmp_path / "shop")
+def test_read_from_a_directory(shop: Dataset, tmp_path: Path) -> None:
+    info = write_dataset(tmp_path / "shop", frame(), ITEMS, None, INFO)
     again = Dataset.read(tmp_path / "shop")
     assert again.info.fingerprint == info.fingerprint != ""
     assert again.histories.items.tolist() == shop.histories.items.tolist()
