@@ -16,8 +16,14 @@ from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.protocols import RunLogger
 from recsys.splits import DAY, Window, last_item_window, temporal_window
-from recsys.types import AnyFloats, Candidates, Ragged
-from training.history_batches import SHAPE_STEP, HistoryBatch, HistoryBatches
+from recsys.types import AnyFloats, Candidates, DoubleArray, IntArray, Ragged, pointers
+from training.history_batches import (
+    SHAPE_STEP,
+    HistoryBatch,
+    HistoryBatches,
+    freshness,
+    target_weights,
+)
 from training.history_loss import NegativeSampler, sampled_softmax
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -30,7 +36,6 @@ class HistoryConfig(BaseModel):
         trainer: optimiser and budget.
         warm_epochs: epochs when it goes on from earlier weights.
         warm_steps: at most so many steps then.
-        warm_share: of `trainer.max_steps` that such a fit may take at most.
         warm_rate: its peak learning rate then, as a share of `trainer.lr`.
         batch_tokens: interactions a batch.
         n_negatives: drawn for each batch; as many as there are items, or more, is the
@@ -39,6 +44,10 @@ class HistoryConfig(BaseModel):
         horizon: how many baskets ahead targets are drawn from.
         n_targets: targets of a query; None is 1 where every basket is one item, else 4.
         repeat_weight: how likely a target is that was bought before, next to a new one.
+        spare_seen: what the shopper has is no negative; only the order of what is new to
+            them is learned.
+        half_life_days: where time is global, how fast older interactions lose weight in
+            training; None: they do not.
         min_id_count: items with fewer interactions have no id of their own, only their
             text (where they have one).
         max_ids: only so many of the most bought items have an id of their own.
@@ -53,7 +62,6 @@ class HistoryConfig(BaseModel):
     trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3, max_steps=4000)
     warm_epochs: int = Field(3, ge=1)
     warm_steps: int = Field(400, ge=1)
-    warm_share: float = Field(0.25, gt=0, le=1)
     warm_rate: float = Field(0.5, gt=0)
     batch_tokens: int = Field(4096, ge=2)
     n_negatives: int = Field(1024, ge=1)
@@ -61,6 +69,8 @@ class HistoryConfig(BaseModel):
     horizon: int = Field(1, ge=1)
     n_targets: int | None = Field(None, ge=1)
     repeat_weight: float = Field(0.1, ge=0, le=1)
+    spare_seen: bool = True
+    half_life_days: float | None = Field(90, gt=0)
     min_id_count: int = Field(1, ge=1)
     max_ids: int = Field(250_000, ge=1)
     validation_users: int = Field(5000, ge=1)
@@ -128,6 +138,10 @@ def train_history(
     if validation is None:
         validation = _held_out(dataset, config)
         dataset = validation.past if validation else dataset
+    half_life = config.half_life_days and config.half_life_days * DAY
+    mass = target_weights(dataset, config.repeat_weight) * freshness(dataset, half_life)
+    popularity = np.zeros(dataset.n_items)
+    np.add.at(popularity, dataset.histories.items, mass)
     torch.manual_seed(seed)
     generator = HistoryGenerator.start(
         dataset,
@@ -135,6 +149,7 @@ def train_history(
         config.model,
         min_id_count=config.min_id_count,
         max_ids=config.max_ids,
+        prior=np.log1p(popularity) - np.log1p(popularity.mean()),
         warm_start=warm_start,
     ).to(device)
     batches = HistoryBatches(
@@ -145,6 +160,7 @@ def train_history(
         horizon=config.horizon,
         n_targets=config.n_targets or (1 if _single_items(dataset) else 4),
         repeat_weight=config.repeat_weight,
+        half_life=half_life,
         seed=seed,
     )
     trainer = config.trainer
@@ -155,7 +171,7 @@ def train_history(
             "max_steps": config.warm_steps,
         }
         trainer = trainer.model_copy(update=changes)
-    objective = _Objective(generator, dataset, config, seed)
+    objective = _Objective(generator, popularity, config)
     result = fit(
         generator.network,
         batches,
@@ -178,14 +194,11 @@ class _Objective:
     """The loss of a batch: every query's targets against a shared sample of items."""
 
     def __init__(
-        self, generator: HistoryGenerator, dataset: Dataset, config: HistoryConfig, seed: int
+        self, generator: HistoryGenerator, popularity: DoubleArray, config: HistoryConfig
     ) -> None:
-        counts = np.bincount(
-            dataset.histories.items[dataset.interactions.target], minlength=dataset.n_items
-        )
-        self._generator = generator
+        self._generator, self._spare_seen = generator, config.spare_seen
         self._sampler = NegativeSampler(
-            counts, np.flatnonzero(generator.readable), config.n_negatives, config.uniform
+            popularity, np.flatnonzero(generator.readable), config.n_negatives, config.uniform
         )
 
     def __call__(self, batch: HistoryBatch) -> Tensor:
@@ -213,18 +226,41 @@ class _Objective:
             torch.from_numpy(batch.query_of_slot).to(device),
             len(batch.targets),
         )
-        at = np.searchsorted(negatives.rows, batch.targets).clip(max=len(negatives.rows) - 1)
-        hits = np.where(negatives.rows[at] == batch.targets, at, -1)
-        weights = np.zeros(len(hits), dtype=np.float32)
-        weights[: batch.n_queries] = 1 / max(batch.n_queries * hits.shape[1], 1)
+        queries_closed, places_closed = closed_pairs(batch, negatives.rows, self._spare_seen)
+        weights = np.zeros(len(batch.targets), dtype=np.float32)
+        weights[: batch.n_queries] = 1 / max(batch.n_queries * batch.targets.shape[1], 1)
         return sampled_softmax(
             queries,
             vectors[places(batch.targets.ravel())].view(*batch.targets.shape, -1),
             vectors[places(negatives.rows)],
             torch.from_numpy(negatives.log_weights).to(device),
-            torch.from_numpy(hits).to(device),
+            (
+                torch.from_numpy(queries_closed).to(device),
+                torch.from_numpy(places_closed).to(device),
+            ),
             torch.from_numpy(weights).to(device),
         )
+
+
+def closed_pairs(
+    batch: HistoryBatch, negatives: IntArray, spare_seen: bool
+) -> tuple[IntArray, IntArray]:
+    """Return the (query, place among the negatives) pairs that are no negatives at all.
+
+    They are the targets of the query and what its shopper has, if that is spared;
+    ascending by query.
+    """
+    n, m = batch.n_queries, batch.targets.shape[1]
+    s = len(batch.seen_items) if spare_seen else 0
+    items = np.concatenate([batch.targets[:n].ravel(), batch.seen_items[:s]])
+    since = np.concatenate([np.repeat(np.arange(n), m), batch.seen_from[:s]])
+    until = np.concatenate([np.repeat(np.arange(1, n + 1), m), batch.seen_until[:s]])
+    places = np.searchsorted(negatives, items).clip(max=len(negatives) - 1)
+    drawn = np.flatnonzero(negatives[places] == items)
+    counts = until[drawn] - since[drawn]
+    queries = np.arange(counts.sum()) + np.repeat(since[drawn] - pointers(counts)[:-1], counts)
+    order = np.argsort(queries, kind="stable")
+    return queries[order], np.repeat(places[drawn], counts)[order]
 
 
 @dataclass

@@ -19,7 +19,7 @@ from recsys.candidates.history_packing import (
     pack,
 )
 from recsys.dataset import Dataset
-from recsys.types import BoolArray, DoubleArray, Histories, IntArray
+from recsys.types import BoolArray, DoubleArray, Histories, IntArray, gather
 
 SHAPE_STEP = 512
 """Sizes are rounded up to a multiple of this. Matrix products in bfloat16 are compiled
@@ -40,6 +40,9 @@ class HistoryBatch:
         targets: [q, m], item rows that follow, drawn with replacement; rounded up to a
             multiple of `SHAPE_STEP`.
         n_queries: how many of them are real.
+        seen_items: [s], distinct items of the histories, all they ever bought.
+        seen_from: [s], the first query by which it was bought.
+        seen_until: [s], one past the last query of its history.
     """
 
     packed: Packed
@@ -47,6 +50,9 @@ class HistoryBatch:
     query_of_slot: IntArray
     targets: IntArray
     n_queries: int
+    seen_items: IntArray
+    seen_from: IntArray
+    seen_until: IntArray
 
     @property
     def tokens(self) -> int:
@@ -67,6 +73,7 @@ class HistoryBatches:
         horizon: int,
         n_targets: int,
         repeat_weight: float,
+        half_life: float | None,
         seed: int,
     ) -> None:
         """Prepare.
@@ -80,13 +87,18 @@ class HistoryBatches:
             n_targets: drawn for each query.
             repeat_weight: how likely a target is that the shopper bought before,
                 compared to one that is new to them.
+            half_life: an epoch reads a piece of a history that is older than the end of
+                the data by this much half as often; None reads everything once.
             seed: of all that is drawn.
         """
-        h, log = dataset.histories, dataset.interactions
+        h = dataset.histories
         kept = readable[h.items] & (h.weights > 0)
         self._histories = h.keep(kept)
-        self._weights = np.where(first_times(self._histories), 1.0, repeat_weight)
-        self._weights *= log.target[kept]
+        first = first_times(self._histories)
+        self._bought = self._histories.keep(first)
+        self._bought_in = basket_numbers(self._histories)[first]
+        self._weights = target_weights(dataset, repeat_weight)[kept]
+        self._freshness = freshness(dataset, half_life)[kept]
         self._max_length = max_length
         self._rows = max(1, tokens // max_length)
         self._tokens = max(1, int(self._rows * max_length * FILL))
@@ -94,7 +106,7 @@ class HistoryBatches:
         self._seed = seed
 
     def __len__(self) -> int:
-        return -(-len(self._histories.items) // self._tokens)
+        return -(-int(self._freshness.sum()) // self._tokens) if len(self._freshness) else 0
 
     def epoch(self, number: int) -> Iterator[HistoryBatch]:
         """Yield the batches of an epoch."""
@@ -103,12 +115,16 @@ class HistoryBatches:
         baskets, gaps = basket_numbers(h), gap_buckets(h)
         draw = _Targets(h, baskets, self._weights[order], self._horizon)
         pieces = chunk(h, self._max_length, rng.integers(self._max_length, size=len(h)))
-        for chosen in _batches(pieces.counts, self._tokens, rng):
-            yield self._batch(pieces, chosen, baskets, gaps, draw, rng)
+        newest = self._freshness[order][pieces.indptr[1:] - 1]
+        wanted = np.flatnonzero(rng.random(len(pieces)) < newest)
+        users = h.owner[pieces.indptr[:-1]]
+        for part in _batches(pieces.counts[wanted], self._tokens, rng):
+            yield self._batch(pieces, users, wanted[part], baskets, gaps, draw, rng)
 
     def _batch(
         self,
         pieces: Histories,
+        users: IntArray,
         chosen: IntArray,
         baskets: IntArray,
         gaps: IntArray,
@@ -129,12 +145,41 @@ class HistoryBatches:
         opens = np.diff(numbers, prepend=-1).astype(bool) | np.diff(of_piece, prepend=-1).astype(
             bool
         )
-        query = np.cumsum(opens & useful) - 1
-        targets = draw(numbers[opens & useful], self._n_targets, rng)
+        asks = opens & useful
+        query = np.cumsum(asks) - 1
+        targets = draw(numbers[asks], self._n_targets, rng)
+        seen = self._seen(users[chosen], of_piece[asks], numbers[asks])
         n_queries = len(targets)
         filler = np.zeros((-n_queries % SHAPE_STEP, self._n_targets), dtype=np.int64)
         targets = np.concatenate([targets, filler])
-        return HistoryBatch(packed, packed.slots[useful], query[useful], targets, n_queries)
+        return HistoryBatch(packed, packed.slots[useful], query[useful], targets, n_queries, *seen)
+
+    def _seen(
+        self, users: IntArray, piece: IntArray, basket: IntArray
+    ) -> tuple[IntArray, IntArray, IntArray]:
+        """Return what was bought by which queries; these ascend by piece and basket."""
+        bought = self._bought.take(users)
+        baskets = self._bought_in[gather(self._bought.indptr, users)[1]]
+        owner, width = bought.owner, int(self._bought_in.max(initial=0)) + 1
+        since = np.searchsorted(piece * width + basket, owner * width + baskets)
+        until = np.searchsorted(piece, owner, side="right")
+        useful = since < until
+        return bought.items[useful], since[useful], until[useful]
+
+
+def target_weights(dataset: Dataset, repeat_weight: float) -> DoubleArray:
+    """Return how likely each interaction is as a target, [m]: most if it is a first one."""
+    first = first_times(dataset.histories)
+    weights: DoubleArray = np.where(first, 1.0, repeat_weight) * dataset.interactions.target
+    return weights
+
+
+def freshness(dataset: Dataset, half_life: float | None) -> DoubleArray:
+    """Return how often each interaction is read in an epoch, [m]: the last ones always."""
+    times = dataset.histories.times
+    if half_life is None or dataset.info.time != "global" or not len(times):
+        return np.ones(len(times))
+    return np.exp2((times - times.max()) / half_life)
 
 
 class _Targets:

@@ -3,7 +3,8 @@
 With negatives drawn from q, the sum over the other items is estimated without bias by
 sum_j exp(s_j) n_j / (n q_j), n_j being how often j was drawn (the log-Q correction of
 Bengio and Senecal, 2003). The targets are not sampled, so their scores stay as they are,
-and a target that was drawn as a negative is left out of the sum.
+and a target that was drawn as a negative is left out of the sum. So are the items that
+the shopper has: what is learned is the order of those that are new to them.
 """
 
 from __future__ import annotations
@@ -41,19 +42,18 @@ class Negatives:
 class NegativeSampler:
     """Draws negatives half evenly, half by popularity (a share of each, as asked)."""
 
-    def __init__(self, counts: IntArray, eligible: IntArray, n: int, uniform: float) -> None:
+    def __init__(self, popularity: DoubleArray, eligible: IntArray, n: int, uniform: float) -> None:
         """Prepare.
 
         Args:
-            counts: [n_items], how often each item is a target.
+            popularity: [n_items], how often each item is a target.
             eligible: item rows that may be drawn, ascending.
             n: draws a batch; at or above `len(eligible)` every item is taken once.
             uniform: share of draws that ignore popularity.
         """
-        popularity = counts[eligible].astype(np.float64)
-        popularity /= max(popularity.sum(), 1.0)
+        share = popularity[eligible] / max(float(popularity[eligible].sum()), 1e-12)
         self._rows = eligible
-        self._chance: DoubleArray = uniform / max(len(eligible), 1) + (1 - uniform) * popularity
+        self._chance: DoubleArray = uniform / max(len(eligible), 1) + (1 - uniform) * share
         self._chance /= self._chance.sum()
         self._cumulated = np.cumsum(self._chance)
         self._n = n
@@ -77,7 +77,7 @@ def sampled_softmax(
     targets: Tensor,
     negatives: Tensor,
     log_weights: Tensor,
-    hits: Tensor,
+    closed: tuple[Tensor, Tensor],
     weights: Tensor,
 ) -> Tensor:
     """Return the weighted sum of the cross-entropies of (query, target) pairs, a scalar.
@@ -90,11 +90,12 @@ def sampled_softmax(
         targets: [q, m, dim].
         negatives: [n, dim].
         log_weights: [n], see `Negatives`.
-        hits: [q, m], place of each target among the negatives; -1 where it was not drawn.
+        closed: [c] queries, ascending, and [c] places among the negatives: pairs that are
+            left out of the sums.
         weights: [q], of each pair of a query.
     """
     apply: Callable[..., Tensor] = _SampledSoftmax.apply
-    return apply(queries, targets, negatives, log_weights, hits, weights)
+    return apply(queries, targets, negatives, log_weights, *closed, weights)
 
 
 class _SampledSoftmax(torch.autograd.Function):
@@ -105,11 +106,12 @@ class _SampledSoftmax(torch.autograd.Function):
         targets: Tensor,
         negatives: Tensor,
         log_weights: Tensor,
-        hits: Tensor,
+        closed_queries: Tensor,
+        closed_places: Tensor,
         weights: Tensor,
     ) -> Tensor:
-        low = torch.get_autocast_dtype(queries.device.type)
-        dtype = low if torch.is_autocast_enabled(queries.device.type) else torch.float32
+        short = torch.get_autocast_dtype(queries.device.type)
+        dtype = short if torch.is_autocast_enabled(queries.device.type) else torch.float32
         with torch.autocast(queries.device.type, enabled=False):
             queries, targets = queries.float(), targets.float()
             right = negatives.to(dtype)
@@ -118,13 +120,14 @@ class _SampledSoftmax(torch.autograd.Function):
             grad_negatives = torch.zeros_like(negatives, dtype=torch.float32)
             total = queries.new_zeros(())
             size = 2 ** (max(1, CHUNK // max(len(negatives), 1)).bit_length() - 1)
-            for start in range(0, len(queries), size):
+            starts = torch.arange(0, len(queries) + size, size)
+            bounds = torch.searchsorted(closed_queries, starts.to(closed_queries.device)).tolist()
+            for start, low, high in zip(starts.tolist(), bounds, bounds[1:], strict=False):
                 part = slice(start, start + size)
                 left = queries[part]
                 scores = (left.to(dtype) @ right.T).float()  # [piece, n]
                 scores += log_weights
-                which, column = (hits[part] >= 0).nonzero(as_tuple=True)
-                scores[which, hits[part][which, column]] = float("-inf")
+                scores[closed_queries[low:high] - start, closed_places[low:high]] = float("-inf")
                 others = torch.logsumexp(scores, dim=1, keepdim=True)  # [piece, 1]
                 own = torch.einsum("qd,qmd->qm", left, targets[part])
                 margin = others - own
@@ -145,4 +148,4 @@ class _SampledSoftmax(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (grad,) = grads
         queries, targets, negatives = ctx.saved_tensors
-        return queries * grad, targets * grad, negatives * grad, None, None, None
+        return queries * grad, targets * grad, negatives * grad, None, None, None, None

@@ -14,6 +14,7 @@ from recsys.types import (
     AnyFloats,
     BoolArray,
     Candidates,
+    DoubleArray,
     FloatArray,
     Histories,
     IntArray,
@@ -81,12 +82,14 @@ class HistoryGenerator(Generator):
         *,
         min_id_count: int = 1,
         max_ids: int = 250_000,
+        prior: DoubleArray | None = None,
         warm_start: HistoryGenerator | None = None,
     ) -> Self:
         """Make one to be fitted, from random weights or from those of an earlier fit.
 
         Items of fewer than `min_id_count` interactions get no id if they have a text,
-        and no more than the `max_ids` most bought get one.
+        and no more than the `max_ids` most bought get one. `prior`, [n_items], is where
+        the constants that ids add to scores begin.
         """
         import torch
 
@@ -102,6 +105,8 @@ class HistoryGenerator(Generator):
         network = HistoryNetwork(
             config.model_copy(update={"use_gaps": gaps}), int(known.sum()), text_dim
         )
+        if prior is not None and network.bias is not None:
+            network.bias.weight.data[: known.sum(), 0] = torch.from_numpy(prior[known]).float()
         if warm_start is not None:
             old = warm_start._id_of_item
             both = np.flatnonzero((id_of_item[: len(old)] >= 0) & (old[: len(id_of_item)] >= 0))

@@ -14,8 +14,8 @@ from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.schema import DatasetInfo
 from recsys.types import Candidates, FloatArray, Queries, Ragged
-from training.history import HistoryConfig, fit_history, ndcg, train_history
-from training.history_batches import HistoryBatches, first_times
+from training.history import HistoryConfig, closed_pairs, fit_history, ndcg, train_history
+from training.history_batches import HistoryBatches, first_times, freshness
 from training.history_loss import NegativeSampler, sampled_softmax
 from training.trainer import TrainerConfig
 
@@ -63,7 +63,7 @@ def config(**changes: object) -> HistoryConfig:
 
 def next_items(model: HistoryGenerator, history: list[int], k: int = 1) -> list[int]:
     data = dataset([("u", item, t) for t, item in enumerate(history)])
-    return model.candidates(data.queries(np.array([0]), repeats="allow"), k).items.tolist()
+    return model.candidates(data.queries(np.array([0])), k).items.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_learns_the_next_item(circle: HistoryGenerator) -> None:
 
 
 def test_is_silent_about_items_that_nobody_bought(circle: HistoryGenerator) -> None:
-    assert len(next_items(circle, [1], k=99)) == N_ITEMS - 4
+    assert len(next_items(circle, [1], k=99)) == N_ITEMS - 5  # and the one in the history
 
 
 def test_shuffled_labels_teach_nothing() -> None:
@@ -176,6 +176,7 @@ def baskets(**changes: object) -> HistoryBatches:
         "horizon": 1,
         "n_targets": 40,
         "repeat_weight": 0.0,
+        "half_life": None,
         "seed": 0,
     }
     return HistoryBatches(
@@ -237,6 +238,48 @@ def test_an_epoch_reads_everything_once_in_an_order_of_its_own() -> None:
     )
 
 
+def closed(batches: HistoryBatches, negatives: list[int], spare: bool) -> set[tuple[int, int]]:
+    """Return (last item of the query's basket, negative) of the pairs that are left out."""
+    found = set()
+    for batch in batches.epoch(0):
+        items = batch.packed.items.ravel()
+        newest = {q: items[s] for s, q in zip(batch.query_slots, batch.query_of_slot, strict=True)}
+        queries, places = closed_pairs(batch, np.array(negatives), spare)
+        assert (np.diff(queries) >= 0).all()
+        found |= {
+            (int(max(newest[q], 1)), negatives[p]) for q, p in zip(queries, places, strict=True)
+        }
+    return found
+
+
+def test_targets_and_what_the_shopper_has_are_no_negatives() -> None:
+    batches = baskets(repeat_weight=1.0)  # queries {0,1} -> {2,3}, {2,3} -> {0,4}, {5} -> {6}
+    mine, late = {(1, 2), (1, 3), (5, 6)}, {(2, 0), (2, 4), (3, 0), (3, 4)}
+    targets = closed(batches, [0, 1, 2, 3, 4, 5, 6], spare=False)
+    assert mine <= targets <= mine | late
+    spared = closed(batches, [0, 1, 2, 3, 4, 5, 6], spare=True) - targets
+    assert {(1, 0), (1, 1), (5, 5)} <= spared
+    assert {item for query, item in spared if query in (2, 3)} == {1, 2, 3}
+
+
+def test_older_interactions_are_read_less_often() -> None:
+    day = 24 * 3600 * 1_000_000
+    rows = [(f"u{u}", u % 9, 0) for u in range(400)] + [(f"v{u}", u % 9, 2 * day) for u in range(9)]
+    data = dataset(rows, time="global")
+    np.testing.assert_allclose(freshness(data, 2 * day)[[0, -1]], [0.5, 1.0])
+    settings = {"max_length": 8, "tokens": 64, "horizon": 1, "n_targets": 1, "repeat_weight": 0.0}
+    batches = HistoryBatches(
+        data,
+        np.ones(N_ITEMS, dtype=bool),
+        half_life=2 * day,
+        seed=0,
+        **settings,  # type: ignore[arg-type]
+    )
+    read = [sum(batch.tokens for batch in batches.epoch(e)) for e in range(3)]
+    assert all(160 < n < 260 for n in read)
+    assert freshness(cycles(), 2.0).min() == 1
+
+
 def test_first_times() -> None:
     data = dataset([("a", 1, 0), ("a", 2, 1), ("a", 1, 2), ("b", 1, 0)])
     assert first_times(data.histories).tolist() == [True, True, False, True]
@@ -257,8 +300,9 @@ def test_the_loss_and_its_gradient_are_those_of_the_softmax() -> None:
     queries = torch.randn(5, 6, requires_grad=True)
     items = torch.randn(11, 6, requires_grad=True)
     targets = torch.tensor([[0, 3], [1, 1], [10, 2], [4, 9], [5, 6]])
+    closed = (torch.arange(5).repeat_interleave(2), targets.ravel())
     loss = sampled_softmax(
-        queries, items[targets], items, torch.zeros(11), targets, torch.full((5,), 0.1)
+        queries, items[targets], items, torch.zeros(11), closed, torch.full((5,), 0.1)
     )
     expected = full_softmax(queries, items, targets)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -284,9 +328,7 @@ def test_sampling_estimates_the_sum_over_all_items_without_bias() -> None:
 
 
 def test_as_many_negatives_as_items_are_all_items() -> None:
-    sample = NegativeSampler(np.ones(5, dtype=np.int64), np.arange(5), 5, 0.5)(
-        np.random.default_rng(0)
-    )
+    sample = NegativeSampler(np.ones(5), np.arange(5), 5, 0.5)(np.random.default_rng(0))
     assert sample.rows.tolist() == [0, 1, 2, 3, 4]
     assert sample.log_weights.tolist() == [0, 0, 0, 0, 0]
 
