@@ -40,7 +40,7 @@ class EaseConfig(DecayConfig):
     reg: float | None = Field(default=None, gt=0)
     max_items: int = Field(default=15_000, ge=1)
     max_users: int = Field(default=8_000, ge=0)
-    per_item: int = Field(default=500, ge=1)
+    per_item: int = Field(default=200, ge=1)
     solver: Literal["auto", "primal", "dual"] = "auto"
 
 

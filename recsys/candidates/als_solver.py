@@ -1,0 +1,93 @@
+"""Weighted least squares for many users (or items) at once, given the other side.
+
+Each row u of a sparse matrix X asks for the p that minimises
+sum_i x_ui (p . q_i - 1)^2 + unobserved sum_all (p . q)^2 + reg_u |p|^2.
+
+In the basis of the eigenvectors of Q'Q all that does not depend on the row's entries is
+diagonal, so a row with n entries costs one n x n or one d x d system, whichever is smaller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from recsys.types import FloatArray
+
+if TYPE_CHECKING:
+    import torch
+
+VALUES_PER_CHUNK = 8_000_000
+"""Gathered factor values that are held at once, 32 MB."""
+
+
+def solve_rows(
+    x: sp.csr_matrix, factors: FloatArray, unobserved: float, reg: FloatArray
+) -> FloatArray:
+    """Solve every row; rows of like length are solved together.
+
+    Args:
+        x: CSR [rows, items], weights of what was observed, >= 0.
+        factors: Q, [items, d].
+        unobserved: weight of every pair, observed or not.
+        reg: [rows], penalty of each row.
+
+    Returns:
+        [rows, d], zeros for an empty row.
+    """
+    import torch
+
+    x = x.copy()
+    x.eliminate_zeros()
+    counts = np.diff(x.indptr)
+    values, basis = np.linalg.eigh((factors.T @ factors).astype(np.float64))
+    rotated = torch.from_numpy((factors @ basis).astype(np.float32))
+    spectrum = unobserved * np.maximum(values, 0)
+    result = np.zeros((x.shape[0], factors.shape[1]), dtype=np.float32)
+    order = np.argsort(counts, kind="stable")
+    order = order[counts[order] > 0]
+    while len(order):
+        # A chunk is as wide as its longest row; the longest come first.
+        width = int(counts[order[-1]])
+        size = max(1, VALUES_PER_CHUNK // (width * factors.shape[1]))
+        chunk, order = order[-size:], order[:-size]
+        part = x[chunk]
+        slots = np.arange(part.nnz) + np.repeat(
+            np.arange(len(chunk)) * width - part.indptr[:-1], np.diff(part.indptr)
+        )
+        weights = np.zeros((len(chunk), width), dtype=np.float32)
+        columns = np.zeros((len(chunk), width), dtype=np.int64)
+        weights.reshape(-1)[slots], columns.reshape(-1)[slots] = part.data, part.indices
+        diagonal = torch.from_numpy((spectrum + reg[chunk, None]).astype(np.float32))
+        solve = _by_entries if width <= factors.shape[1] else _by_factors
+        result[chunk] = solve(
+            rotated[torch.from_numpy(columns)], torch.from_numpy(weights), diagonal
+        ).numpy()
+    turned: FloatArray = result @ basis.T.astype(np.float32)
+    return turned
+
+
+def _by_factors(q: torch.Tensor, weights: torch.Tensor, diagonal: torch.Tensor) -> torch.Tensor:
+    """Solve (D + q' X q) p = q' x; [c, width, d], [c, width], [c, d] -> [c, d]."""
+    import torch
+
+    left = (q * weights.unsqueeze(2)).transpose(1, 2) @ q
+    left.diagonal(dim1=1, dim2=2).add_(diagonal)
+    right = weights.unsqueeze(1) @ q
+    return torch.cholesky_solve(right.transpose(1, 2), torch.linalg.cholesky(left)).squeeze(2)
+
+
+def _by_entries(q: torch.Tensor, weights: torch.Tensor, diagonal: torch.Tensor) -> torch.Tensor:
+    """Return the same p as D^-1 q' (X^-1 + q D^-1 q')^-1 1; padding has weight 0."""
+    import torch
+
+    root = diagonal.rsqrt().unsqueeze(1)  # [c, 1, d]
+    real = weights > 0
+    scaled = q * root * real.unsqueeze(2)
+    left = scaled @ scaled.transpose(1, 2)
+    left.diagonal(dim1=1, dim2=2).add_(torch.where(real, 1 / weights, 1.0))
+    right = real.float().unsqueeze(2)
+    inner = torch.cholesky_solve(right, torch.linalg.cholesky(left))
+    return ((scaled.transpose(1, 2) @ inner).transpose(1, 2) * root).squeeze(1)
