@@ -8,6 +8,8 @@ INSTALLED := $(VENV)/.installed
 EXTRAS := text,implicit,mlflow,serve,llm,dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # One thread a process: on small machines more threads cost more than they bring.
+# Threads that wait by spinning slow down whatever else runs on a small machine.
+PASSIVE := OMP_WAIT_POLICY=PASSIVE
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
@@ -20,7 +22,7 @@ help: ## Show this list
 install: $(INSTALLED) ## Create .venv and install everything, pinned (the others do it when needed)
 
 demo: $(INSTALLED) ## Real data to recommendations with blurbs, in one command
-	$(BIN)/recsys demo
+	$(PASSIVE) $(BIN)/recsys demo
 
 test: lint weights ## Lint, types, import rules and all quick tests, with coverage
 	$(ONE_THREAD) $(BIN)/python -m pytest --cov
