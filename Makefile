@@ -7,9 +7,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 EXTRAS := text,implicit,mlflow,serve,llm,dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# One thread a process: on small machines more threads cost more than they bring.
 # Threads that wait by spinning slow down whatever else runs on a small machine.
 PASSIVE := OMP_WAIT_POLICY=PASSIVE
+# One thread a process: on small machines more threads cost more than they bring.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
