@@ -28,21 +28,24 @@ class BprConfig(DecayConfig):
         learning_rate: of the stochastic gradient.
         reg: L2 penalty.
         iterations: passes over the interactions.
+        popularity: how much of ln(shoppers) is added to the bias of an item.
     """
 
-    half_life_days: float | None = Field(default=60, gt=0)
-    basket_decay: float = Field(default=0.9, gt=0, le=1)
+    half_life_days: float | None = Field(default=300, gt=0)
+    basket_decay: float = Field(default=0.75, gt=0, le=1)
     factors: int = Field(default=64, ge=1)
     learning_rate: float = Field(default=0.05, gt=0)
     reg: float = Field(default=0.01, ge=0)
-    iterations: int = Field(default=60, ge=1)
+    iterations: int = Field(default=30, ge=1)
+    popularity: float = Field(default=0.6, ge=0)
 
 
 class Bpr(MappedFactorModel):
     """max sum ln sigma(p_u . (q_i - q_j) + b_i - b_j), i bought, j not (Rendle et al. 2009).
 
     Fitted by `implicit` with one thread: with several, its updates race and no two runs
-    agree.
+    agree. It draws j by popularity, so what it learns is a preference beyond popularity;
+    `popularity` puts some of it back.
     """
 
     name: ClassVar[str] = "bpr"
@@ -87,7 +90,9 @@ class Bpr(MappedFactorModel):
         solver.fit(x, show_progress=False)
         # The last factor of an item is its bias, that of a user is one.
         self._items = halved(solver.item_factors[:, :-1])
-        self._bias = np.ascontiguousarray(solver.item_factors[:, -1])
+        shoppers = np.bincount(x.indices, minlength=dataset.n_items)
+        prior = config.popularity * np.log(np.maximum(shoppers, 1))
+        self._bias = (solver.item_factors[:, -1] + prior).astype(np.float32)
         self._learn_map(x, solver.user_factors[:, :-1])
         self._known = fitted_items(dataset)
         self._time = dataset.info.time
