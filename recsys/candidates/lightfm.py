@@ -33,8 +33,8 @@ class LightFmConfig(DecayConfig):
         max_values: attribute columns with more distinct values are left out.
     """
 
-    half_life_days: float | None = Field(default=60, gt=0)
-    basket_decay: float = Field(default=0.9, gt=0, le=1)
+    half_life_days: float | None = Field(default=300, gt=0)
+    basket_decay: float = Field(default=0.75, gt=0, le=1)
     factors: int = Field(default=48, ge=1)
     learning_rate: float = Field(default=0.05, gt=0)
     epochs: int = Field(default=8, ge=1)
@@ -94,7 +94,9 @@ class LightFm(MappedFactorModel):
             max_sampled=config.max_sampled,
             random_state=int(rng.integers(2**31)),
         )
-        positive = sp.coo_matrix((np.ones(x.nnz, dtype=np.float32), x.nonzero()), shape=x.shape)
+        positive = sp.coo_matrix(
+            (np.ones(x.nnz, dtype=np.float32), x.tocoo().coords), shape=x.shape
+        )
         solver.fit(positive, item_features=features, epochs=config.epochs, num_threads=1)
         bias, items = solver.get_item_representations(features)
         _, users = solver.get_user_representations()
