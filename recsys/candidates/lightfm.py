@@ -46,7 +46,8 @@ class LightFm(MappedFactorModel):
     """WARP over p_u . q_i + b_i, q_i the mean of the embeddings of i's features.
 
     The features of an item are itself and the values of its attribute columns (Kula
-    2015, Weston et al. 2011). One thread: with several, no two runs agree.
+    2015, Weston et al. 2011), so catalogue items that nobody bought yet have scores too.
+    One thread: with several, no two runs agree.
     """
 
     name: ClassVar[str] = "lightfm"
@@ -102,7 +103,8 @@ class LightFm(MappedFactorModel):
         _, users = solver.get_user_representations()
         self._items, self._bias = halved(items), np.asarray(bias, dtype=np.float32)
         self._learn_map(x, users)
-        self._known = bought
+        # An item nobody bought can be scored by its attributes, if it has any.
+        self._known = np.diff(features.indptr) > 0
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self
@@ -129,7 +131,8 @@ def item_features(
     An item nobody bought is its attributes only: its own embedding would be noise.
     """
     n = len(catalogue)
-    blocks = [sp.diags(bought.astype(np.float32), format="csr")]
+    own = np.flatnonzero(bought)
+    blocks = [sp.csr_matrix((np.ones(len(own), "f4"), (own, own)), shape=(n, n))]
     for column in attribute_columns(catalogue, max_values):
         codes = catalogue.frame[column].cast(pl.String).rank("dense").fill_null(0).to_numpy()
         has = codes > 0
