@@ -163,7 +163,9 @@ class _Collector:
     def __init__(self) -> None:
         self.pairs: dict[tuple[str, str | None, str | None], Pair] = {}
 
-    def blurbs(self, items: Sequence[Any], contexts: Sequence[UserContext]) -> list[Blurb | None]:
+    def blurbs(
+        self, items: Sequence[Any], contexts: Sequence[UserContext], deadline_ms: float = 0.0
+    ) -> list[Blurb | None]:
         """Remember each item with its anchor; say nothing."""
         for item, context in zip(items, contexts, strict=True):
             key = (str(item["item_id"]), context.anchor, context.relation)
