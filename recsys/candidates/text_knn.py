@@ -14,7 +14,7 @@ from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_blocks
-from recsys.types import Candidates, FloatArray, Queries, Ragged
+from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recsys.dataset import Dataset
 
 PAIRS_PER_CHUNK = 100_000
+ROWS_PER_BLOCK = 65536
 
 
 class TextKnnConfig(DecayConfig):
@@ -33,16 +34,17 @@ class TextKnnConfig(DecayConfig):
     """
 
     half_life_days: float | None = Field(default=60, gt=0)
-    basket_decay: float = Field(default=0.7, gt=0, le=1)
-    popularity: float = Field(default=0.1, ge=0)
+    basket_decay: float = Field(default=0.5, gt=0, le=1)
+    popularity: float = Field(default=0.3, ge=0)
 
 
 class TextKnn(FromHistory):
     """score(u, i) = cos(sum of x_uj e_j over the history, e_i) + popularity x log share.
 
-    e are the items' text embeddings. Works for new users with a history and for items
-    added after the fit. The embeddings are not part of its state, because others use
-    them too: `attach` them after `from_state`.
+    e are the items' text embeddings without the direction that all purchases share.
+    Works for new users with a history and for items added after the fit. The embeddings
+    are not part of its state, because others use them too: `attach` them before `fit`
+    and after `from_state`.
     """
 
     name: ClassVar[str] = "text_knn"
@@ -58,6 +60,7 @@ class TextKnn(FromHistory):
         self.config = config or TextKnnConfig()
         self._time: Time = "none"
         self._prior: FloatArray = np.empty(0, dtype=np.float32)
+        self._centre: FloatArray | None = None  # [dim]
         self._vectors: npt.NDArray[np.float16] | None = None
         if embeddings is not None:
             self.attach(embeddings)
@@ -67,43 +70,50 @@ class TextKnn(FromHistory):
 
         They are scaled to unit length and held in half precision.
         """
-        self._vectors = _unit(embeddings)
+        self._vectors = self._prepared(embeddings)
         self._known = np.asarray(self._vectors.any(axis=1))
         self._n_items = len(self._vectors)
         return self
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
-        """Learn popularity.
+        """Learn popularity, and what all purchases have in common.
 
         Raises:
-            DataError: the embeddings are missing or not one an item.
+            DataError: the embeddings are missing, not one an item, or of another fit.
         """
-        if self._vectors is None or len(self._vectors) != dataset.n_items:
-            rows = "none" if self._vectors is None else len(self._vectors)
+        if self._vectors is None or len(self._vectors) != dataset.n_items or self._is_fitted:
+            rows = "no fresh" if self._vectors is None or self._is_fitted else len(self._vectors)
             raise DataError(
                 f"text_knn has {rows} embeddings for {dataset.n_items} items; "
-                f"encode dataset.catalogue.texts() and attach them"
+                f"encode dataset.catalogue.texts() and attach them before the fit"
             )
         counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
         share = np.log1p(counts) / max(np.log1p(counts.max(initial=0)), 1e-9)
         self._prior = (self.config.popularity * share).astype(np.float32)
+        self._centre = _weighted_mean(self._vectors, counts)
         self._time = dataset.info.time
-        return self
+        return self.attach(self._vectors)
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items; they can be recommended at once."""
-        self.attach(np.concatenate([self._ready(), _unit(embeddings)]))
+        new = self._prepared(embeddings)
+        self._vectors = np.concatenate([self._ready(), new])
+        self._known = np.concatenate([self._known, np.asarray(new.any(axis=1))])
+        self._n_items = len(self._vectors)
 
     def state(self) -> State:
         """Return config and popularity; the embeddings are kept elsewhere."""
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
-        return State(config, {"prior": self._prior})
+        arrays = {"prior": self._prior}
+        if self._centre is not None:
+            arrays["centre"] = self._centre
+        return State(config, arrays)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Rebuild from `state()`; `attach` the embeddings before use."""
         model = cls(TextKnnConfig.model_validate(state.config["config"]))
-        model._prior = state.arrays["prior"]
+        model._prior, model._centre = state.arrays["prior"], state.arrays.get("centre")
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 
@@ -116,6 +126,14 @@ class TextKnn(FromHistory):
         """Score the listed items; NaN for those without a text."""
         self._ready()
         return super().score(queries, items)
+
+    @property
+    def _is_fitted(self) -> bool:
+        return self._centre is not None
+
+    def _prepared(self, embeddings: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+        vectors = _unit(embeddings)
+        return vectors if self._centre is None else _unit(vectors, self._centre)
 
     def _ready(self) -> npt.NDArray[np.float16]:
         if self._vectors is None:
@@ -164,11 +182,32 @@ class TextKnn(FromHistory):
         return prior
 
 
-def _unit(embeddings: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
-    """Scale to unit length, float16 [n, dim], block by block."""
-    result = np.empty(embeddings.shape, dtype=np.float16)
-    for start in range(0, len(embeddings), 65536):
-        part = np.asarray(embeddings[start : start + 65536], dtype=np.float32)
+def _unit(
+    embeddings: npt.NDArray[Any], centre: FloatArray | None = None
+) -> npt.NDArray[np.float16]:
+    """Subtract the centre and scale to unit length, float16 [n, dim], block by block.
+
+    Zeros, which stand for no text, stay zeros.
+    """
+    result = np.zeros(embeddings.shape, dtype=np.float16)
+    for start in range(0, len(embeddings), ROWS_PER_BLOCK):
+        part = np.asarray(embeddings[start : start + ROWS_PER_BLOCK], dtype=np.float32)
+        has_text = part.any(axis=1, keepdims=True)
+        if centre is not None:
+            part = part - centre
         norms = np.linalg.norm(part, axis=1, keepdims=True)
-        result[start : start + 65536] = part / np.maximum(norms, 1e-12)
+        # What is a unit vector but for its rounding stays as it is, so that embeddings
+        # that went through half precision once give the same vectors again.
+        norms[np.abs(norms - 1) < 2e-3] = 1
+        result[start : start + ROWS_PER_BLOCK] = has_text * part / np.maximum(norms, 1e-12)
     return result
+
+
+def _weighted_mean(vectors: npt.NDArray[np.float16], weights: IntArray) -> FloatArray:
+    """Return the mean of rows by weight, [dim]; zeros without weights."""
+    total = np.zeros(vectors.shape[1], dtype=np.float64)
+    for start in range(0, len(vectors), ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
+        total += weights[block] @ vectors[block].astype(np.float32)
+    mean: FloatArray = (total / max(int(weights.sum()), 1)).astype(np.float32)
+    return mean
