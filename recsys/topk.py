@@ -99,8 +99,11 @@ def topk_dense(
     *,
     exclude: Ragged | None = None,
     eligible: BoolArray | None = None,
+    overwrite: bool = False,
 ) -> Candidates:
     """Return the k best of ready scores, [b, n]; NaN and -inf are never returned.
+
+    `overwrite` spares a copy: what may not be returned is -inf in `scores` afterwards.
 
     >>> topk_dense(np.array([[1, 3, 3, 2]], dtype=np.float32), 2).items.tolist()
     [1, 2]
@@ -110,7 +113,7 @@ def topk_dense(
     whole = torch.as_tensor(scores, dtype=torch.float32)
 
     def block(u: slice, i: slice) -> torch.Tensor:
-        return whole[u, i].clone()
+        return whole[u, i] if overwrite else whole[u, i].clone()
 
     b, n = scores.shape
     return topk_blocks(block, b, n, k, exclude=exclude, eligible=eligible)
@@ -170,7 +173,8 @@ def _topk_unpacked(
     values, rows, counts = [], [], []
     for users in _slices(scores.shape[0], max(1, VALUES_PER_CHUNK // scores.shape[1])):
         part = exclude.take(np.arange(users.start, users.stop))
-        found = topk_dense(scores[users].toarray(), k, exclude=part, eligible=eligible)
+        whole = scores[users].toarray()
+        found = topk_dense(whole, k, exclude=part, eligible=eligible, overwrite=True)
         positive = found.scores > 0
         values.append(found.scores[positive])
         rows.append(found.items[positive])

@@ -8,7 +8,8 @@ chunks: a model on it writes only how it scores.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -51,6 +52,18 @@ class Generator:
         """Say why this model should step aside on `dataset`; None if it need not."""
         return None
 
+    def candidates(self, queries: Queries, n: int) -> Candidates:
+        """Return at most `n` items a query."""
+        raise NotImplementedError
+
+    def score(self, queries: Queries, items: Ragged) -> FloatArray:
+        """Score the listed items of each query; NaN where the model is silent."""
+        raise NotImplementedError
+
+    def ask(self, queries: Queries) -> Asked:
+        """Return what answers both `candidates` and `score` for a batch."""
+        return Asked(self, queries)
+
     def add_items(self, embeddings: FloatArray) -> None:
         """Count new items; a model that cannot score them stays silent about them."""
         self._n_items += len(embeddings)
@@ -60,6 +73,35 @@ class Generator:
         return self
 
 
+class Answering(Protocol):
+    """What can be asked about a batch."""
+
+    def candidates(self, queries: Queries, n: int) -> Candidates:
+        """Return at most `n` items a query."""
+        ...
+
+    def score(self, queries: Queries, items: Ragged) -> FloatArray:
+        """Score the listed items of each query."""
+        ...
+
+
+class Asked:
+    """A generator asked about a batch: what it proposes, then what it says of others."""
+
+    def __init__(self, generator: Answering, queries: Queries) -> None:
+        """Take both."""
+        self._generator = generator
+        self._queries = queries
+
+    def candidates(self, n: int) -> Candidates:
+        """Return `generator.candidates(queries, n)`."""
+        return self._generator.candidates(self._queries, n)
+
+    def score(self, items: Ragged) -> FloatArray:
+        """Return `generator.score(queries, items)` for items that the queries allow."""
+        return self._generator.score(self._queries, items)
+
+
 class FromHistory(Generator):
     """Answers from the history of a query; silent without a known item in it.
 
@@ -67,8 +109,12 @@ class FromHistory(Generator):
     `_pairs` where it has something better than a dense block.
     """
 
+    scores_all: ClassVar[bool] = True
+    """`_scores` costs no more than `_best` and `_pairs` together."""
     users_per_chunk: ClassVar[int | None] = None
     """None: as many as `SCORES_PER_CHUNK` allows where all items are scored."""
+    floor: ClassVar[float] = -np.inf
+    """Scores up to this one say nothing: such items are not proposed."""
     _known: BoolArray
     """[rows], items that the model learned something about; silent about all others."""
 
@@ -90,17 +136,25 @@ class FromHistory(Generator):
             part, answered = self._answerable(queries.take(chunk))
             if not len(answered):
                 continue
-            low, high = items.indptr[chunk[0]], items.indptr[chunk[-1] + 1]
-            rows = items.rows[low:high]
-            asked = np.zeros(len(chunk), dtype=np.bool_)
-            asked[answered] = True
-            owner = np.repeat(np.arange(len(chunk)), items.counts[chunk])
-            sayable = asked[owner] & (rows < len(self._known))
-            sayable[sayable] = self._known[rows[sayable]]
-            counts = np.bincount(owner[sayable], minlength=len(chunk))[answered]
-            values = self._pairs(part, Ragged.from_counts(counts, rows[sayable]))
-            scores[low + np.flatnonzero(sayable)] = values
+            asked = items.take(chunk)
+            said, known = self._sayable(asked, answered, len(chunk))
+            low = items.indptr[chunk[0]]
+            scores[low + np.flatnonzero(said)] = self._pairs(part, known)
         return scores
+
+    def ask(self, queries: Queries) -> Asked:
+        """Return what answers both `candidates` and `score` for a batch, once computed."""
+        if self.scores_all and len(queries) * len(self._known) <= SCORES_PER_CHUNK:
+            return _AskedOnce(self, queries)
+        return Asked(self, queries)
+
+    def _sayable(self, items: Ragged, answered: IntArray, n: int) -> tuple[BoolArray, Ragged]:
+        """Tell which entries of n lists have a score, [m]; list them by answered query."""
+        asked = np.zeros(n, dtype=np.bool_)
+        asked[answered] = True
+        said = asked[items.owner] & self._knows(items.rows)
+        counts = np.bincount(items.owner[said], minlength=n)[answered]
+        return said, Ragged.from_counts(counts, items.rows[said])
 
     def _scores(self, queries: Queries) -> FloatArray:
         """Score every known row for answerable queries, a fresh [b, rows]."""
@@ -109,7 +163,9 @@ class FromHistory(Generator):
     def _best(self, queries: Queries, n: int) -> Candidates:
         """Return the n best eligible items of answerable queries."""
         scores = self._scores(queries)
-        return topk_dense(scores, n, exclude=queries.exclude, eligible=queries.eligible)
+        return topk_dense(
+            scores, n, exclude=queries.exclude, eligible=queries.eligible, overwrite=True
+        )
 
     def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
         """Score known items of answerable queries, [m]."""
@@ -149,6 +205,39 @@ class FromHistory(Generator):
         inside = rows < len(self._known)
         inside[inside] = self._known[rows[inside]]
         return inside
+
+
+class _AskedOnce(Asked):
+    """Makes the scores of all items once, for the proposals and for what is asked then."""
+
+    def __init__(self, model: FromHistory, queries: Queries) -> None:
+        super().__init__(model, queries)
+        self._model = model
+        self._part, self._answered = model._answerable(queries)
+
+    @cached_property
+    def _scores(self) -> FloatArray:
+        return self._model._scores(self._part)
+
+    def candidates(self, n: int) -> Candidates:
+        if not len(self._answered):
+            return Candidates.empty(len(self._queries))
+        part = self._part
+        found = topk_dense(
+            self._scores, n, exclude=part.exclude, eligible=part.eligible, overwrite=True
+        )
+        positive = found.scores > self._model.floor
+        if not positive.all():
+            counts = np.bincount(found.owner[positive], minlength=len(found))
+            found = Candidates(pointers(counts), found.items[positive], found.scores[positive])
+        return spread(found, self._answered, len(self._queries))
+
+    def score(self, items: Ragged) -> FloatArray:
+        scores = np.full(len(items.rows), np.nan, dtype=np.float32)
+        if len(self._answered):
+            said, known = self._model._sayable(items, self._answered, len(self._queries))
+            scores[said] = self._scores[known.owner, known.rows]
+        return scores
 
 
 def spread(found: Candidates, answered: IntArray, n: int) -> Candidates:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from recsys.candidates.base import Asked, Generator
 from recsys.protocols import CandidateGenerator
 from recsys.types import Blended, IntArray, Queries, Ragged
 
@@ -29,11 +30,15 @@ def blend(
     if any(w < 0 for w in wanted.values()) or (isinstance(n, int) and n < 1):
         raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
     width = max((g.n_items for g in generators.values()), default=0) + 1
+    asked = {
+        name: g.ask(queries) if isinstance(g, Generator) else Asked(g, queries)
+        for name, g in generators.items()
+    }
     keys: dict[str, IntArray] = {}
     places: dict[str, IntArray] = {}
-    for name, generator in generators.items():
+    for name in generators:
         if wanted[name]:
-            found = generator.candidates(queries, wanted[name])
+            found = asked[name].candidates(wanted[name])
             keys[name] = found.owner * width + found.items
             places[name] = found.ranks
     union = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys.values()]))
@@ -41,8 +46,8 @@ def blend(
     items = Ragged.from_counts(counts, union % width)
     scores = np.empty((len(wanted), len(union)), dtype=np.float32)
     ranks = np.zeros((len(wanted), len(union)), dtype=np.int64)
-    for row, (name, generator) in enumerate(generators.items()):
-        scores[row] = generator.score(queries, items)
+    for row, name in enumerate(generators):
+        scores[row] = asked[name].score(items)
         if name in keys:
             ranks[row, np.searchsorted(union, keys[name])] = places[name]
     return Blended(items.indptr, items.rows, tuple(generators), scores, ranks)

@@ -24,7 +24,7 @@ class EaseConfig(DecayConfig):
     """Regularisation, input and limits.
 
     Attributes:
-        reg: L2 penalty; None: 25 x sqrt(mean number of distinct items of a user), which
+        reg: L2 penalty; None: 35 x sqrt(mean number of distinct items of a user), which
             is near the best on shops from 7 to 300 items a user.
         max_items: more items than this are cut to the most popular ones, unless
             there are few enough users to solve for all items exactly.
@@ -72,7 +72,7 @@ class Ease(FromHistory):
         matrix = matrix[np.diff(matrix.indptr) > 0]
         bought = fitted_items(dataset)
         n_bought, n_users = int(bought.sum()), matrix.shape[0]
-        reg = config.reg or 25 * float(np.sqrt(matrix.nnz / max(n_users, 1)))
+        reg = config.reg or 35 * float(np.sqrt(matrix.nnz / max(n_users, 1)))
         few = n_users <= config.max_users and n_users < n_bought
         if config.solver == "dual" or (config.solver == "auto" and few):
             self._known, self.left_out = bought, 0

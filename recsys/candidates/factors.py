@@ -25,6 +25,7 @@ class FactorModel(FromHistory):
     """
 
     users_per_chunk: ClassVar[int] = 4096
+    scores_all: ClassVar[bool] = False
     config: DecayConfig
     config_class: ClassVar[type[DecayConfig]]
 

@@ -13,7 +13,7 @@ from recsys.candidates.inputs import DecayConfig, input_rows, newest_items
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_sparse
-from recsys.types import Candidates, FloatArray, Queries, Ragged
+from recsys.types import Candidates, FloatArray, Queries
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
@@ -29,8 +29,8 @@ class ItemKnnConfig(DecayConfig):
         weighting: of the user-item matrix before the cosine: none, TF-IDF or BM25.
         neighbours: how many are kept for each item.
         shrink: added to the denominator of the cosine, against chance meetings.
-        max_history: items of a shopper that the comparison reads, the newest ones. It
-            bounds the pairs that one shopper makes, and old ones tell little.
+        max_history: items of a shopper that are read, the newest ones. It bounds the
+            pairs that one shopper makes, and old ones tell little.
     """
 
     half_life_days: float | None = Field(default=150, gt=0)
@@ -51,6 +51,7 @@ class ItemKnn(FromHistory):
 
     name: ClassVar[str] = "item_knn"
     config_class: ClassVar[type[ItemKnnConfig]] = ItemKnnConfig
+    floor: ClassVar[float] = 0.0
 
     def __init__(self, config: ItemKnnConfig | None = None) -> None:
         super().__init__()
@@ -92,12 +93,13 @@ class ItemKnn(FromHistory):
         scores = self._rows(queries)
         return topk_sparse(scores, n, exclude=queries.exclude, eligible=queries.eligible)
 
-    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
-        scores: FloatArray = self._rows(queries).toarray()[items.owner, items.rows]
+    def _scores(self, queries: Queries) -> FloatArray:
+        scores: FloatArray = self._rows(queries).toarray()
         return scores
 
     def _rows(self, queries: Queries) -> sp.csr_matrix:
-        x = input_rows(queries.histories, self._time, self.config, len(self._known))
+        histories = newest_items(queries.histories, self.config.max_history)
+        x = input_rows(histories, self._time, self.config, len(self._known))
         return sp.csr_matrix(x @ self._similarity)
 
 

@@ -48,6 +48,7 @@ class RepeatPurchase(FromHistory):
 
     name: ClassVar[str] = "repeat_purchase"
     config_class: ClassVar[type[GeneratorConfig]] = RepeatPurchaseConfig
+    scores_all: ClassVar[bool] = False
 
     def __init__(self, config: RepeatPurchaseConfig | None = None) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from recsys.candidates.base import FromHistory, plain
+from recsys.candidates.base import Asked, FromHistory, plain
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.errors import DataError
 from recsys.protocols import State
@@ -151,6 +151,20 @@ class TextKnn(FromHistory):
         norms = np.linalg.norm(profile, axis=1, keepdims=True)
         unit: FloatArray = (profile / np.maximum(norms, 1e-12)).astype(np.float32)
         return unit
+
+    def ask(self, queries: Queries) -> Asked:
+        """Return what answers both `candidates` and `score` for a batch, once computed."""
+        self._ready()
+        return super().ask(queries)
+
+    def _scores(self, queries: Queries) -> FloatArray:
+        users, vectors = self._profiles(queries), self._ready()
+        scores = np.empty((len(users), len(vectors)), dtype=np.float32)
+        for start in range(0, len(vectors), ROWS_PER_BLOCK):
+            block = slice(start, start + ROWS_PER_BLOCK)
+            np.matmul(users, vectors[block].astype(np.float32).T, out=scores[:, block])
+        scores += self._priors()
+        return scores
 
     def _best(self, queries: Queries, n: int) -> Candidates:
         import torch

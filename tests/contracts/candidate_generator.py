@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recsys.candidates.base import Generator
 from recsys.dataset import Dataset
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings
 from recsys.schema import ColumnRoles, DatasetInfo, Time
@@ -193,6 +194,8 @@ class CandidateGeneratorContract:
         again = generator.candidates(batch, n)
         assert lists(again) == lists(found)
         np.testing.assert_array_equal(again.scores, found.scores)
+        if isinstance(generator, Generator):
+            self.check_asked_at_once(generator, batch, found, n)
         for i in range(len(batch)):
             alone = generator.candidates(batch.take(np.array([i])), n)
             np.testing.assert_allclose(
@@ -201,6 +204,18 @@ class CandidateGeneratorContract:
                 atol=self.tolerance,
                 rtol=self.tolerance,
             )
+
+    def check_asked_at_once(
+        self, generator: Generator, batch: Queries, found: Candidates, n: int
+    ) -> None:
+        """Check that a batch asked at once gets what `candidates` and `score` give."""
+        asked = generator.ask(batch)
+        again = asked.candidates(n)
+        assert again.counts.tolist() == found.counts.tolist()
+        close = {"atol": self.tolerance, "rtol": self.tolerance}
+        np.testing.assert_allclose(again.scores, found.scores, **close)
+        items = found.ragged()
+        np.testing.assert_allclose(asked.score(items), generator.score(batch, items), **close)
 
     def check(
         self, generator: CandidateGenerator, asked: Queries, found: Candidates, n: int
