@@ -179,7 +179,8 @@ def freshness(dataset: Dataset, half_life: float | None) -> DoubleArray:
     times = dataset.histories.times
     if half_life is None or dataset.info.time != "global" or not len(times):
         return np.ones(len(times))
-    return np.exp2((times - times.max()) / half_life)
+    share: DoubleArray = np.exp2((times - times.max()) / half_life)
+    return share
 
 
 class _Targets:
