@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from recsys.candidates.base import Generator
+from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_packing import last_baskets, pack
 from recsys.protocols import State
 from recsys.topk import topk_factors
@@ -220,29 +220,15 @@ class HistoryGenerator(Generator):
 
     def candidates(self, queries: Queries, n: int) -> Candidates:
         """Return the n best items a query; none where the history is empty."""
-        users = self.encode(queries)
-        eligible = self.readable
-        if queries.eligible is not None:
-            eligible = eligible & queries.eligible
-        return topk_factors(
-            users,
-            self.item_matrix(),
-            n,
-            exclude=queries.exclude,
-            eligible=eligible,
-            device=self.device,
-        )
+        return self.ask(queries).candidates(n)
 
     def score(self, queries: Queries, items: Ragged) -> FloatArray:
         """Score the listed items, [m]; NaN for an empty history or an unreadable item."""
-        users, matrix = self.encode(queries), self.item_matrix()
-        scores = np.empty(len(items.rows), dtype=np.float32)
-        owner = items.owner
-        for start in range(0, len(scores), ROWS_PER_BLOCK):
-            part = slice(start, start + ROWS_PER_BLOCK)
-            np.einsum("nd,nd->n", users[owner[part]], matrix[items.rows[part]], out=scores[part])
-        scores[~self.readable[items.rows]] = np.nan
-        return scores
+        return self.ask(queries).score(items)
+
+    def ask(self, queries: Queries) -> Asked:
+        """Encode the histories once, for candidates and for scores."""
+        return _Encoded(self, queries)
 
     def state(self) -> State:
         """Return the weights and the ids; not the texts."""
@@ -270,6 +256,40 @@ class HistoryGenerator(Generator):
         network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
         network.eval()
         return cls(network, id_of_item)
+
+
+class _Encoded(Asked):
+    """A batch whose histories are encoded."""
+
+    def __init__(self, generator: HistoryGenerator, queries: Queries) -> None:
+        super().__init__(generator, queries)
+        self._model, self._batch = generator, queries
+        self._users = generator.encode(queries)  # [b, width]
+
+    def candidates(self, n: int) -> Candidates:
+        if n < 1:
+            raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
+        eligible = self._model.readable
+        if self._batch.eligible is not None:
+            eligible = eligible & self._batch.eligible
+        return topk_factors(
+            self._users,
+            self._model.item_matrix(),
+            n,
+            exclude=self._batch.exclude,
+            eligible=eligible,
+            device=self._model.device,
+        )
+
+    def score(self, items: Ragged) -> FloatArray:
+        matrix, rows, owner = self._model.item_matrix(), items.rows, items.owner
+        scores = np.empty(len(rows), dtype=np.float32)
+        for start in range(0, len(rows), ROWS_PER_BLOCK):
+            part = slice(start, start + ROWS_PER_BLOCK)
+            left, right = self._users[owner[part]], matrix[rows[part]]
+            np.einsum("nd,nd->n", left, right, out=scores[part])
+        scores[~self._model.readable[rows]] = np.nan
+        return scores
 
 
 def _has_text(texts: AnyFloats | None, n_items: int) -> BoolArray:

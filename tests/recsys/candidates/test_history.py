@@ -16,6 +16,8 @@ from recsys.candidates.history_packing import (
 )
 from recsys.protocols import CandidateGenerator
 from recsys.types import Histories, Queries, Ragged, pointers
+from tests.contracts import candidate_generator as contract
+from tests.contracts.candidate_generator import CandidateGeneratorContract
 
 N_ITEMS, TEXT_DIM = 9, 5
 HOUR = 3600 * 1_000_000
@@ -231,3 +233,19 @@ def test_dropout_keeps_the_mean_and_drops_its_share(rate: float) -> None:
     assert x.grad is not None
     assert torch.equal(x.grad == 0, y == 0)
     assert dropout(x, rate, False) is x
+
+
+class TestContract(CandidateGeneratorContract):
+    learns_from_others = False  # nor has it learned anything: its weights are random
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def generator(cls) -> CandidateGenerator:
+        torch.manual_seed(0)
+        network = HistoryNetwork(HistoryModelConfig(dim=8), contract.N_BOUGHT, contract.DIM)
+        for weights in network.parameters():
+            torch.nn.init.normal_(weights, std=0.4)
+        torch.nn.init.zeros_(network.ids.weight)  # texts alone: two clear directions
+        ids = np.arange(contract.N_ITEMS)
+        ids[contract.N_BOUGHT :] = -1
+        return HistoryGenerator(network.eval(), ids, contract.embeddings())
