@@ -141,6 +141,8 @@ def _inverse(gram: FloatArray) -> FloatArray:
 def _largest(weights: FloatArray, per_column: int) -> sp.csr_matrix:
     """Keep the weights of each column with the largest magnitude, CSR of the same shape."""
     n = weights.shape[1]
+    if not n:
+        return sp.csr_matrix((0, 0), dtype=np.float32)
     k = min(per_column, n)
     rows, data = [], []
     for start in range(0, n, ROWS_PER_BLOCK):

@@ -110,10 +110,10 @@ def _weighted(matrix: sp.csr_matrix, weighting: str) -> sp.csr_matrix:
     little about each item. Values are scaled to a mean of one, so that `shrink` counts
     shoppers whatever the weighting.
     """
-    if weighting == "cosine" or not matrix.nnz:
+    if weighting == "cosine" or not matrix.data.any():
         return matrix
     per_user = np.diff(matrix.indptr)
-    idf = np.repeat(np.log((1 + matrix.shape[1]) / (1 + per_user)), per_user)
+    idf = np.repeat(np.log1p(matrix.shape[1] / np.maximum(per_user, 1)), per_user)
     values = matrix.data.astype(np.float64)
     if weighting == "bm25":
         k1, b = 1.2, 0.75

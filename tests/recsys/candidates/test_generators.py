@@ -3,15 +3,20 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
+import polars as pl
 import pytest
 
 from recsys.candidates.registry import GENERATORS, generator_class
+from recsys.dataset import Dataset
 from recsys.errors import RecipeError
 from recsys.protocols import CandidateGenerator, Fittable, NeedsEmbeddings
+from recsys.types import Ragged
 from tests.contracts.candidate_generator import (
+    DIM,
     CandidateGeneratorContract,
     checkerboard,
     embeddings,
+    queries,
 )
 
 FITTED = [name for name in GENERATORS if name != "history"]
@@ -121,3 +126,41 @@ def test_configs_refuse_unknown_keys(name: str) -> None:
 def test_an_unknown_generator_is_named() -> None:
     with pytest.raises(RecipeError, match=r"'wide'.*popular"):
         generator_class("wide")
+
+
+def tiny(rows: list[tuple[str, str, int]], weights: list[float] | None = None) -> Dataset:
+    frame = pl.DataFrame(
+        rows,
+        schema={"user_id": pl.String, "item_id": pl.String, "timestamp": pl.Int64},
+        orient="row",
+    )
+    if weights is not None:
+        frame = frame.with_columns(pl.Series("weight", weights))
+    return Dataset.from_frames(frame, pl.DataFrame({"item_id": ["a", "b"]}))
+
+
+SMALL = {
+    "no interactions": tiny([]),
+    "one interaction": tiny([("u", "a", 1)]),
+    "everybody bought everything": tiny([(u, i, 1) for u in "uv" for i in "ab"]),
+    "all returned": tiny([("u", "a", 1), ("u", "b", 2)], weights=[-1.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", FITTED)
+@pytest.mark.parametrize("shop", SMALL.values(), ids=list(SMALL))
+def test_a_shop_with_next_to_nothing(name: str, shop: Dataset) -> None:
+    model, config = generator_class(name)
+    generator = model(config())
+    if generator.limits(shop):
+        pytest.skip(generator.limits(shop))
+    if isinstance(generator, NeedsEmbeddings):
+        generator.attach(np.eye(2, DIM, dtype=np.float32))
+    if name == "bpr":
+        pytest.importorskip("implicit")
+    generator.fit(shop, rng=np.random.default_rng(0))
+    batch = queries([[0], [], [1, 0]])
+    found = generator.candidates(batch, 3)
+    assert np.isfinite(found.scores).all()
+    assert set(found.items.tolist()) <= {0, 1}
+    assert not np.isinf(generator.score(batch, Ragged.from_lists([[0, 1]] * 3))).any()
