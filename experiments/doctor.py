@@ -26,7 +26,7 @@ ENOUGH_MEMORY = 4 * GIB
 ENOUGH_DISK = 5 * GIB
 EXTRAS = {
     "text": "sentence encoders for product texts",
-    "implicit": "ALS and BPR factors",
+    "implicit": "BPR factors",
     "lightfm": "LightFM factors; built from source, needs a C compiler",
     "mlflow": "tracking of runs, model registry",
     "serve": "the HTTP service",
