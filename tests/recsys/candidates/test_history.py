@@ -246,6 +246,11 @@ class TestContract(CandidateGeneratorContract):
         for weights in network.parameters():
             torch.nn.init.normal_(weights, std=0.4)
         torch.nn.init.zeros_(network.ids.weight)  # texts alone: two clear directions
+        for block in network.blocks:  # what is read comes out as it went in
+            torch.nn.init.zeros_(block.out.weight)
+            torch.nn.init.zeros_(block.down.weight)
+        torch.nn.init.ones_(network.norm.weight)
+        torch.nn.init.zeros_(network.norm.bias)
         ids = np.arange(contract.N_ITEMS)
         ids[contract.N_BOUGHT :] = -1
         return HistoryGenerator(network.eval(), ids, contract.embeddings())
