@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
-from recsys.candidates.als_solver import solve_rows
-from recsys.candidates.base import fitted_items
+from recsys.candidates.als_solver import Side, solve_rows
 from recsys.candidates.factors import FactorModel, halved
+from recsys.candidates.from_history import KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.types import FloatArray, Queries
@@ -50,6 +50,7 @@ class Als(FactorModel):
     name: ClassVar[str] = "als"
     config_class: ClassVar[type[DecayConfig]] = AlsConfig
     config: AlsConfig
+    _side: Side
 
     def __init__(self, config: AlsConfig | None = None) -> None:
         super().__init__()
@@ -61,20 +62,21 @@ class Als(FactorModel):
         """Alternate from small random item factors."""
         config = self.config
         plain_input = config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
-        x = input_rows(dataset.histories, dataset.info.time, plain_input, dataset.n_items)
+        self._known = KnownItems.bought(dataset)
+        histories = self._known.histories(dataset.histories)
+        x = input_rows(histories, dataset.info.time, plain_input, len(self._known))
         by_item = x.T.tocsr()
-        self._known = fitted_items(dataset)
         self._mean_length = x.nnz / max(np.count_nonzero(np.diff(x.indptr)), 1)
         self._unobserved = config.unobserved or min(1.0, self._mean_length / 100)
-        item_penalty = self._penalty(by_item, x.nnz / max(np.count_nonzero(self._known), 1))
+        item_penalty = self._penalty(by_item, x.nnz / max(len(self._known), 1))
         user_penalty = self._penalty(x, self._mean_length)
-        items = rng.standard_normal((dataset.n_items, config.factors), dtype=np.float32)
+        items = rng.standard_normal((len(self._known), config.factors), dtype=np.float32)
         items *= 0.1 / np.sqrt(config.factors)
-        items[~self._known] = 0
         for _ in range(config.iterations):
-            users = solve_rows(x, items, self._unobserved, user_penalty)
-            items = solve_rows(by_item, users, self._unobserved, item_penalty)
+            users = solve_rows(x, Side.of(items), self._unobserved, user_penalty)
+            items = solve_rows(by_item, Side.of(users), self._unobserved, item_penalty)
         self._items = halved(items)
+        self._side = Side.of(self._items)
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self
@@ -91,12 +93,12 @@ class Als(FactorModel):
         model = super().from_state(state)
         model._unobserved = float(state.config["unobserved"])
         model._mean_length = float(state.config["mean_length"])
+        model._side = Side.of(model._items)
         return model
 
     def _users(self, queries: Queries) -> FloatArray:
         x = self._input(queries)
-        items = self._items[: len(self._known)]
-        return solve_rows(x, items, self._unobserved, self._penalty(x, self._mean_length))
+        return solve_rows(x, self._side, self._unobserved, self._penalty(x, self._mean_length))
 
     def _penalty(self, rows: sp.csr_matrix, mean: float) -> FloatArray:
         penalty: FloatArray = (self.config.reg * (np.diff(rows.indptr) + mean)).astype(np.float32)

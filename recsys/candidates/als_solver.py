@@ -9,12 +9,13 @@ diagonal, so a row with n entries costs one n x n or one d x d system, whichever
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.types import FloatArray
+from recsys.types import DoubleArray, FloatArray
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +24,33 @@ VALUES_PER_CHUNK = 8_000_000
 """Gathered factor values that are held at once, 32 MB."""
 
 
-def solve_rows(
-    x: sp.csr_matrix, factors: FloatArray, unobserved: float, reg: FloatArray
-) -> FloatArray:
+@dataclass(frozen=True)
+class Side:
+    """The given side: its factors, and the eigenvectors of their Gram matrix.
+
+    Attributes:
+        factors: Q, [items, d].
+        basis: eigenvectors of Q'Q, [d, d].
+        spectrum: their eigenvalues, [d].
+    """
+
+    factors: FloatArray
+    basis: FloatArray
+    spectrum: DoubleArray
+
+    @classmethod
+    def of(cls, factors: FloatArray) -> Self:
+        """Prepare factors."""
+        spectrum, basis = np.linalg.eigh((factors.T @ factors).astype(np.float64))
+        return cls(factors, basis.astype(np.float32), np.maximum(spectrum, 0))
+
+
+def solve_rows(x: sp.csr_matrix, given: Side, unobserved: float, reg: FloatArray) -> FloatArray:
     """Solve every row; rows of like length are solved together.
 
     Args:
         x: CSR [rows, items], weights of what was observed, >= 0.
-        factors: Q, [items, d].
+        given: the other side.
         unobserved: weight of every pair, observed or not.
         reg: [rows], penalty of each row.
 
@@ -42,16 +62,16 @@ def solve_rows(
     x = x.copy()
     x.eliminate_zeros()
     counts = np.diff(x.indptr)
-    values, basis = np.linalg.eigh((factors.T @ factors).astype(np.float64))
-    rotated = torch.from_numpy((factors @ basis).astype(np.float32))
-    spectrum = unobserved * np.maximum(values, 0)
-    result = np.zeros((x.shape[0], factors.shape[1]), dtype=np.float32)
+    d = given.factors.shape[1]
+    used, x.indices = np.unique(x.indices, return_inverse=True)
+    rotated = torch.from_numpy(given.factors[used] @ given.basis)
+    result = np.zeros((x.shape[0], d), dtype=np.float32)
     order = np.argsort(counts, kind="stable")
     order = order[counts[order] > 0]
     while len(order):
         # A chunk is as wide as its longest row; the longest come first.
         width = int(counts[order[-1]])
-        size = max(1, VALUES_PER_CHUNK // (width * factors.shape[1]))
+        size = max(1, VALUES_PER_CHUNK // (width * d))
         chunk, order = order[-size:], order[:-size]
         part = x[chunk]
         slots = np.arange(part.nnz) + np.repeat(
@@ -60,12 +80,14 @@ def solve_rows(
         weights = np.zeros((len(chunk), width), dtype=np.float32)
         columns = np.zeros((len(chunk), width), dtype=np.int64)
         weights.reshape(-1)[slots], columns.reshape(-1)[slots] = part.data, part.indices
-        diagonal = torch.from_numpy((spectrum + reg[chunk, None]).astype(np.float32))
-        solve = _by_entries if width <= factors.shape[1] else _by_factors
+        diagonal = torch.from_numpy(
+            (unobserved * given.spectrum + reg[chunk, None]).astype(np.float32)
+        )
+        solve = _by_entries if width <= d else _by_factors
         result[chunk] = solve(
             rotated[torch.from_numpy(columns)], torch.from_numpy(weights), diagonal
         ).numpy()
-    turned: FloatArray = result @ basis.T.astype(np.float32)
+    turned: FloatArray = result @ given.basis.T
     return turned
 
 

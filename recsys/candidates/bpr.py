@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from recsys.candidates.base import fitted_items
 from recsys.candidates.factors import halved
+from recsys.candidates.from_history import KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.candidates.mapped_factors import MappedFactorModel
 from recsys.errors import MissingExtraError
@@ -78,7 +78,9 @@ class Bpr(MappedFactorModel):
         except ImportError as error:
             raise MissingExtraError("implicit", "bpr") from error
         config = self.config
-        x = input_rows(dataset.histories, dataset.info.time, config, dataset.n_items)
+        self._known = KnownItems.bought(dataset)
+        histories = self._known.histories(dataset.histories)
+        x = input_rows(histories, dataset.info.time, config, len(self._known))
         solver = BayesianPersonalizedRanking(
             factors=config.factors,
             learning_rate=config.learning_rate,
@@ -90,11 +92,10 @@ class Bpr(MappedFactorModel):
         solver.fit(x, show_progress=False)
         # The last factor of an item is its bias, that of a user is one.
         self._items = halved(solver.item_factors[:, :-1])
-        shoppers = np.bincount(x.indices, minlength=dataset.n_items)
+        shoppers = np.bincount(x.indices, minlength=len(self._known))
         prior = config.popularity * np.log(np.maximum(shoppers, 1))
         self._bias = (solver.item_factors[:, -1] + prior).astype(np.float32)
         self._learn_map(x, solver.user_factors[:, :-1])
-        self._known = fitted_items(dataset)
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self

@@ -6,15 +6,15 @@ import warnings
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
-import scipy.sparse as sp
 from pydantic import Field
 
-from recsys.candidates.base import FromHistory, fitted_items, plain
+from recsys.candidates.base import plain
 from recsys.candidates.ease_solvers import Dual, Primal
-from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.candidates.from_history import FromHistory, KnownItems
+from recsys.candidates.inputs import DecayConfig, input_rows, shoppers
 from recsys.protocols import State
 from recsys.schema import Time
-from recsys.types import BoolArray, FloatArray, Queries
+from recsys.types import FloatArray, Queries
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
@@ -68,26 +68,24 @@ class Ease(FromHistory):
         """Solve for the weights; warns about what `max_items` leaves out."""
         config = self.config
         plain_input = config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
-        matrix = input_rows(dataset.histories, dataset.info.time, plain_input, dataset.n_items)
+        bought = KnownItems.bought(dataset)
+        counts = dataset.histories.unique().counts
+        n_users = int(np.count_nonzero(counts))
+        reg = config.reg or 35 * float(np.sqrt(counts.sum() / max(n_users, 1)))
+        few = n_users <= config.max_users and n_users < len(bought)
+        dual = config.solver == "dual" or (config.solver == "auto" and few)
+        self._known = bought if dual else _most_popular(dataset, config.max_items)
+        self.left_out = len(bought) - len(self._known)
+        if self.left_out:
+            warnings.warn(
+                f"ease keeps the {config.max_items} most popular of {len(bought)} bought "
+                f"items; raise max_items if memory allows (4 x max_items^2 x 3 bytes)",
+                stacklevel=2,
+            )
+        histories = self._known.histories(dataset.histories)
+        matrix = input_rows(histories, dataset.info.time, plain_input, len(self._known))
         matrix = matrix[np.diff(matrix.indptr) > 0]
-        bought = fitted_items(dataset)
-        n_bought, n_users = int(bought.sum()), matrix.shape[0]
-        reg = config.reg or 35 * float(np.sqrt(matrix.nnz / max(n_users, 1)))
-        few = n_users <= config.max_users and n_users < n_bought
-        if config.solver == "dual" or (config.solver == "auto" and few):
-            self._known, self.left_out = bought, 0
-            self._solver = Dual.fit(matrix, reg)
-        else:
-            self._known = _most_popular(matrix, bought, config.max_items)
-            self.left_out = n_bought - int(self._known.sum())
-            if self.left_out:
-                warnings.warn(
-                    f"ease keeps the {config.max_items} most popular of {n_bought} bought "
-                    f"items; raise max_items if memory allows (4 x max_items^2 x 3 bytes)",
-                    stacklevel=2,
-                )
-            kept = sp.csr_matrix(matrix[:, np.flatnonzero(self._known)])
-            self._solver = Primal.fit(kept, reg, config.per_item)
+        self._solver = Dual.fit(matrix, reg) if dual else Primal.fit(matrix, reg, config.per_item)
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self
@@ -102,14 +100,14 @@ class Ease(FromHistory):
             "left_out": self.left_out,
             "solver": self._solver.kind,
         }
-        return State(config, {"known": self._known, **self._solver.arrays()})
+        return State(config, {"known": self._known.mask, **self._solver.arrays()})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Rebuild from `state()`."""
         c = state.config
         model = cls(EaseConfig.model_validate(c["config"]))
-        model._known = state.arrays["known"]
+        model._known = KnownItems(state.arrays["known"])
         solver = Dual if c["solver"] == Dual.kind else Primal
         model._solver = solver.from_arrays(state.arrays)
         model._time, model._n_items, model.left_out = c["time"], c["n_items"], c["left_out"]
@@ -118,18 +116,13 @@ class Ease(FromHistory):
     def _scores(self, queries: Queries) -> FloatArray:
         assert self._solver is not None
         x = input_rows(queries.histories, self._time, self.config, len(self._known))
-        if isinstance(self._solver, Dual):
-            return self._solver.scores(x)
-        kept = np.flatnonzero(self._known)
-        scores = np.full(x.shape, np.nan, dtype=np.float32)
-        scores[:, kept] = self._solver.scores(sp.csr_matrix(x[:, kept]))
-        return scores
+        return self._solver.scores(x)
 
 
-def _most_popular(matrix: sp.csr_matrix, bought: BoolArray, n: int) -> BoolArray:
+def _most_popular(dataset: Dataset, n: int) -> KnownItems:
     """Keep the n items that the most users bought, ties by row."""
-    users = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    order = np.argsort(-users, kind="stable")[:n]
-    kept = np.zeros(len(bought), dtype=np.bool_)
-    kept[order] = True
-    return kept & bought
+    h = dataset.histories
+    users = shoppers(h, np.ones(len(h.items), dtype=np.bool_), dataset.n_items)
+    kept = np.zeros(dataset.n_items, dtype=np.bool_)
+    kept[np.argsort(-users, kind="stable")[:n]] = True
+    return KnownItems(kept & (users > 0))

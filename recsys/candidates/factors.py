@@ -7,7 +7,8 @@ from typing import ClassVar, Self
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.candidates.base import FromHistory, plain
+from recsys.candidates.base import plain
+from recsys.candidates.from_history import FromHistory, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.schema import Time
@@ -32,8 +33,8 @@ class FactorModel(FromHistory):
     def __init__(self) -> None:
         super().__init__()
         self._time: Time = "none"
-        self._items: FloatArray = np.empty((0, 0), dtype=np.float32)  # [rows, d]
-        self._bias: FloatArray | None = None  # [rows]
+        self._items: FloatArray = np.empty((0, 0), dtype=np.float32)  # [known, d]
+        self._bias: FloatArray | None = None  # [known]
 
     def _users(self, queries: Queries) -> FloatArray:
         """Return the vectors of the users that the histories describe, [b, d]."""
@@ -62,17 +63,16 @@ class FactorModel(FromHistory):
         return scores if self._bias is None else scores + self._bias[rows]
 
     def item_matrix(self) -> FloatArray:
-        """Return the item vectors, [n_items, d]; zeros for items that came after the fit."""
+        """Return the item vectors, [n_items, d]; zeros for items that it does not know."""
         d = self._items.shape[1]
         matrix = np.zeros((self._n_items, d), dtype=np.float32)
-        matrix[: len(self._known)] = self._items[: len(self._known)]
-        matrix[: len(self._known)][~self._known] = 0
+        matrix[self._known.rows] = self._items
         return matrix
 
     def state(self) -> State:
         """Return config and factors."""
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
-        arrays = {"items": self._items.astype(np.float16), "known": self._known}
+        arrays = {"items": self._items.astype(np.float16), "known": self._known.mask}
         if self._bias is not None:
             arrays["bias"] = self._bias
         return State(config, arrays)
@@ -83,7 +83,7 @@ class FactorModel(FromHistory):
         model = cls(cls.config_class.model_validate(state.config["config"]))  # type: ignore[call-arg]
         model._items = state.arrays["items"].astype(np.float32)
         model._bias = state.arrays.get("bias")
-        model._known = state.arrays["known"]
+        model._known = KnownItems(state.arrays["known"])
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 

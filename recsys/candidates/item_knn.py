@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
-from recsys.candidates.base import FromHistory, fitted_items, plain
+from recsys.candidates.base import plain
+from recsys.candidates.from_history import FromHistory, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows, newest_items
 from recsys.protocols import State
 from recsys.schema import Time
@@ -62,11 +63,12 @@ class ItemKnn(FromHistory):
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Find the neighbours of every item."""
         plain_input = self.config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
-        histories = newest_items(dataset.histories, self.config.max_history)
-        matrix = input_rows(histories, dataset.info.time, plain_input, dataset.n_items)
+        self._known = KnownItems.bought(dataset)
+        histories = self._known.histories(dataset.histories)
+        histories = newest_items(histories, self.config.max_history)
+        matrix = input_rows(histories, dataset.info.time, plain_input, len(self._known))
         columns = _weighted(matrix, self.config.weighting)
         self._similarity = _neighbours(columns, self.config.neighbours, self.config.shrink)
-        self._known = fitted_items(dataset)
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self
@@ -75,7 +77,12 @@ class ItemKnn(FromHistory):
         """Return config and neighbours."""
         s = self._similarity
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
-        arrays = {"data": s.data, "indices": s.indices, "indptr": s.indptr, "known": self._known}
+        arrays = {
+            "data": s.data,
+            "indices": s.indices,
+            "indptr": s.indptr,
+            "known": self._known.mask,
+        }
         return State(config, arrays)
 
     @classmethod
@@ -83,9 +90,9 @@ class ItemKnn(FromHistory):
         """Rebuild from `state()`."""
         model = cls(ItemKnnConfig.model_validate(state.config["config"]))
         a = state.arrays
-        shape = (len(a["known"]), len(a["known"]))
+        model._known = KnownItems(a["known"])
+        shape = (len(model._known), len(model._known))
         model._similarity = sp.csr_matrix((a["data"], a["indices"], a["indptr"]), shape=shape)
-        model._known = a["known"]
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 

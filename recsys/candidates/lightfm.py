@@ -9,8 +9,8 @@ import polars as pl
 import scipy.sparse as sp
 from pydantic import Field
 
-from recsys.candidates.base import fitted_items
 from recsys.candidates.factors import halved
+from recsys.candidates.from_history import KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.candidates.mapped_factors import MappedFactorModel
 from recsys.errors import MissingExtraError
@@ -85,9 +85,13 @@ class LightFm(MappedFactorModel):
         except ImportError as error:
             raise _missing() from error
         config = self.config
-        x = input_rows(dataset.histories, dataset.info.time, config, dataset.n_items)
-        bought = fitted_items(dataset)
+        bought = KnownItems.bought(dataset).mask
         features = item_features(dataset.catalogue, bought, config.max_values)
+        # An item nobody bought can be scored by its attributes, if it has any.
+        self._known = KnownItems(np.diff(features.indptr) > 0)
+        features = features[self._known.rows]
+        histories = self._known.histories(dataset.histories)
+        x = input_rows(histories, dataset.info.time, config, len(self._known))
         solver = LightFM(
             no_components=config.factors,
             loss="warp",
@@ -103,8 +107,6 @@ class LightFm(MappedFactorModel):
         _, users = solver.get_user_representations()
         self._items, self._bias = halved(items), np.asarray(bias, dtype=np.float32)
         self._learn_map(x, users)
-        # An item nobody bought can be scored by its attributes, if it has any.
-        self._known = np.diff(features.indptr) > 0
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self

@@ -28,14 +28,14 @@ class MappedFactorModel(FactorModel):
     _map: FloatArray  # [d + 1, d]
 
     def _learn_map(self, x: sp.csr_matrix, users: FloatArray) -> None:
-        """Fit A on the input rows, [users, items], and the learned vectors, [users, d]."""
-        inputs = _means(x, self._items[: x.shape[1]]).astype(np.float64)
+        """Fit A on the input rows, [users, known], and the learned vectors, [users, d]."""
+        inputs = _means(x, self._items).astype(np.float64)
         gram = inputs.T @ inputs
         gram[np.diag_indices(len(gram))] += RIDGE * np.trace(gram) / len(gram) + 1e-9
         self._map = np.linalg.solve(gram, inputs.T @ users).astype(np.float32)
 
     def _users(self, queries: Queries) -> FloatArray:
-        return _means(self._input(queries), self._items[: len(self._known)]) @ self._map
+        return _means(self._input(queries), self._items) @ self._map
 
     def state(self) -> State:
         """Return config, factors and map."""

@@ -8,7 +8,8 @@ import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
 
-from recsys.candidates.base import FromHistory, GeneratorConfig, fitted_items, plain
+from recsys.candidates.base import GeneratorConfig, plain
+from recsys.candidates.from_history import FromHistory, KnownItems
 from recsys.candidates.inputs import DAY, baskets_back, lately, shoppers, sparse_rows
 from recsys.protocols import State
 from recsys.schema import Time
@@ -63,8 +64,8 @@ class RepeatPurchase(FromHistory):
         always = shoppers(h, np.ones_like(recent), n_items)
         counts = shoppers(h, recent, n_items) + always / (1 + always.max(initial=0))
         share = counts / (1 + counts.max(initial=0))
-        self._prior = (self.config.popularity * share).astype(np.float32)
-        self._known = fitted_items(dataset)
+        self._known = KnownItems.bought(dataset)
+        self._prior = (self.config.popularity * share[self._known.rows]).astype(np.float32)
         self._time = dataset.info.time
         self._n_items = n_items
         return self
@@ -72,13 +73,14 @@ class RepeatPurchase(FromHistory):
     def state(self) -> State:
         """Return config and popularity."""
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
-        return State(config, {"prior": self._prior, "known": self._known})
+        return State(config, {"prior": self._prior, "known": self._known.mask})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         """Rebuild from `state()`."""
         model = cls(RepeatPurchaseConfig.model_validate(state.config["config"]))
-        model._prior, model._known = state.arrays["prior"], state.arrays["known"]
+        model._prior = state.arrays["prior"]
+        model._known = KnownItems(state.arrays["known"])
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 

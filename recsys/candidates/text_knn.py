@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from recsys.candidates.base import Asked, FromHistory, plain
+from recsys.candidates.base import Asked, plain
+from recsys.candidates.from_history import FromHistory, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.errors import DataError
 from recsys.protocols import State
@@ -61,7 +62,7 @@ class TextKnn(FromHistory):
         self._time: Time = "none"
         self._prior: FloatArray = np.empty(0, dtype=np.float32)
         self._centre: FloatArray | None = None  # [dim]
-        self._vectors: npt.NDArray[np.float16] | None = None
+        self._vectors: npt.NDArray[np.float16] | None = None  # [known, dim]
         if embeddings is not None:
             self.attach(embeddings)
 
@@ -70,9 +71,10 @@ class TextKnn(FromHistory):
 
         They are scaled to unit length and held in half precision.
         """
-        self._vectors = self._prepared(embeddings)
-        self._known = np.asarray(self._vectors.any(axis=1))
-        self._n_items = len(self._vectors)
+        whole = self._prepared(embeddings)
+        self._known = KnownItems(np.asarray(whole.any(axis=1)))
+        self._vectors = whole if len(self._known) == len(whole) else whole[self._known.rows]
+        self._n_items = len(whole)
         return self
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
@@ -81,8 +83,8 @@ class TextKnn(FromHistory):
         Raises:
             DataError: the embeddings are missing, not one an item, or of another fit.
         """
-        if self._vectors is None or len(self._vectors) != dataset.n_items or self._is_fitted:
-            rows = "no fresh" if self._vectors is None or self._is_fitted else len(self._vectors)
+        if self._vectors is None or self._n_items != dataset.n_items or self._is_fitted:
+            rows = "no fresh" if self._vectors is None or self._is_fitted else self._n_items
             raise DataError(
                 f"text_knn has {rows} embeddings for {dataset.n_items} items; "
                 f"encode dataset.catalogue.texts() and attach them before the fit"
@@ -90,16 +92,18 @@ class TextKnn(FromHistory):
         counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
         share = np.log1p(counts) / max(np.log1p(counts.max(initial=0)), 1e-9)
         self._prior = (self.config.popularity * share).astype(np.float32)
-        self._centre = _weighted_mean(self._vectors, counts)
+        self._centre = _weighted_mean(self._vectors, counts[self._known.rows])
+        self._vectors = _unit(self._vectors, self._centre)
         self._time = dataset.info.time
-        return self.attach(self._vectors)
+        return self
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items; they can be recommended at once."""
         new = self._prepared(embeddings)
-        self._vectors = np.concatenate([self._ready(), new])
-        self._known = np.concatenate([self._known, np.asarray(new.any(axis=1))])
-        self._n_items = len(self._vectors)
+        has_text = np.asarray(new.any(axis=1))
+        self._vectors = np.concatenate([self._ready(), new[has_text]])
+        self._known = KnownItems(np.concatenate([self._known.mask, has_text]))
+        self._n_items += len(new)
 
     def state(self) -> State:
         """Return config and popularity; the embeddings are kept elsewhere."""
@@ -193,7 +197,8 @@ class TextKnn(FromHistory):
     def _priors(self) -> FloatArray:
         prior = np.zeros(self._n_items, dtype=np.float32)
         prior[: len(self._prior)] = self._prior
-        return prior
+        known: FloatArray = prior[self._known.rows]
+        return known
 
 
 def _unit(

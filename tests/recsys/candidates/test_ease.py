@@ -61,7 +61,7 @@ def test_fewer_users_than_items_are_solved_exactly_over_all_items() -> None:
     ease = Ease(EaseConfig(max_items=5)).fit(shop, rng=np.random.default_rng(0))
     assert ease.left_out == 0
     assert ease.state().config["solver"] == "dual"
-    assert ease._known.sum() == shop.n_items
+    assert len(ease._known) == shop.n_items
 
 
 def test_it_says_what_it_leaves_out() -> None:

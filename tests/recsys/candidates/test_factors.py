@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.candidates import als_solver
-from recsys.candidates.als_solver import solve_rows
+from recsys.candidates.als_solver import Side, solve_rows
 from recsys.candidates.lightfm import attribute_columns, item_features
 from recsys.candidates.mapped_factors import MappedFactorModel
 from recsys.dataset import Catalogue
@@ -32,7 +32,7 @@ def test_rows_are_solved_exactly(
     dense[3] = 0
     factors = rng.standard_normal((40, 6)).astype(np.float32)
     reg = rng.uniform(0.1, 2, 25).astype(np.float32)
-    found = solve_rows(sp.csr_matrix(dense), factors, 0.2, reg)
+    found = solve_rows(sp.csr_matrix(dense), Side.of(factors), 0.2, reg)
     expected = [least_squares(dense[i], factors, 0.2, reg[i]) for i in range(25)]
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not found[3].any()
@@ -41,7 +41,7 @@ def test_rows_are_solved_exactly(
 def test_stored_zeros_are_no_entries() -> None:
     x = sp.csr_matrix((np.zeros(2, dtype=np.float32), [0, 1], [0, 2]), shape=(1, 3))
     factors = np.eye(3, dtype=np.float32)
-    assert not solve_rows(x, factors, 0.1, np.ones(1, dtype=np.float32)).any()
+    assert not solve_rows(x, Side.of(factors), 0.1, np.ones(1, dtype=np.float32)).any()
 
 
 def test_the_map_recovers_users_that_are_linear_in_their_history() -> None:
