@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from training.history_batches import (
     target_weights,
 )
 from training.history_loss import NegativeSampler, sampled_softmax
+from training.history_trend import Trend, trend
 from training.trainer import TrainerConfig, TrainResult, fit
 
 
@@ -46,6 +48,8 @@ class HistoryConfig(BaseModel):
         repeat_weight: how likely a target is that was bought before, next to a new one.
         spare_seen: what the shopper has is no negative; only the order of what is new to
             them is learned.
+        trend_half_life_days: how fast purchases lose weight in the popularity that is
+            part of every score, where time is global.
         half_life_days: where time is global, how fast older interactions lose weight in
             training; None: they do not.
         min_id_count: items with fewer interactions have no id of their own, only their
@@ -70,6 +74,7 @@ class HistoryConfig(BaseModel):
     n_targets: int | None = Field(None, ge=1)
     repeat_weight: float = Field(0.1, ge=0, le=1)
     spare_seen: bool = True
+    trend_half_life_days: float = Field(21, gt=0)
     half_life_days: float | None = Field(90, gt=0)
     min_id_count: int = Field(1, ge=1)
     max_ids: int = Field(250_000, ge=1)
@@ -140,16 +145,19 @@ def train_history(
         dataset = validation.past if validation else dataset
     half_life = config.half_life_days and config.half_life_days * DAY
     mass = target_weights(dataset, config.repeat_weight) * freshness(dataset, half_life)
-    popularity = np.zeros(dataset.n_items)
+    popularity: DoubleArray = np.zeros(dataset.n_items)
     np.add.at(popularity, dataset.histories.items, mass)
+    trends = trend(
+        dataset, target_weights(dataset, config.repeat_weight), config.trend_half_life_days * DAY
+    )
     torch.manual_seed(seed)
     generator = HistoryGenerator.start(
         dataset,
         embeddings,
         config.model,
+        np.ascontiguousarray(trends.values[:, -1]),
         min_id_count=config.min_id_count,
         max_ids=config.max_ids,
-        prior=np.log1p(popularity) - np.log1p(popularity.mean()),
         warm_start=warm_start,
     ).to(device)
     batches = HistoryBatches(
@@ -171,7 +179,7 @@ def train_history(
             "max_steps": config.warm_steps,
         }
         trainer = trainer.model_copy(update=changes)
-    objective = _Objective(generator, popularity, config)
+    objective = _Objective(generator, trends, popularity, config)
     result = fit(
         generator.network,
         batches,
@@ -194,9 +202,14 @@ class _Objective:
     """The loss of a batch: every query's targets against a shared sample of items."""
 
     def __init__(
-        self, generator: HistoryGenerator, popularity: DoubleArray, config: HistoryConfig
+        self,
+        generator: HistoryGenerator,
+        trends: Trend,
+        popularity: DoubleArray,
+        config: HistoryConfig,
     ) -> None:
-        self._generator, self._spare_seen = generator, config.spare_seen
+        self._generator, self._trends = generator, trends
+        self._spare_seen = config.spare_seen
         self._sampler = NegativeSampler(
             popularity, np.flatnonzero(generator.readable), config.n_negatives, config.uniform
         )
@@ -217,7 +230,8 @@ class _Objective:
         def places(wanted: np.ndarray) -> Tensor:
             return torch.from_numpy(np.searchsorted(rows, wanted)).to(device)
 
-        items, vectors = self._generator.represent(rows)  # [u, dim], [u, width]
+        items = self._generator.represent(rows)  # [u, dim]
+        vectors = self._generator.targets(items, self._trends.values[rows])  # [u, dim + p]
         tokens = items[places(grid_items.ravel())].view(*grid_items.shape, -1)
         hidden = network(Grid.of(batch.packed, device), tokens)
         queries = network.pool(
@@ -226,6 +240,9 @@ class _Objective:
             torch.from_numpy(batch.query_of_slot).to(device),
             len(batch.targets),
         )
+        periods = torch.from_numpy(self._trends.periods(batch.times)).to(device)
+        marks = F.one_hot(periods, len(self._trends.starts))
+        queries = torch.cat([queries, marks], dim=1)  # [q, dim + p]
         queries_closed, places_closed = closed_pairs(batch, negatives.rows, self._spare_seen)
         weights = np.zeros(len(batch.targets), dtype=np.float32)
         weights[: batch.n_queries] = 1 / max(batch.n_queries * batch.targets.shape[1], 1)

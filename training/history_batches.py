@@ -40,6 +40,7 @@ class HistoryBatch:
         targets: [q, m], item rows that follow, drawn with replacement; rounded up to a
             multiple of `SHAPE_STEP`.
         n_queries: how many of them are real.
+        times: [q], when each query is asked: at its basket.
         seen_items: [s], distinct items of the histories, all they ever bought.
         seen_from: [s], the first query by which it was bought.
         seen_until: [s], one past the last query of its history.
@@ -50,6 +51,7 @@ class HistoryBatch:
     query_of_slot: IntArray
     targets: IntArray
     n_queries: int
+    times: IntArray
     seen_items: IntArray
     seen_from: IntArray
     seen_until: IntArray
@@ -152,7 +154,10 @@ class HistoryBatches:
         n_queries = len(targets)
         filler = np.zeros((-n_queries % SHAPE_STEP, self._n_targets), dtype=np.int64)
         targets = np.concatenate([targets, filler])
-        return HistoryBatch(packed, packed.slots[useful], query[useful], targets, n_queries, *seen)
+        times = np.pad(pieces.times[entries[asks]], (0, len(filler)))
+        return HistoryBatch(
+            packed, packed.slots[useful], query[useful], targets, n_queries, times, *seen
+        )
 
     def _seen(
         self, users: IntArray, piece: IntArray, basket: IntArray

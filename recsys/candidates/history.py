@@ -14,7 +14,6 @@ from recsys.types import (
     AnyFloats,
     BoolArray,
     Candidates,
-    DoubleArray,
     FloatArray,
     Histories,
     IntArray,
@@ -47,6 +46,7 @@ class HistoryGenerator(Generator):
         self,
         network: HistoryNetwork,
         id_of_item: IntArray,
+        popularity: FloatArray,
         texts: AnyFloats | None = None,
     ) -> None:
         """Take a network and what it knows of each item.
@@ -54,12 +54,13 @@ class HistoryGenerator(Generator):
         Args:
             network: fitted, or about to be.
             id_of_item: [n_items], row of the id table; -1 where an item has none.
+            popularity: [n_items], log-popularity now; 0 for what nobody bought.
             texts: [n_items, text_dim], zeros where there is no text; None without texts.
         """
         super().__init__()
         self.network = network
         self.device = "cpu"
-        self._id_of_item = id_of_item
+        self._id_of_item, self._popularity = id_of_item, popularity
         self._texts = texts
         self._n_items = len(id_of_item)
         self._matrix: FloatArray | None = None
@@ -79,17 +80,17 @@ class HistoryGenerator(Generator):
         dataset: Dataset,
         embeddings: AnyFloats | None,
         config: HistoryModelConfig,
+        popularity: FloatArray,
         *,
         min_id_count: int = 1,
         max_ids: int = 250_000,
-        prior: DoubleArray | None = None,
         warm_start: HistoryGenerator | None = None,
     ) -> Self:
         """Make one to be fitted, from random weights or from those of an earlier fit.
 
         Items of fewer than `min_id_count` interactions get no id if they have a text,
-        and no more than the `max_ids` most bought get one. `prior`, [n_items], is where
-        the constants that ids add to scores begin.
+        and no more than the `max_ids` most bought get one. `popularity` is
+        that of the constructor.
         """
         import torch
 
@@ -105,19 +106,15 @@ class HistoryGenerator(Generator):
         network = HistoryNetwork(
             config.model_copy(update={"use_gaps": gaps}), int(known.sum()), text_dim
         )
-        if prior is not None and network.bias is not None:
-            network.bias.weight.data[: known.sum(), 0] = torch.from_numpy(prior[known]).float()
         if warm_start is not None:
             old = warm_start._id_of_item
             both = np.flatnonzero((id_of_item[: len(old)] >= 0) & (old[: len(id_of_item)] >= 0))
             here, there = torch.from_numpy(id_of_item[both]), torch.from_numpy(old[both])
-            fresh, weights = network.state_dict(), dict(warm_start.network.state_dict())
-            for name in network.id_tables:
-                table = fresh[name].clone()
-                table[here] = weights[name].cpu()[there]
-                weights[name] = table
-            network.load_state_dict(weights)
-        return cls(network, id_of_item, embeddings)
+            weights = dict(warm_start.network.state_dict())
+            table = network.ids.weight.detach().clone()
+            table[here] = weights["ids.weight"].cpu()[there]
+            network.load_state_dict({**weights, "ids.weight": table})
+        return cls(network, id_of_item, popularity, embeddings)
 
     @property
     def readable(self) -> BoolArray:
@@ -133,9 +130,7 @@ class HistoryGenerator(Generator):
         if self.network.text_dim:
             self._texts = embeddings
         self._n_items = len(embeddings)
-        missing = max(self._n_items - len(self._id_of_item), 0)
-        self._id_of_item = np.pad(self._id_of_item, (0, missing), constant_values=-1)
-        self.refresh()
+        self._grow(self._n_items - len(self._id_of_item))
         return self
 
     def refresh(self) -> None:
@@ -144,12 +139,21 @@ class HistoryGenerator(Generator):
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only."""
-        n = len(embeddings)
-        self._id_of_item = np.append(self._id_of_item, np.full(n, -1, dtype=np.int64))
+        self._grow(len(embeddings))
         if self._texts is not None:
             self._texts = np.concatenate([self._texts, embeddings.astype(self._texts.dtype)])
-        self.refresh()
         super().add_items(embeddings)
+
+    def _grow(self, n: int) -> None:
+        """Make room for `n` items without an id, as popular as the others are on average.
+
+        Nobody could buy them yet, so that nobody did says nothing.
+        """
+        bought = self._popularity[self._popularity > 0]
+        usual = float(bought.mean()) if len(bought) else 0.0
+        self._id_of_item = np.pad(self._id_of_item, (0, max(n, 0)), constant_values=-1)
+        self._popularity = np.pad(self._popularity, (0, max(n, 0)), constant_values=usual)
+        self.refresh()
 
     def to(self, device: str) -> Self:
         """Move the network."""
@@ -157,19 +161,24 @@ class HistoryGenerator(Generator):
         self.network.to(device)
         return self
 
-    def represent(self, rows: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return item rows as the network reads them and as it scores them.
-
-        Returns tensors [n, dim] and [n, width], with gradients where those are enabled.
-        """
+    def represent(self, rows: IntArray) -> torch.Tensor:
+        """Return item rows as the network reads them, [n, dim], a tensor."""
         import torch
 
         texts = None
         if self._texts is not None:
             texts = torch.from_numpy(self._texts[rows]).to(self.device).float()
         ids = torch.from_numpy(self._id_of_item[rows]).to(self.device)
-        items = self.network.represent(ids, texts)
-        return items, self.network.targets(items, ids)
+        return self.network.represent(ids, texts)
+
+    def targets(self, items: torch.Tensor, popularity: FloatArray) -> torch.Tensor:
+        """Turn what `represent` gave into items to be scored, [n, dim + p].
+
+        `popularity`, [n, p], is that of p periods.
+        """
+        import torch
+
+        return self.network.targets(items, torch.from_numpy(popularity).to(self.device))
 
     def item_matrix(self) -> FloatArray:
         """Return the vector of every item, [n_items, width]; its inner product is the score."""
@@ -180,7 +189,9 @@ class HistoryGenerator(Generator):
             with torch.inference_mode():
                 for start in range(0, self.n_items, ROWS_PER_BLOCK):
                     rows = np.arange(start, min(start + ROWS_PER_BLOCK, self.n_items))
-                    self._matrix[rows] = self.represent(rows)[1].cpu().numpy()
+                    popularity = self._popularity[rows, None]
+                    scored = self.targets(self.represent(rows), popularity)
+                    self._matrix[rows] = scored.cpu().numpy()
         return self._matrix
 
     def encode(self, queries: Queries) -> FloatArray:
@@ -206,7 +217,7 @@ class HistoryGenerator(Generator):
 
         packed = pack(histories, int(histories.counts.max()))
         rows, places = np.unique(packed.items, return_inverse=True)
-        items = self.represent(rows)[0][torch.from_numpy(places).to(self.device)]
+        items = self.represent(rows)[torch.from_numpy(places).to(self.device)]
         hidden = self.network(Grid.of(packed, self.device), items.view(*packed.items.shape, -1))
         entries, owner = last_baskets(histories)
         pooled = self.network.pool(
@@ -215,7 +226,8 @@ class HistoryGenerator(Generator):
             torch.from_numpy(owner).to(self.device),
             len(histories),
         )
-        vectors: FloatArray = pooled.float().cpu().numpy()
+        # The 1 asks for the popularity of now.
+        vectors: FloatArray = np.pad(pooled.cpu().numpy(), ((0, 0), (0, 1)), constant_values=1.0)
         return vectors
 
     def candidates(self, queries: Queries, n: int) -> Candidates:
@@ -238,7 +250,9 @@ class HistoryGenerator(Generator):
             "text_dim": self.network.text_dim,
         }
         arrays = {k: v.detach().cpu().numpy() for k, v in self.network.state_dict().items()}
-        return State(config, {**arrays, "id_of_item": self._id_of_item})
+        return State(
+            config, {**arrays, "id_of_item": self._id_of_item, "popularity": self._popularity}
+        )
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -252,10 +266,10 @@ class HistoryGenerator(Generator):
             HistoryModelConfig.model_validate(config["model"]), config["n_ids"], config["text_dim"]
         )
         arrays = dict(state.arrays)
-        id_of_item = arrays.pop("id_of_item")
+        known = arrays.pop("id_of_item"), arrays.pop("popularity")
         network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
         network.eval()
-        return cls(network, id_of_item)
+        return cls(network, *known)
 
 
 class _Encoded(Asked):

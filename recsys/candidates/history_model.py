@@ -32,8 +32,8 @@ class HistoryModelConfig(BaseModel):
         max_length: how many of the newest interactions are read.
         dropout: of representations inside the network.
         id_dropout: share of items that lose their id in a batch, where they have a text.
-        temperature: scores are cosines divided by this; None: plain inner products.
-        item_bias: every id adds a learned constant to its item's score.
+        temperature: scores are cosines divided by this at first, and by what is learned
+            later; None: plain inner products.
         use_gaps: the time since the basket before is an input, where time is global.
     """
 
@@ -46,8 +46,7 @@ class HistoryModelConfig(BaseModel):
     max_length: int = Field(64, ge=2)
     dropout: float = Field(0.3, ge=0, lt=1)
     id_dropout: float = Field(0.1, ge=0, lt=1)
-    temperature: float | None = Field(0.07, gt=0)
-    item_bias: bool = True
+    temperature: float | None = Field(0.2, gt=0)
     use_gaps: bool = True
 
 
@@ -77,27 +76,23 @@ class HistoryNetwork(nn.Module):
         dim = config.dim
         self.ids = nn.Embedding(max(n_ids, 1), dim, sparse=True)
         self.project = nn.Linear(text_dim, dim, bias=False) if text_dim else None
-        self.bias = nn.Embedding(max(n_ids, 1), 1, sparse=True) if config.item_bias else None
         self.gaps = nn.Embedding(N_GAPS, dim) if config.use_gaps else None
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
         self.norm = nn.LayerNorm(dim)
-        nn.init.normal_(self.ids.weight, std=0.02)
+        self.trend = nn.Parameter(torch.ones(()))
+        warmth = config.temperature
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(warmth))) if warmth else None
+        # Beside a text an id begins small: what is rarely seen is judged by its text.
+        nn.init.normal_(self.ids.weight, std=0.005 if text_dim else 0.02)
         if self.project is not None:
             nn.init.normal_(self.project.weight, std=0.02)
         if self.gaps is not None:
             nn.init.normal_(self.gaps.weight, std=0.02)
-        if self.bias is not None:
-            nn.init.zeros_(self.bias.weight)
-
-    @property
-    def id_tables(self) -> tuple[str, ...]:
-        """Names of the weights that have a row an id."""
-        return ("ids.weight",) if self.bias is None else ("ids.weight", "bias.weight")
 
     @property
     def width(self) -> int:
         """Length of the vectors whose inner product is the score."""
-        return self.config.dim + (self.bias is not None)
+        return self.config.dim + 1
 
     def represent(self, ids: Tensor, texts: Tensor | None) -> Tensor:
         """Return items as the network reads them, [n, dim].
@@ -115,19 +110,18 @@ class HistoryNetwork(nn.Module):
             vectors = vectors + self.project(texts)
         return vectors
 
-    def targets(self, items: Tensor, ids: Tensor) -> Tensor:
-        """Turn items as they are read into items to be scored, [n, width].
+    def targets(self, items: Tensor, popularity: Tensor) -> Tensor:
+        """Turn items as they are read into items to be scored, [n, dim + p].
 
         Args:
             items: [n, dim], made by `represent`.
-            ids: [n], as given to it.
+            popularity: [n, p], log-popularity in each of p periods; a query of one of
+                them has a 1 there.
         """
         vectors = items.float()
-        if self.config.temperature is not None:
+        if self.log_scale is not None:
             vectors = F.normalize(vectors, dim=-1)
-        if self.bias is None:
-            return vectors
-        return torch.cat([vectors, self.bias(ids.clamp(min=0)) * (ids >= 0)[:, None]], dim=1)
+        return torch.cat([vectors, self.trend * popularity], dim=1)
 
     def forward(self, grid: Grid, items: Tensor) -> Tensor:
         """Encode every entry with what came before it, [rows, length, dim].
@@ -151,7 +145,7 @@ class HistoryNetwork(nn.Module):
         return hidden
 
     def pool(self, hidden: Tensor, slots: Tensor, owner: Tensor, n: int) -> Tensor:
-        """Average the encoded entries of each query's basket into its vector, [n, width].
+        """Average the encoded entries of each query's basket into its vector, [n, dim].
 
         Args:
             hidden: [rows, length, dim].
@@ -163,9 +157,9 @@ class HistoryNetwork(nn.Module):
         size = torch.bincount(owner, minlength=n).clamp(min=1)
         total = flat.new_zeros(n, flat.shape[1]).index_add(0, owner, flat)
         vectors = total / size[:, None]
-        if self.config.temperature is not None:
-            vectors = F.normalize(vectors, dim=-1) / self.config.temperature
-        return F.pad(vectors, (0, 1), value=1.0) if self.bias is not None else vectors
+        if self.log_scale is not None:
+            vectors = F.normalize(vectors, dim=-1) * self.log_scale.exp()
+        return vectors
 
 
 class _Block(nn.Module):

@@ -17,6 +17,7 @@ from recsys.types import Candidates, FloatArray, Queries, Ragged
 from training.history import HistoryConfig, closed_pairs, fit_history, ndcg, train_history
 from training.history_batches import HistoryBatches, first_times, freshness
 from training.history_loss import NegativeSampler, sampled_softmax
+from training.history_trend import trend
 from training.trainer import TrainerConfig
 
 CURVES = Path(__file__).parents[1] / "golden" / "loss_curves.json"
@@ -133,10 +134,13 @@ def test_a_warm_start_keeps_what_is_known_when_more_items_were_bought(
     before = circle.item_matrix()
     first = min(set(range(N_ITEMS)) - set(np.flatnonzero(before.any(axis=1)).tolist()))
     log = [(f"u{u}", i, i) for u in range(3) for i in range(N_ITEMS)]
-    grown = HistoryGenerator.start(dataset(log), None, circle.network.config, warm_start=circle)
+    popularity = np.zeros(N_ITEMS, dtype=np.float32)
+    grown = HistoryGenerator.start(
+        dataset(log), None, circle.network.config, popularity, warm_start=circle
+    )
     after = grown.item_matrix()
     known = before.any(axis=1)
-    np.testing.assert_allclose(after[known], before[known], rtol=1e-6)
+    np.testing.assert_allclose(after[known, :-1], before[known, :-1], rtol=1e-6)
     assert after[first].any()
 
 
@@ -159,10 +163,11 @@ def test_ids_are_kept_for_items_seen_often_enough() -> None:
     rows = [("a", 1, 0), ("a", 2, 1), ("a", 1, 2), ("b", 1, 0), ("b", 3, 1)]
     texts = np.ones((N_ITEMS, 4), dtype=np.float32)
     texts[3] = 0
-    model = HistoryGenerator.start(dataset(rows), texts, HistoryModelConfig(), min_id_count=2)
+    data, popularity = dataset(rows), np.zeros(N_ITEMS, dtype=np.float32)
+    model = HistoryGenerator.start(data, texts, HistoryModelConfig(), popularity, min_id_count=2)
     assert np.flatnonzero(model._id_of_item >= 0).tolist() == [1, 3]  # 3 has nothing else
     assert model.readable.all()
-    few = HistoryGenerator.start(dataset(rows), texts, HistoryModelConfig(), max_ids=2)
+    few = HistoryGenerator.start(data, texts, HistoryModelConfig(), popularity, max_ids=2)
     assert np.flatnonzero(few._id_of_item >= 0).tolist() == [1, 2]
 
 
@@ -278,6 +283,26 @@ def test_older_interactions_are_read_less_often() -> None:
     read = [sum(batch.tokens for batch in batches.epoch(e)) for e in range(3)]
     assert all(160 < n < 260 for n in read)
     assert freshness(cycles(), 2.0).min() == 1
+
+
+def test_popularity_is_known_from_before_each_period() -> None:
+    day = 24 * 3600 * 1_000_000
+    rows = [("a", 1, 0), ("b", 1, 0), ("c", 2, 10 * day), ("d", 3, 20 * day)]
+    data = dataset(rows, time="global")
+    found = trend(data, np.ones(4), 5 * day)
+    # Weeks back from the end: -1, 6, 13 and 20 days, and the microsecond after the last.
+    assert (found.starts // day).tolist() == [-1, 6, 13, 20]
+    counts = np.expm1(found.values)
+    total = 2 * 2**-4 + 2**-2 + 1
+    np.testing.assert_allclose(counts[:, 0], 0)
+    np.testing.assert_allclose(counts[1:4, 1], [total, 0, 0], rtol=1e-5)
+    late = 2 * 2 ** (-13 / 5), 2 ** (-3 / 5)
+    np.testing.assert_allclose(counts[1:3, 2], np.array(late) * total / sum(late), rtol=1e-5)
+    np.testing.assert_allclose(counts[1:4, 3], [2 * 2**-4, 2**-2, 1], rtol=1e-5)
+    assert found.periods(np.array([0, 7 * day, 99 * day, -9 * day])).tolist() == [0, 1, 3, 0]
+    order = trend(cycles(), np.ones(len(cycles().interactions)), 1.0)
+    bought = np.bincount(cycles().histories.items, minlength=N_ITEMS)
+    np.testing.assert_allclose(np.expm1(order.values[:, 0]), bought, rtol=1e-4)
 
 
 def test_first_times() -> None:

@@ -49,7 +49,8 @@ def generator(*, text: bool = True, max_length: int = 8, gaps: bool = False) -> 
     texts = np.random.default_rng(0).normal(size=(N_ITEMS, TEXT_DIM)).astype(np.float32)
     texts[8] = 0
     ids = np.array([0, 1, 2, 3, 4, 5, 6, -1, -1])
-    return HistoryGenerator(network.eval(), ids, texts if text else None)
+    popularity = np.log1p(np.arange(N_ITEMS, dtype=np.float32))
+    return HistoryGenerator(network.eval(), ids, popularity, texts if text else None)
 
 
 def test_is_a_candidate_generator() -> None:
@@ -122,7 +123,7 @@ def test_an_entry_sees_its_basket_and_the_past_only() -> None:
 
     def hidden(h: Histories) -> torch.Tensor:
         packed = pack(h, 8)
-        items = model.represent(packed.items.ravel())[0].view(*packed.items.shape, -1)
+        items = model.represent(packed.items.ravel()).view(*packed.items.shape, -1)
         out = model.network(Grid.of(packed, "cpu"), items).flatten(0, 1)
         return out[torch.from_numpy(packed.slots)]
 
@@ -176,7 +177,9 @@ def test_an_added_item_is_ranked_and_read_by_its_text() -> None:
     before = model.item_matrix()
     model.add_items(model._texts[7:8])  # type: ignore[index]
     assert model.n_items == N_ITEMS + 1
-    np.testing.assert_allclose(model.item_matrix()[9], before[7], atol=1e-6)
+    np.testing.assert_allclose(model.item_matrix()[9, :-1], before[7, :-1], atol=1e-6)
+    usual = np.log1p(np.arange(1, 9)).mean()  # of what was bought
+    assert model.item_matrix()[9, -1] == pytest.approx(usual * model.network.trend.item())
     assert 9 in model.candidates(queries(histories([(9, 0)])), 20).items
 
 
@@ -187,7 +190,7 @@ def test_attaching_embeddings_brings_items_and_leaves_a_model_without_texts_alon
     assert model.readable.all()
     silent = generator(text=False).attach(texts)
     assert np.flatnonzero(silent.readable).tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert not silent.item_matrix()[7:].any()
+    assert not silent.item_matrix()[7:, :-1].any()
 
 
 def test_an_item_added_without_text_is_never_proposed() -> None:
@@ -253,4 +256,5 @@ class TestContract(CandidateGeneratorContract):
         torch.nn.init.zeros_(network.norm.bias)
         ids = np.arange(contract.N_ITEMS)
         ids[contract.N_BOUGHT :] = -1
-        return HistoryGenerator(network.eval(), ids, contract.embeddings())
+        popularity = np.zeros(contract.N_ITEMS, dtype=np.float32)
+        return HistoryGenerator(network.eval(), ids, popularity, contract.embeddings())
