@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from experiments.terminal import answering
-
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+from recsys.cli.options import Json
 
 weights_app = typer.Typer(no_args_is_help=True, help="Model weights: fetch, check.")
 data_app = typer.Typer(no_args_is_help=True, help="Dataset directories: import, validate.")

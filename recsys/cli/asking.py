@@ -1,0 +1,97 @@
+"""Commands that ask a bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.terminal import answering
+from recsys.cli.options import Bundle, Json, K, Repeat
+
+app = typer.Typer()
+
+
+@app.command()
+def recommend(
+    bundle: Bundle,
+    user: Annotated[str, typer.Argument(help="A shopper's id; an unknown one gets an answer too.")],
+    k: K = 10,
+    blurbs: Annotated[bool, typer.Option("--blurbs", help="A sentence or two an item.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="What in the history moved it.")] = False,
+    repeats: Repeat = "exclude",
+    exclude: Annotated[list[str] | None, typer.Option(help="An item to leave out.")] = None,
+    history: Annotated[
+        list[str] | None, typer.Option(help="An item bought, oldest first; replaces the known.")
+    ] = None,
+    filters: Annotated[
+        str | None, typer.Option("--filter", help='JSON: {"field": "brand", "op": "eq", ...}')
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Recommend to one shopper.
+
+    Example: `recsys recommend bundles/shop 1 -k 5 --why --blurbs`
+    """
+    from experiments import answers
+    from experiments.blurbing import attach_store
+    from recsys import Recommender
+
+    with answering(as_json) as show:
+        recommender = Recommender.load(bundle)
+        if blurbs:
+            attach_store(recommender)
+        answer = recommender.recommend(
+            user,
+            k,
+            history=history or None,
+            exclude=exclude or (),
+            filters=json.loads(filters) if filters else None,
+            repeats=repeats,
+            blurbs=blurbs,
+            explain=why,
+        )
+        names = answers.titles(recommender, answer.item_ids)
+        table = answers.answer_table(answer, names, why=why, title=f"For {user}")
+        show(answers.as_json(answer, names), table)
+
+
+@app.command()
+def batch(
+    bundle: Bundle,
+    users: Annotated[str, typer.Option(help="File of user ids, or the word all.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.", show_default=False)],
+    k: K = 10,
+    repeats: Repeat = "exclude",
+    as_json: Json = False,
+) -> None:
+    """Recommend to many shoppers: parquet with user_id, item_id, rank, score, source.
+
+    Example: `recsys batch bundles/shop --users all -k 20 --out recs.parquet`
+    """
+    from experiments.jobs import batch_command
+
+    with answering(as_json) as show:
+        show(*batch_command(bundle, users, out, k, repeats))
+
+
+@app.command()
+def similar(
+    bundle: Bundle,
+    item: Annotated[str, typer.Argument(help="An item's id.")],
+    k: K = 10,
+    as_json: Json = False,
+) -> None:
+    """Show the items most like one. Example: `recsys similar bundles/shop 1082185`."""
+    from experiments import answers
+    from recsys import Recommender
+
+    with answering(as_json) as show:
+        recommender = Recommender.load(bundle)
+        pairs = recommender.similar_items(item, k)
+        names = answers.titles(recommender, [item, *(i for i, _ in pairs)])
+        found = [{"item_id": i, "score": s, "title": names[i]} for i, s in pairs]
+        table = answers.similar_table(pairs, names, f"Like {names[item]}")
+        show({"item_id": item, "title": names[item], "items": found}, table)

@@ -1,0 +1,83 @@
+"""Commands that measure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.terminal import answering
+from recsys.cli.options import Bundle, Data, Json, Ks
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    bundle: Bundle,
+    data: Data,
+    k: Ks = [],  # noqa: B006
+    start: Annotated[
+        str | None, typer.Option("--from", help="First day of the test window, 2017-12-04.")
+    ] = None,
+    components: Annotated[
+        bool | None, typer.Option(help="Measure every component beside the hybrid.")
+    ] = None,
+    resamples: Annotated[int | None, typer.Option(min=1, help="Of the paired bootstrap.")] = None,
+    max_users: Annotated[int | None, typer.Option(min=1, help="A random sample of users.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Directory for per-user values.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a bundle over the full catalogue, ALL and NEW targets, hybrid and components.
+
+    The window is cut as the bundle's recipe says. A bundle that has seen a part of it is
+    refused. Example: `recsys evaluate bundles/shop --data data/shop -k 10 -k 20`
+    """
+    from experiments import report
+    from experiments.evaluate import evaluate_bundle
+
+    with answering(as_json) as show:
+        scorecard = evaluate_bundle(
+            bundle,
+            data,
+            k,
+            start=start,
+            components=components,
+            resamples=resamples,
+            max_users=max_users,
+            out=out,
+        )
+        show(report.as_json(scorecard), *report.tables(scorecard))
+
+
+@app.command()
+def metrics(
+    recs: Annotated[Path, typer.Option(help="Parquet: user_id, item_id, rank.")],
+    truth: Annotated[Path, typer.Option(help="Parquet: user_id, item_id.")],
+    k: Ks = [10],  # noqa: B006
+    metric: Annotated[
+        list[str] | None, typer.Option(help="ndcg, or ndcg@10; default all that the files allow.")
+    ] = None,
+    items: Annotated[
+        Path | None, typer.Option(help="Parquet: item_id of the catalogue (coverage, gini).")
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Parquet: item_id of training rows (novelty).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure recommendations made by anything.
+
+    Example: `recsys metrics --recs recs.parquet --truth truth.parquet -k 10 -k 20 --json`
+    """
+    from dataclasses import asdict
+
+    from recsys.metrics import report
+
+    with answering(as_json) as show:
+        summary = report(recs, truth, k, metric, items=items, train=train)
+        found = asdict(summary)
+        lines = [f"{name}: {value:.6f}" for name, value in summary.values.items()]
+        count = f"{summary.n_users} users, {summary.n_missing} of them without a list"
+        show({"metrics": found.pop("values"), **found}, *lines, count)

@@ -1,0 +1,71 @@
+"""Commands that train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.terminal import answering
+from recsys.cli.options import Data, Json, Uri
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    home: Annotated[
+        Path | None, typer.Option(help="Where data, bundle and runs go; default RECSYS_HOME.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Train again.")] = False,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="table.key=value; may be repeated.")
+    ] = None,
+    tracking_uri: Uri = None,
+) -> None:
+    """Real data to recommendations with blurbs, in one command.
+
+    Imports the Complete Journey, trains the recipe `demo`, measures it against every
+    component, and shows three shoppers. A second demo shows the first one's results.
+    """
+    from experiments.demo import run_demo
+
+    run_demo(home=home, force=force, overrides=overrides or [], uri=tracking_uri)
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="Shipped name, TOML file, or run:ID of a tracked run.")
+    ],
+    data: Data,
+    out: Annotated[
+        Path | None, typer.Option(help="The bundle to write; default bundles/RECIPE.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="table.key=value; may be repeated.")
+    ] = None,
+    refit: Annotated[
+        str | None, typer.Option(help="all: after measuring, train on everything, for production.")
+    ] = None,
+    tracking_uri: Uri = None,
+    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "recsys",
+    mlflow: Annotated[bool, typer.Option(help="Track the run in MLflow.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe, measure it on the test window, log it, and save the bundle.
+
+    Examples: `recsys train default --data data/shop --out bundles/shop`,
+    `recsys train default --data data/shop --set ranker.lr=1e-3 --set history.enabled=false`
+    """
+    from experiments.jobs import train_command
+
+    if refit not in (None, "all"):
+        raise typer.BadParameter(f"--refit {refit}: the only choice is all")
+    with answering(as_json) as show:
+        show(
+            *train_command(
+                recipe, data, out, overrides or [], refit == "all", tracking_uri, experiment, mlflow
+            )
+        )
