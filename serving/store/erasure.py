@@ -1,0 +1,96 @@
+"""Deleting a user: what is known of them goes, a tombstone stays."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from serving.store.clock import now
+from serving.store.database import Database
+from serving.store.records import Deleted, Tenant
+from serving.store.tables import deletions, events, impressions, lists, sessions, users
+from serving.store.tombstones import Kind, hold_off_writes, tombstone
+
+_TENANT = bindparam("tenant")
+_USERS = bindparam("users", expanding=True)
+_SESSIONS = bindparam("sessions", expanding=True)
+
+_ALIAS = select(users.c.merged_into).where(
+    users.c.tenant_id == _TENANT, users.c.user_id == bindparam("user")
+)
+_MERGED = select(users.c.user_id).where(
+    users.c.tenant_id == _TENANT, users.c.merged_into == bindparam("user")
+)
+_OWN_SESSIONS = select(sessions.c.session_id).where(
+    sessions.c.tenant_id == _TENANT, sessions.c.user_id.in_(_USERS)
+)
+
+
+def _used_sessions(table: Table) -> ColumnElement[bool]:
+    return and_(
+        table.c.tenant_id == _TENANT, table.c.user_id.in_(_USERS), table.c.session_id.is_not(None)
+    )
+
+
+def _theirs(table: Table) -> ColumnElement[bool]:
+    anonymous = and_(table.c.session_id.in_(_SESSIONS), table.c.user_id.is_(None))
+    return and_(table.c.tenant_id == _TENANT, or_(table.c.user_id.in_(_USERS), anonymous))
+
+
+_USED_SESSIONS = [
+    select(table.c.session_id).where(_used_sessions(table)).distinct()
+    for table in (events, impressions)
+]
+_DELETE_EVENTS = delete(events).where(_theirs(events))
+_DELETE_IMPRESSIONS = delete(impressions).where(_theirs(impressions))
+_DELETE_LISTS = delete(lists).where(lists.c.tenant_id == _TENANT, lists.c.user_id.in_(_USERS))
+_DELETE_SESSIONS = delete(sessions).where(
+    sessions.c.tenant_id == _TENANT, sessions.c.user_id.in_(_USERS)
+)
+_DELETE_USERS = delete(users).where(users.c.tenant_id == _TENANT, users.c.user_id.in_(_USERS))
+
+
+async def erase(
+    connection: AsyncConnection, database: Database, tenant: Tenant, user_id: str
+) -> Deleted:
+    """Delete a user with all ids and sessions that are theirs, and leave tombstones.
+
+    Anonymous events of a session in which the user was named go too. A user of whom
+    nothing is kept gets a tombstone all the same: a bundle may know them.
+    """
+    await hold_off_writes(connection, tenant)
+    names = await _names(connection, tenant, user_id)
+    devices = await _sessions(connection, tenant, names)
+    graves: list[tuple[Kind, str]] = [("user", name) for name in names]
+    graves += [("session", device) for device in devices]
+    rows = [
+        {"digest": tombstone(tenant, kind, subject), "tenant_id": tenant.id, "deleted_at": now()}
+        for kind, subject in graves
+    ]
+    await connection.execute(database.insert(deletions).on_conflict_do_nothing(), rows)
+    values = {"tenant": tenant.id, "users": names, "sessions": devices}
+    theirs = {"tenant": tenant.id, "users": names}
+    gone = Deleted(
+        events=(await connection.execute(_DELETE_EVENTS, values)).rowcount,
+        impressions=(await connection.execute(_DELETE_IMPRESSIONS, values)).rowcount,
+        lists=(await connection.execute(_DELETE_LISTS, theirs)).rowcount,
+    )
+    await connection.execute(_DELETE_SESSIONS, theirs)
+    await connection.execute(_DELETE_USERS, theirs)
+    return gone
+
+
+async def _names(connection: AsyncConnection, tenant: Tenant, user_id: str) -> list[str]:
+    """Every id of this user: the one given, what it was merged into, what else was."""
+    alias = await connection.scalar(_ALIAS, {"tenant": tenant.id, "user": user_id})
+    whole = alias or user_id
+    merged = await connection.scalars(_MERGED, {"tenant": tenant.id, "user": whole})
+    return sorted({user_id, whole, *merged})
+
+
+async def _sessions(connection: AsyncConnection, tenant: Tenant, names: list[str]) -> list[str]:
+    values = {"tenant": tenant.id, "users": names}
+    found: set[str] = set()
+    for statement in (_OWN_SESSIONS, *_USED_SESSIONS):
+        found.update(await connection.scalars(statement, values))
+    return sorted(found)

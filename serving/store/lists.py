@@ -1,0 +1,82 @@
+"""Lists computed ahead of time, one for each shopper and way to treat repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, select
+
+from recsys.types import Repeats
+from serving.store.database import Database
+from serving.store.errors import StoreError
+from serving.store.ids import id_fault
+from serving.store.records import StoredList, Tenant
+from serving.store.tables import lists
+from serving.store.tombstones import deleted_among, hold_off_deletions, tombstone
+
+_CHUNK = 500
+_ONE = select(lists).where(
+    lists.c.tenant_id == bindparam("tenant"),
+    lists.c.user_id == bindparam("user"),
+    lists.c.repeats == bindparam("repeats"),
+)
+_REPLACED = ("items", "model_version", "created_at")
+
+
+class Lists:
+    """The precomputed lists of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, tenant: Tenant, made: Sequence[StoredList]) -> int:
+        """Keep lists in place of the shoppers' older ones; return how many were kept.
+
+        Deleted users get none.
+
+        Raises:
+            StoreError: a user id can't be kept.
+        """
+        for one in made:
+            if fault := id_fault(one.user_id):
+                raise StoreError(f"user_id {fault}")
+        kept = 0
+        for start in range(0, len(made), _CHUNK):
+            kept += await self._put(tenant, made[start : start + _CHUNK])
+        return kept
+
+    async def _put(self, tenant: Tenant, made: Sequence[StoredList]) -> int:
+        insert = self._database.insert(lists)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["tenant_id", "user_id", "repeats"],
+            set_={name: insert.excluded[name] for name in _REPLACED},
+        )
+        digests = {one.user_id: tombstone(tenant, "user", one.user_id) for one in made}
+        async with self._database.writing() as connection:
+            await hold_off_deletions(connection, [tenant.id])
+            deleted = await deleted_among(connection, digests.values())
+            rows = {
+                (one.user_id, one.repeats): {
+                    "tenant_id": tenant.id,
+                    "user_id": one.user_id,
+                    "repeats": one.repeats,
+                    "items": [dict(item) for item in one.items],
+                    "model_version": one.model_version,
+                    "created_at": one.created_at,
+                }
+                for one in made
+                if digests[one.user_id] not in deleted
+            }
+            if rows:
+                await connection.execute(upsert, [rows[key] for key in sorted(rows)])
+        return len(rows)
+
+    async def get(self, tenant: Tenant, user_id: str, repeats: Repeats) -> StoredList | None:
+        """Return a shopper's list, or None."""
+        if id_fault(user_id):
+            return None
+        values = {"tenant": tenant.id, "user": user_id, "repeats": repeats}
+        for row in await self._database.fetch(_ONE, values):
+            items = tuple(row.items)
+            return StoredList(row.user_id, row.repeats, items, row.model_version, row.created_at)
+        return None

@@ -1,0 +1,230 @@
+"""Shoppers: what the store knows of them, and how they merge and leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, Table, bindparam, func, select
+
+from serving.store import histories
+from serving.store.database import Database
+from serving.store.erasure import erase
+from serving.store.errors import Refused
+from serving.store.ids import id_fault
+from serving.store.merging import merge_session, merge_user
+from serving.store.records import (
+    FOREVER,
+    IMPRESSION,
+    Deleted,
+    Event,
+    Export,
+    Profile,
+    Shopper,
+    StoredList,
+    Tenant,
+)
+from serving.store.tables import events, impressions, lists, sessions, users
+from serving.store.tombstones import DELETED, tombstone
+
+HISTORY = 500
+"""Newest events read for a request."""
+
+_CHUNK = 500
+_TENANT = bindparam("tenant")
+_USER = bindparam("user")
+_KNOWN = select(users.c.user_id, users.c.merged_into).where(
+    users.c.tenant_id == _TENANT, users.c.user_id == _USER
+)
+_SESSIONS = (
+    select(sessions.c.session_id)
+    .where(sessions.c.tenant_id == _TENANT, sessions.c.user_id == _USER)
+    .order_by(sessions.c.session_id)
+)
+_LISTS = (
+    select(lists)
+    .where(lists.c.tenant_id == _TENANT, lists.c.user_id == _USER)
+    .order_by(lists.c.repeats)
+)
+
+
+def _log(table: Table) -> Any:
+    whose = (table.c.tenant_id == _TENANT, table.c.user_id == _USER)
+    return select(table).where(*whose).order_by(table.c.time, table.c.seq)
+
+
+def _extent(table: Table) -> Any:
+    counted = (func.count().label("n"), func.min(table.c.time), func.max(table.c.time))
+    return select(*counted).where(table.c.tenant_id == _TENANT, table.c.user_id == _USER)
+
+
+_EVENTS, _IMPRESSIONS = _log(events), _log(impressions)
+_EVENT_EXTENT, _IMPRESSION_EXTENT = _extent(events), _extent(impressions)
+
+
+class Shoppers:
+    """The shoppers of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(
+        self,
+        tenant: Tenant,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        since: int = FOREVER,
+        limit: int = HISTORY,
+    ) -> Shopper:
+        """Return who asks and what they did after `since`; one statement.
+
+        With both ids the user counts, and the session's events that nobody owns are part of
+        the history. An id that can't be kept is an unknown one's.
+        """
+        user_id, session_id = _usable(user_id), _usable(session_id)
+        if user_id is not None:
+            digest = tombstone(tenant, "user", user_id)
+        elif session_id is not None:
+            digest = tombstone(tenant, "session", session_id)
+        else:
+            return Shopper(None)
+        values = {
+            "tenant": tenant.id,
+            "user": user_id,
+            "session": session_id,
+            "digest": digest,
+            "since": since,
+            "limit": limit,
+        }
+        rows = await self._database.fetch(histories.READ_ONE, values)
+        return histories.shopper(rows, limit)
+
+    async def read_many(
+        self,
+        tenant: Tenant,
+        user_ids: Sequence[str],
+        *,
+        since: int = FOREVER,
+        limit: int = HISTORY,
+    ) -> list[Shopper]:
+        """Return many users as `read` does, in their order; four statements for 500."""
+        found: dict[str, Shopper] = {}
+        known = [u for u in dict.fromkeys(user_ids) if id_fault(u) is None]
+        for start in range(0, len(known), _CHUNK):
+            found |= await self._read_chunk(tenant, known[start : start + _CHUNK], since, limit)
+        return [found.get(u) or Shopper(u) for u in user_ids]
+
+    async def _read_chunk(
+        self, tenant: Tenant, user_ids: Sequence[str], since: int, limit: int
+    ) -> dict[str, Shopper]:
+        fetch = self._database.fetch
+        digests = {tombstone(tenant, "user", u): u for u in user_ids}
+        gone = {bytes(r.digest) for r in await fetch(DELETED, {"digests": list(digests)})}
+        values: dict[str, Any] = {"tenant": tenant.id, "users": list(user_ids)}
+        aliases = {r.user_id: r.merged_into for r in await fetch(histories.ALIASES, values)}
+        whole = {u: aliases.get(u) or u for u in user_ids}
+        values["users"] = sorted(set(whole.values()))
+        merged: dict[str, list[str]] = {}
+        for row in await fetch(histories.MERGED, values):
+            merged.setdefault(row.merged_into, []).append(row.user_id)
+        log: dict[str, list[Row[Any]]] = {}
+        for row in await fetch(histories.READ_MANY, {**values, "since": since, "limit": limit}):
+            log.setdefault(row.owner, []).append(row)
+        shoppers = {
+            u: Shopper(
+                who,
+                merged=tuple(sorted(merged.get(who, ()))),
+                events=histories.history(log.get(who, ()), limit),
+            )
+            for u, who in whole.items()
+        }
+        return shoppers | {digests[d]: Shopper(None, deleted=True) for d in gone}
+
+    async def profile(self, tenant: Tenant, user_id: str) -> Profile | None:
+        """Count what is kept of a user; None where nothing is, or it was deleted."""
+        if id_fault(user_id):
+            return None
+        fetch = self._database.fetch
+        values = {"tenant": tenant.id, "user": user_id}
+        known = await fetch(_KNOWN, values)
+        if not known and not await fetch(_LISTS, values):
+            return None
+        values["user"] = whole = (known[0].merged_into if known else None) or user_id
+        merged = await fetch(histories.MERGED, {"tenant": tenant.id, "users": [whole]})
+        devices = await fetch(_SESSIONS, values)
+        n_events, first, last = (await fetch(_EVENT_EXTENT, values))[0]
+        n_impressions = (await fetch(_IMPRESSION_EXTENT, values))[0].n
+        return Profile(
+            user_id=whole,
+            merged=tuple(sorted(row.user_id for row in merged)),
+            sessions=tuple(row.session_id for row in devices),
+            events=n_events,
+            impressions=n_impressions,
+            first_time=first,
+            last_time=last,
+        )
+
+    async def export(self, tenant: Tenant, user_id: str) -> Export | None:
+        """Return everything that is kept of a user; None where nothing is."""
+        profile = await self.profile(tenant, user_id)
+        if profile is None:
+            return None
+        fetch = self._database.fetch
+        values = {"tenant": tenant.id, "user": profile.user_id}
+        made = [
+            StoredList(r.user_id, r.repeats, tuple(r.items), r.model_version, r.created_at)
+            for r in await fetch(_LISTS, values)
+        ]
+        return Export(
+            profile,
+            events=tuple(_event(r._mapping) for r in await fetch(_EVENTS, values)),
+            impressions=tuple(_event(r._mapping) for r in await fetch(_IMPRESSIONS, values)),
+            lists=tuple(made),
+        )
+
+    async def merge(
+        self,
+        tenant: Tenant,
+        *,
+        into: str,
+        user_id: str | None = None,
+        session_id: str | None = None,
+    ) -> int:
+        """Make a session or another user part of the user `into`; return how many rows moved.
+
+        Raises:
+            Refused: an id can't be kept, not exactly one of `user_id` and `session_id` is
+                given, one of them was deleted, or the user is part of another already.
+        """
+        given = {"into": into, "user_id": user_id, "session_id": session_id}
+        for name, value in given.items():
+            if value is not None and (fault := id_fault(value)):
+                raise Refused(f"{name} {fault}")
+        async with self._database.writing() as connection:
+            if session_id is not None and user_id is None:
+                return await merge_session(connection, self._database, tenant, session_id, into)
+            if user_id is not None and session_id is None:
+                return await merge_user(connection, self._database, tenant, user_id, into)
+        raise Refused("give either user_id or session_id, not both")
+
+    async def delete(self, tenant: Tenant, user_id: str) -> Deleted:
+        """Delete a user, with all merged ids and sessions, and leave tombstones.
+
+        From its return on, `read` says `deleted` and their events are refused, in every
+        worker. Deleting again changes nothing.
+        """
+        if id_fault(user_id):
+            return Deleted(0, 0, 0)
+        async with self._database.writing() as connection:
+            return await erase(connection, self._database, tenant, user_id)
+
+
+def _usable(name: str | None) -> str | None:
+    return None if name is None or id_fault(name) else name
+
+
+def _event(row: Mapping[Any, Any]) -> Event:
+    """Turn a row of either log into the event that it came from."""
+    values = {name: row[name] for name in Event.__dataclass_fields__ if name in row}
+    return Event(**{"event": IMPRESSION, **values})

@@ -1,0 +1,51 @@
+"""Tenants: one shop each, named by its operator."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import bindparam, select
+
+from serving.store.clock import now
+from serving.store.database import Database
+from serving.store.errors import StoreError
+from serving.store.ids import id_fault
+from serving.store.records import Tenant
+from serving.store.tables import tenants
+
+_BY_NAME = select(tenants.c.id, tenants.c.name, tenants.c.salt).where(
+    tenants.c.name == bindparam("name")
+)
+
+
+class Tenants:
+    """The tenants of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, name: str) -> Tenant:
+        """Return a tenant.
+
+        Raises:
+            StoreError: there is none of that name.
+        """
+        for row in await self._database.fetch(_BY_NAME, {"name": name}):
+            return Tenant(row.id, row.name, row.salt)
+        raise StoreError(
+            f"no tenant is called {name!r}; `recsys keys create --tenant {name}` makes it"
+        )
+
+    async def ensure(self, name: str) -> Tenant:
+        """Return a tenant, made now if it is new.
+
+        Raises:
+            StoreError: the name is empty, too long or holds NUL.
+        """
+        if fault := id_fault(name):
+            raise StoreError(f"tenant: {fault}")
+        row = {"name": name, "salt": secrets.token_bytes(16), "created_at": now()}
+        insert = self._database.insert(tenants).on_conflict_do_nothing(index_elements=["name"])
+        async with self._database.writing() as connection:
+            await connection.execute(insert, row)
+        return await self.get(name)
