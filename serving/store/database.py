@@ -1,4 +1,4 @@
-"""One program on two databases: connections, transactions, and what an outage looks like.
+"""One program on two databases: statements, transactions, and what an outage looks like.
 
 Reads run one statement at a time without a transaction; writes take the write lock first,
 so that what a transaction has read still holds when it writes.
@@ -7,74 +7,68 @@ so that what a transaction has read still holds when it writes.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-from sqlalchemy import URL, Executable, Row, Table, event
+from sqlalchemy import URL, Executable, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError as BadValue
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.address import is_sqlite
+from serving.store.engines import (
+    PostgresReader,
+    Reader,
+    Rows,
+    SqliteReader,
+    Values,
+    postgres_writer,
+    sqlite_writer,
+)
 from serving.store.errors import StoreUnavailable
 
-CONNECT_SECONDS = 2.0
-STATEMENT_SECONDS = 5.0
 PAUSE_SECONDS = 0.25
-"""After a failed connection attempt the next ones fail at once for so long: a request must
-not wait for a database that was found dead a moment ago."""
+"""After a database was found dead, what follows fails at once for so long: a request must
+not wait for what failed a moment ago."""
 
 Insert = sqlite.Insert | postgresql.Insert
-Rows = Sequence[Row[Any]]
 
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA foreign_keys=ON",
-    # Deleted means overwritten, not merely unlinked.
-    "PRAGMA secure_delete=ON",
-    f"PRAGMA busy_timeout={int(STATEMENT_SECONDS * 1000)}",
-    "PRAGMA cache_size=-16000",
-)
 _OURS = (IntegrityError, ProgrammingError, BadValue)
 """Errors of a statement, not of the database: they are faults of the program."""
 
 
 class Database:
-    """Engines for reading and for writing, and the translation of their errors."""
+    """A reader and a writer, and the translation of their errors."""
 
     def __init__(self, url: URL, *, readers: int = 4, writers: int = 2) -> None:
         """Prepare to connect to `url` (see `serving.store.address.store_url`)."""
-        self.url = url
         self.sqlite = is_sqlite(url)
-        self._reader = _engine(url, readers, isolation_level="AUTOCOMMIT")
-        # SQLite has one writer at a time; a queue for one connection is fairer than its lock.
-        self._writer = _engine(url, 1 if self.sqlite else writers)
-        self._dead_until = 0.0
-        if self.sqlite:
-            event.listen(self._reader.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self._writer.sync_engine, "connect", _prepare_sqlite)
-            event.listen(self._writer.sync_engine, "begin", _begin_immediate)
+        self._reader: Reader = (SqliteReader if self.sqlite else PostgresReader)(url, readers)
+        self._writer = sqlite_writer(url) if self.sqlite else postgres_writer(url, writers)
+        self._reads, self._writes = _Gate(), _Gate()
 
-    async def fetch(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Rows:
+    async def fetch(
+        self, statement: Executable, values: Values = None, *, large: bool = False
+    ) -> Rows:
         """Run one reading statement; a connection that went stale is replaced once.
+
+        A statement is `large` if its rows are not bounded to some hundreds.
 
         Raises:
             StoreUnavailable: the database does not answer.
         """
         try:
-            return await self._fetch(statement, values)
+            return await self._fetch(statement, values, large)
         except StoreUnavailable as error:
             if not _was_stale(error):
                 raise
-            return await self._fetch(statement, values)
+            return await self._fetch(statement, values, large)
 
-    async def _fetch(self, statement: Executable, values: Mapping[str, Any] | None) -> Rows:
-        async with self._translated(), self._reader.connect() as connection:
-            return (await connection.execute(statement, values)).all()
+    async def _fetch(self, statement: Executable, values: Values, large: bool) -> Rows:
+        with self._reads:
+            return await self._reader.fetch(statement, values, large=large)
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
@@ -83,8 +77,9 @@ class Database:
         Raises:
             StoreUnavailable: the database does not answer, or not in time.
         """
-        async with self._translated(), self._writer.begin() as connection:
-            yield connection
+        with self._writes:
+            async with self._writer.begin() as connection:
+                yield connection
 
     def insert(self, table: Table) -> Insert:
         """Return an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
@@ -93,55 +88,42 @@ class Database:
     async def close(self) -> None:
         """Close all connections."""
         await self._writer.dispose()
-        await self._reader.dispose()
+        await self._reader.close()
 
-    @asynccontextmanager
-    async def _translated(self) -> AsyncIterator[None]:
-        if time.monotonic() < self._dead_until:
+
+class _Gate:
+    """Turns errors of one side, reads or writes, into StoreUnavailable; shuts after an outage."""
+
+    def __init__(self) -> None:
+        self._shut_until = 0.0
+
+    def __enter__(self) -> None:
+        if time.monotonic() < self._shut_until:
             raise StoreUnavailable("it was not reachable a moment ago", PAUSE_SECONDS)
-        try:
-            yield
-        except _OURS:
-            raise
-        except DBAPIError as error:
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, _OURS):
+            return
+        if isinstance(error, DBAPIError):
+            # A stale connection says nothing about the next one, a deadlock nothing about
+            # the next transaction.
+            if not (error.connection_invalidated or _passing(error)):
+                self._shut()
             raise StoreUnavailable(_first_line(error.orig or error)) from error
-        except (OSError, TimeoutError, PoolTimeout, DisconnectionError) as error:
-            if not isinstance(error, PoolTimeout):
-                self._dead_until = time.monotonic() + PAUSE_SECONDS
+        if isinstance(error, PoolTimeout):
+            raise StoreUnavailable("all connections are busy") from error
+        if isinstance(error, OSError | TimeoutError | DisconnectionError):
+            self._shut()
             raise StoreUnavailable(_first_line(error)) from error
 
-
-def _engine(url: URL, size: int, **options: Any) -> AsyncEngine:
-    arguments: dict[str, Any] = {}
-    if not is_sqlite(url):
-        arguments = {
-            "timeout": CONNECT_SECONDS,
-            "command_timeout": STATEMENT_SECONDS,
-            "server_settings": {"application_name": "recsys"},
-        }
-    return create_async_engine(
-        url,
-        pool_size=size,
-        max_overflow=0,
-        pool_timeout=STATEMENT_SECONDS,
-        skip_autocommit_rollback="isolation_level" in options,
-        connect_args=arguments,
-        hide_parameters=True,  # ids and digests stay out of error messages and logs
-        **options,
-    )
+    def _shut(self) -> None:
+        self._shut_until = time.monotonic() + PAUSE_SECONDS
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
-    # The driver must not begin transactions by itself: `_begin_immediate` does.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in _PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
-
-
-def _begin_immediate(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _passing(error: DBAPIError) -> bool:
+    """Tell a conflict of two transactions (SQLSTATE class 40) from an outage."""
+    state = getattr(error.orig, "sqlstate", None)
+    return isinstance(state, str) and state.startswith("40")
 
 
 def _was_stale(error: StoreUnavailable) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, or_, select
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
@@ -11,9 +13,9 @@ from serving.store.records import Deleted, Tenant
 from serving.store.tables import deletions, events, impressions, lists, sessions, users
 from serving.store.tombstones import Kind, hold_off_writes, tombstone
 
-_TENANT = bindparam("tenant")
-_USERS = bindparam("users", expanding=True)
-_SESSIONS = bindparam("sessions", expanding=True)
+_TENANT: BindParameter[Any] = bindparam("tenant")
+_USERS: BindParameter[Any] = bindparam("users", expanding=True)
+_SESSIONS: BindParameter[Any] = bindparam("sessions", expanding=True)
 
 _ALIAS = select(users.c.merged_into).where(
     users.c.tenant_id == _TENANT, users.c.user_id == bindparam("user")

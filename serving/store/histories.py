@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
     ColumnElement,
     Double,
     Row,
@@ -27,7 +28,7 @@ _USER = bindparam("user", type_=ID)
 _SESSION = bindparam("session", type_=ID)
 _SINCE = bindparam("since", type_=BigInteger)
 _LIMIT = bindparam("limit", type_=BigInteger)
-_USERS = bindparam("users", expanding=True)
+_USERS: BindParameter[Any] = bindparam("users", expanding=True)
 _ORDER = (events.c.time.desc(), events.c.seq.desc())
 
 

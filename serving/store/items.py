@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import Row, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,7 +16,8 @@ from serving.store.ids import id_fault
 from serving.store.records import Item, ItemChanges, Tenant
 from serving.store.tables import items, tenants
 
-# One row at least, with the version, so that one statement both checks and fetches.
+_VERSION = select(tenants.c.items_version).where(tenants.c.id == bindparam("tenant"))
+# One row at least, so that the version and the items are of one moment.
 _CHANGES = (
     select(tenants.c.items_version, items)
     .outerjoin(items, and_(items.c.tenant_id == tenants.c.id, items.c.version > bindparam("since")))
@@ -44,7 +46,7 @@ class Items:
         """Add or replace items; of equal ids the last counts. Return the new version.
 
         Raises:
-            StoreError: an id can't be kept.
+            StoreError: an id or a field can't be kept.
         """
         rows = {item.item_id: _row(item) for item in changed}
         return await self._upsert(tenant, rows, ("fields", "withdrawn"))
@@ -59,9 +61,11 @@ class Items:
 
     async def changes(self, tenant: Tenant, since: int = 0) -> ItemChanges:
         """Return the items changed after version `since`: usually none, and cheap to ask."""
-        rows = await self._database.fetch(_CHANGES, {"tenant": tenant.id, "since": since})
-        if not rows:
+        newest = await self._database.fetch(_VERSION, {"tenant": tenant.id})
+        if not newest or newest[0].items_version == since:
             return ItemChanges(since, ())
+        values = {"tenant": tenant.id, "since": since}
+        rows = await self._database.fetch(_CHANGES, values, large=True)
         found = tuple(_item(row) for row in rows if row.item_id is not None)
         return ItemChanges(rows[0].items_version, found)
 
@@ -101,7 +105,11 @@ async def _next_version(connection: AsyncConnection, tenant: Tenant) -> int:
 
 
 def _row(item: Item) -> dict[str, Any]:
-    return {"item_id": item.item_id, "fields": dict(item.fields), "withdrawn": item.withdrawn}
+    try:
+        orjson.dumps(fields := dict(item.fields))
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"item {item.item_id!r}: its fields are no JSON: {error}") from error
+    return {"item_id": item.item_id, "fields": fields, "withdrawn": item.withdrawn}
 
 
 def _item(row: Row[Any]) -> Item:

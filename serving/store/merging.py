@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, delete, select, update
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
@@ -12,9 +14,9 @@ from serving.store.records import Tenant
 from serving.store.tables import events, impressions, lists, sessions, users
 from serving.store.tombstones import Kind, deleted_among, hold_off_writes, tombstone
 
-_TENANT = bindparam("tenant")
-_FROM = bindparam("source")
-_INTO = bindparam("target")
+_TENANT: BindParameter[Any] = bindparam("tenant")
+_FROM: BindParameter[Any] = bindparam("source")
+_INTO: BindParameter[Any] = bindparam("target")
 _ALIAS = select(users.c.merged_into).where(users.c.tenant_id == _TENANT, users.c.user_id == _FROM)
 _FLATTEN_USERS = (
     update(users)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Executable, Row, Table, bindparam, func, select
 
 from serving.store import histories
 from serving.store.database import Database
+from serving.store.engines import Rows
 from serving.store.erasure import erase
 from serving.store.errors import Refused
 from serving.store.ids import id_fault
@@ -31,8 +32,8 @@ HISTORY = 500
 """Newest events read for a request."""
 
 _CHUNK = 500
-_TENANT = bindparam("tenant")
-_USER = bindparam("user")
+_TENANT: BindParameter[Any] = bindparam("tenant")
+_USER: BindParameter[Any] = bindparam("user")
 _KNOWN = select(users.c.user_id, users.c.merged_into).where(
     users.c.tenant_id == _TENANT, users.c.user_id == _USER
 )
@@ -54,7 +55,11 @@ def _log(table: Table) -> Any:
 
 
 def _extent(table: Table) -> Any:
-    counted = (func.count().label("n"), func.min(table.c.time), func.max(table.c.time))
+    counted = (
+        func.count().label("n"),
+        func.min(table.c.time).label("first"),
+        func.max(table.c.time).label("last"),
+    )
     return select(*counted).where(table.c.tenant_id == _TENANT, table.c.user_id == _USER)
 
 
@@ -113,12 +118,12 @@ class Shoppers:
         known = [u for u in dict.fromkeys(user_ids) if id_fault(u) is None]
         for start in range(0, len(known), _CHUNK):
             found |= await self._read_chunk(tenant, known[start : start + _CHUNK], since, limit)
-        return [found.get(u) or Shopper(u) for u in user_ids]
+        return [found.get(u) or Shopper(None) for u in user_ids]
 
     async def _read_chunk(
         self, tenant: Tenant, user_ids: Sequence[str], since: int, limit: int
     ) -> dict[str, Shopper]:
-        fetch = self._database.fetch
+        fetch = self._fetch_large
         digests = {tombstone(tenant, "user", u): u for u in user_ids}
         gone = {bytes(r.digest) for r in await fetch(DELETED, {"digests": list(digests)})}
         values: dict[str, Any] = {"tenant": tenant.id, "users": list(user_ids)}
@@ -145,7 +150,7 @@ class Shoppers:
         """Count what is kept of a user; None where nothing is, or it was deleted."""
         if id_fault(user_id):
             return None
-        fetch = self._database.fetch
+        fetch = self._fetch_large
         values = {"tenant": tenant.id, "user": user_id}
         known = await fetch(_KNOWN, values)
         if not known and not await fetch(_LISTS, values):
@@ -153,16 +158,16 @@ class Shoppers:
         values["user"] = whole = (known[0].merged_into if known else None) or user_id
         merged = await fetch(histories.MERGED, {"tenant": tenant.id, "users": [whole]})
         devices = await fetch(_SESSIONS, values)
-        n_events, first, last = (await fetch(_EVENT_EXTENT, values))[0]
+        extent = (await fetch(_EVENT_EXTENT, values))[0]
         n_impressions = (await fetch(_IMPRESSION_EXTENT, values))[0].n
         return Profile(
             user_id=whole,
             merged=tuple(sorted(row.user_id for row in merged)),
             sessions=tuple(row.session_id for row in devices),
-            events=n_events,
+            events=extent.n,
             impressions=n_impressions,
-            first_time=first,
-            last_time=last,
+            first_time=extent.first,
+            last_time=extent.last,
         )
 
     async def export(self, tenant: Tenant, user_id: str) -> Export | None:
@@ -170,7 +175,7 @@ class Shoppers:
         profile = await self.profile(tenant, user_id)
         if profile is None:
             return None
-        fetch = self._database.fetch
+        fetch = self._fetch_large
         values = {"tenant": tenant.id, "user": profile.user_id}
         made = [
             StoredList(r.user_id, r.repeats, tuple(r.items), r.model_version, r.created_at)
@@ -207,6 +212,9 @@ class Shoppers:
             if user_id is not None and session_id is None:
                 return await merge_user(connection, self._database, tenant, user_id, into)
         raise Refused("give either user_id or session_id, not both")
+
+    async def _fetch_large(self, statement: Executable, values: Mapping[str, Any]) -> Rows:
+        return await self._database.fetch(statement, values, large=True)
 
     async def delete(self, tenant: Tenant, user_id: str) -> Deleted:
         """Delete a user, with all merged ids and sessions, and leave tombstones.

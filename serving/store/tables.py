@@ -57,7 +57,7 @@ keys = Table(
     _tenant(),
     Column("digest", LargeBinary(32), nullable=False),
     Column("scope", String(16), nullable=False),
-    Column("label", ID, nullable=False, server_default=""),
+    Column("label", ID, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
 )

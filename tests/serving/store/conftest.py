@@ -1,24 +1,27 @@
-"""A store on each database, empty for every test."""
+"""A store on each database; every test has a tenant of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("sqlalchemy")
-
 from serving.store import Store, Tenant
 from tests.serving.store import postgres
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    pytest.importorskip("asyncpg")
     try:
         with postgres.cluster() as address:
             yield address
@@ -26,18 +29,53 @@ def postgres_server() -> Iterator[str]:
         pytest.skip(f"no PostgreSQL: {error}")
 
 
-_numbers = itertools.count()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which database."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def empty(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of an empty database."""
+    if kind == "sqlite":
         return f"sqlite:///{tmp_path / 'store.db'}"
-    return asyncio.run(new_database(request.getfixturevalue("postgres_server")))
+    return asyncio.run(_new_database(request.getfixturevalue("postgres_server")))
 
 
-async def new_database(server: str) -> str:
-    """Create an empty database; return its address."""
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Addresses of the databases that tests share, a tenant each."""
+    return {"sqlite": f"sqlite:///{tmp_path_factory.mktemp('store') / 'store.db'}"}
+
+
+@pytest.fixture
+def address(kind: str, shared: dict[str, str], request: pytest.FixtureRequest) -> str:
+    """Address of a database with other tests' tenants in it."""
+    if kind not in shared:
+        shared[kind] = asyncio.run(_new_database(request.getfixturevalue("postgres_server")))
+    return shared[kind]
+
+
+@pytest.fixture
+async def store(address: str) -> AsyncIterator[Store]:
+    async with await Store.open(address) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def shop(store: Store) -> Tenant:
+    return await store.tenants.ensure(f"shop-{next(_numbers)}")
+
+
+@pytest.fixture
+async def other(store: Store) -> Tenant:
+    """Another tenant."""
+    return await store.tenants.ensure(f"other-{next(_numbers)}")
+
+
+async def _new_database(server: str) -> str:
     import asyncpg
 
     name = f"test{next(_numbers)}"
@@ -47,9 +85,3 @@ async def new_database(server: str) -> str:
     finally:
         await connection.close()
     return f"{server.rpartition('/')[0]}/{name}"
-
-
-@asynccontextmanager
-async def opened(address: str, name: str = "shop") -> AsyncIterator[tuple[Store, Tenant]]:
-    async with await Store.open(address) as store:
-        yield store, await store.tenants.ensure(name)

@@ -22,8 +22,10 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def cluster() -> Iterator[str]:
+def cluster(*, durable: bool = False) -> Iterator[str]:
     """Run a server on a free port of the loopback; yield the address of an empty database.
+
+    One that is not `durable` does not wait for the disk: tests kill clients, not machines.
 
     Raises:
         FileNotFoundError: no server is installed.
@@ -39,15 +41,39 @@ def cluster() -> Iterator[str]:
         subprocess.run([*run, "-N", "-E", "UTF8"], check=True, capture_output=True)
         port = _free_port()
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+        if not durable:
+            options += " -c fsync=off -c synchronous_commit=off"
         control = [*as_user, str(folder / "pg_ctl"), "-D", str(data), "-w"]
-        log = Path(home) / "log"
-        start = [*control, "-l", str(log), "-o", options, "start"]
-        subprocess.run(start, check=True, capture_output=True, timeout=60)
+        start = [*control, "-l", str(Path(home) / "log"), "-o", options, "start"]
+        stop = [*control, "-m", "immediate", "stop"]
+        address = f"postgresql://recsys@127.0.0.1:{port}/postgres"
+        _running[address] = (start, stop)
+        _run(start)
         try:
-            yield f"postgresql://recsys@127.0.0.1:{port}/postgres"
+            yield address
         finally:
-            stop = [*control, "-m", "immediate", "stop"]
+            del _running[address]
             subprocess.run(stop, check=False, capture_output=True, timeout=60)
+
+
+@contextmanager
+def stopped(address: str) -> Iterator[None]:
+    """Stop a cluster for the block: an outage."""
+    start, stop = _running[address]
+    _run(stop)
+    try:
+        yield
+    finally:
+        _run(start)
+
+
+_running: dict[str, tuple[list[str], list[str]]] = {}
+
+
+def _run(command: list[str]) -> None:
+    # Not captured: the server would hold the pipe open for as long as it lives.
+    quiet = subprocess.DEVNULL
+    subprocess.run(command, check=True, stdout=quiet, stderr=quiet, timeout=60)
 
 
 def _other_user(home: Path) -> list[str]:

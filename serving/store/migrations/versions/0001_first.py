@@ -45,7 +45,7 @@ def _owners() -> None:
         *_tenant("keys"),
         sa.Column("digest", sa.LargeBinary(32), nullable=False),
         sa.Column("scope", sa.String(16), nullable=False),
-        sa.Column("label", ID, nullable=False, server_default=""),
+        sa.Column("label", ID, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("revoked_at", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_keys"),

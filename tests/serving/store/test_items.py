@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from serving.store import Item, ItemChanges, Store, StoredList, StoreError, Tenant
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_changes_are_told_once_and_in_order(
+    store: Store, shop: Tenant, other: Tenant
+) -> None:
+    tea = {"title": "Green tea", "price": 2.5, "tags": ["a", None], "nul": "\0"}
+    assert await store.items.changes(shop) == ItemChanges(0, ())
+    first = await store.items.put(shop, [Item("tea", tea), Item("cup", {"title": "Cup"})])
+    second = await store.items.withdraw(shop, ["cup", "of-the-bundle"])
+    assert first < second
+    changes = await store.items.changes(shop, first)
+    assert changes == ItemChanges(
+        second,
+        (
+            Item("cup", {"title": "Cup"}, withdrawn=True, version=second),
+            Item("of-the-bundle", {}, withdrawn=True, version=second),
+        ),
+    )
+    everything = await store.items.changes(shop)
+    assert everything.items[0] == Item("tea", tea, version=first)
+    assert len(everything.items) == 3
+    assert await store.items.changes(shop, second) == ItemChanges(second, ())
+    assert await store.items.changes(other) == ItemChanges(0, ())
+
+
+async def test_an_item_put_again_is_for_sale_again(store: Store, shop: Tenant) -> None:
+    await store.items.withdraw(shop, ["tea"])
+    assert (await store.items.get(shop, ["tea"]))[0].withdrawn
+    version = await store.items.put(
+        shop, [Item("tea", {"title": "1"}), Item("tea", {"title": "2"})]
+    )
+    assert await store.items.get(shop, ["tea"]) == [Item("tea", {"title": "2"}, version=version)]
+
+
+async def test_items_are_found_in_the_order_asked_for(
+    store: Store, shop: Tenant, other: Tenant
+) -> None:
+    await store.items.put(shop, [Item(i, {"n": i}) for i in "abc"])
+    await store.items.put(other, [Item("z")])
+    found = await store.items.get(shop, ["c", "z", "a", "c", "\0", ""])
+    assert [item.item_id for item in found] == ["c", "a"]
+    assert await store.items.get(shop, []) == []
+
+
+async def test_concurrent_changes_get_versions_of_their_own(store: Store, shop: Tenant) -> None:
+    versions = await asyncio.gather(*(store.items.put(shop, [Item(f"i{n}")]) for n in range(12)))
+    assert sorted(versions) == list(range(1, 13))
+    changes = await store.items.changes(shop)
+    assert changes.version == 12
+    assert [item.version for item in changes.items] == list(range(1, 13))
+
+
+async def test_what_cannot_be_kept_is_refused_whole(store: Store, shop: Tenant) -> None:
+    with pytest.raises(StoreError, match="item_id is empty"):
+        await store.items.put(shop, [Item("good"), Item("")])
+    with pytest.raises(StoreError, match="item 'bad': its fields are no JSON"):
+        await store.items.put(shop, [Item("good"), Item("bad", {"x": object()})])
+    assert await store.items.changes(shop) == ItemChanges(0, ())
+
+
+async def test_lists_are_kept_one_for_each_way(store: Store, shop: Tenant, other: Tenant) -> None:
+    def made(user: str, repeats: str, version: str) -> StoredList:
+        items = ({"item_id": "tea", "rank": 1, "score": 0.5, "source": "als", "reason": None},)
+        return StoredList(user, repeats, items, version, 7)  # type: ignore[arg-type]
+
+    first = [made("anna", "exclude", "v1"), made("anna", "allow", "v1"), made("ben", "allow", "v1")]
+    assert await store.lists.put(shop, first) == 3
+    assert await store.lists.put(shop, [made("anna", "allow", "v2")]) == 1
+    assert await store.lists.get(shop, "anna", "exclude") == first[0]
+    assert await store.lists.get(shop, "anna", "allow") == made("anna", "allow", "v2")
+    assert await store.lists.get(shop, "ben", "exclude") is None
+    assert await store.lists.get(shop, "\0", "allow") is None
+    assert await store.lists.get(other, "anna", "allow") is None
+    with pytest.raises(StoreError, match="user_id is empty"):
+        await store.lists.put(shop, [made("", "allow", "v1")])
+
+
+async def test_many_lists_are_kept_in_chunks(store: Store, shop: Tenant) -> None:
+    lists = [StoredList(f"u{i}", "allow", ({"item_id": str(i)},), "v", 1) for i in range(1201)]
+    assert await store.lists.put(shop, lists) == 1201
+    assert await store.lists.get(shop, "u1200", "allow") == lists[1200]
