@@ -47,6 +47,7 @@ tenants = Table(
     Column("name", ID, nullable=False, unique=True),
     Column("salt", LargeBinary(16), nullable=False),
     Column("items_version", BigInteger, nullable=False, server_default="0"),
+    Column("pinned_version", ID),
     Column("created_at", BigInteger, nullable=False),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from serving.store.clock import now
 from serving.store.database import Database
@@ -15,6 +15,12 @@ from serving.store.tables import tenants
 
 _BY_NAME = select(tenants.c.id, tenants.c.name, tenants.c.salt).where(
     tenants.c.name == bindparam("name")
+)
+_PINNED = select(tenants.c.pinned_version).where(tenants.c.id == bindparam("tenant"))
+_PIN = (
+    update(tenants)
+    .where(tenants.c.id == bindparam("tenant"))
+    .values(pinned_version=bindparam("version"))
 )
 
 
@@ -49,3 +55,20 @@ class Tenants:
         async with self._database.writing() as connection:
             await connection.execute(insert, row)
         return await self.get(name)
+
+    async def pin(self, tenant: Tenant, version: str | None) -> None:
+        """Hold a tenant to a version of its model in every worker; None lets go.
+
+        Raises:
+            StoreError: the version can't be kept.
+        """
+        if version is not None and (fault := id_fault(version)):
+            raise StoreError(f"version: {fault}")
+        async with self._database.writing() as connection:
+            await connection.execute(_PIN, {"tenant": tenant.id, "version": version})
+
+    async def pinned(self, tenant: Tenant) -> str | None:
+        """Return the version that a tenant is held to, or None."""
+        rows = await self._database.fetch(_PINNED, {"tenant": tenant.id})
+        version: str | None = rows[0].pinned_version if rows else None
+        return version

@@ -67,3 +67,16 @@ async def test_tenants_are_made_once(store: Store, shop: Tenant) -> None:
         await store.tenants.get("nowhere")
     with pytest.raises(StoreError, match="tenant: is empty"):
         await store.tenants.ensure("")
+
+
+async def test_a_tenant_is_held_to_a_version_until_let_go(
+    store: Store, shop: Tenant, other: Tenant
+) -> None:
+    assert await store.tenants.pinned(shop) is None
+    await store.tenants.pin(shop, "abc123")
+    assert await store.tenants.pinned(shop) == "abc123"
+    assert await store.tenants.pinned(other) is None
+    await store.tenants.pin(shop, None)
+    assert await store.tenants.pinned(shop) is None
+    with pytest.raises(StoreError, match="version: is empty"):
+        await store.tenants.pin(shop, "")

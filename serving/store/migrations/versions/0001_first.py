@@ -35,6 +35,7 @@ def _owners() -> None:
         sa.Column("name", ID, nullable=False),
         sa.Column("salt", sa.LargeBinary(16), nullable=False),
         sa.Column("items_version", sa.BigInteger, nullable=False, server_default="0"),
+        sa.Column("pinned_version", ID),
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_tenants"),
         sa.UniqueConstraint("name", name="uq_tenants_name"),
