@@ -1,6 +1,5 @@
-"""A shop in 40 lines: RECSYS_API_KEY=... python docs/example_shop.py 8000."""
+"""A shop in 40 lines: RECSYS_API_KEY=... python docs/example_shop.py."""
 
-import sys
 import uuid
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,4 +37,4 @@ class Shop(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Shop).serve_forever()
+    ThreadingHTTPServer(("127.0.0.1", 8000), Shop).serve_forever()

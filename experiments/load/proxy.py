@@ -25,13 +25,28 @@ class Proxy:
         self._mode: Mode = "pass"
         self._writers: set[asyncio.StreamWriter] = set()
         self._passing = asyncio.Event()
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._over = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def set(self, mode: Mode) -> None:
-        """Change what it does, to connections that are open as well."""
+        """Change what it does, to connections that are open as well; from any thread."""
+        assert self._loop is not None
         asyncio.run_coroutine_threadsafe(self._set(mode), self._loop).result()
+
+    async def run(self, ready: threading.Event) -> None:
+        """Pass bytes until `stop`."""
+        self._loop = asyncio.get_running_loop()
+        self._passing.set()
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        await self._over.wait()
+        server.close()
+
+    def stop(self) -> None:
+        """End `run`; from any thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._over.set)
 
     async def _set(self, mode: Mode) -> None:
         self._mode = mode
@@ -43,17 +58,6 @@ class Proxy:
                 writer.transport.abort()
         self._passing.set()
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(self._listen())
-        self._loop.run_forever()
-
-    async def _listen(self) -> None:
-        self._passing.set()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
@@ -63,8 +67,8 @@ class Proxy:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
             self._writers.add(far_writer)
             await asyncio.gather(self._copy(reader, far_writer), self._copy(far_reader, writer))
-        except OSError:
-            pass
+        except (OSError, asyncio.CancelledError):
+            pass  # an end has gone, or the proxy is over
         finally:
             writer.transport.abort()
             self._writers.discard(writer)
@@ -85,11 +89,12 @@ class Proxy:
 @contextmanager
 def proxy(target: int) -> Iterator[Proxy]:
     """Run a proxy before a port of loopback until the block ends."""
-    made = Proxy(target)
-    made._thread.start()
-    made._ready.wait()
+    made, ready = Proxy(target), threading.Event()
+    thread = threading.Thread(target=lambda: asyncio.run(made.run(ready)), daemon=True)
+    thread.start()
+    ready.wait()
     try:
         yield made
     finally:
-        made._loop.call_soon_threadsafe(made._loop.stop)
-        made._thread.join(5)
+        made.stop()
+        thread.join()
