@@ -45,9 +45,17 @@ class ServedRecommendations(Recommendations):
 def request_json(request: RecommendationRequest) -> JsonObject:
     """Return what differs from the defaults.
 
+    Raises:
+        ValueError: `recent` or `forgotten` is set, which the service reads from its store.
+
     >>> request_json(RecommendationRequest(user_id="anna", k=3, history=("a",)))
     {'user_id': 'anna', 'k': 3, 'history': ['a']}
     """
+    if request.recent or request.forgotten:
+        raise ValueError(
+            "recent and forgotten are what the service knows from its store; "
+            "send events, or give the whole history"
+        )
     body: JsonObject = {}
     if request.user_id is not None:
         body["user_id"] = request.user_id
@@ -78,6 +86,8 @@ def history_json(history: Sequence[HistoryItem | str]) -> list[JsonObject | str]
             one["timestamp"] = moment_json(entry.timestamp)
         if entry.weight != 1.0:
             one["weight"] = entry.weight
+        if entry.event is not None:
+            one["event"] = entry.event
         entries.append(one)
     return entries
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_everything_given_is_sent() -> None:
         "anna",
         3,
         session_id="s",
-        history=["a", HistoryItem("b", 7, 2.0)],
+        history=["a", HistoryItem("b", 7, 2.0, "view")],
         exclude=["x"],
         filters={"field": "brand", "op": "eq", "value": "Acme"},
         at=datetime(2026, 1, 31, 18, tzinfo=UTC),
@@ -108,7 +109,7 @@ def test_everything_given_is_sent() -> None:
         "user_id": "anna",
         "k": 3,
         "session_id": "s",
-        "history": ["a", {"item_id": "b", "timestamp": 7, "weight": 2.0}],
+        "history": ["a", {"item_id": "b", "timestamp": 7, "weight": 2.0, "event": "view"}],
         "exclude": ["x"],
         "filters": {"field": "brand", "op": "eq", "value": "Acme"},
         "at": "2026-01-31T18:00:00+00:00",
@@ -137,6 +138,24 @@ def test_values_of_python_become_json() -> None:
     content = calls.popular(filters=wanted).content()
     assert content is not None
     assert b'"value": ["2026-01-31"]' in content
+
+
+@pytest.mark.parametrize("given", [{"recent": ("i",)}, {"forgotten": True}])
+def test_what_the_service_reads_from_its_store_is_not_sent(given: Any) -> None:
+    with pytest.raises(ValueError, match="send events"):
+        calls.recommend_many([RecommendationRequest("anna", **given)])
+
+
+def test_every_other_field_of_a_request_is_sent() -> None:
+    default = RecommendationRequest()
+    values: dict[str, Any] = {
+        "user_id": "a", "history": ("i",), "k": 3, "repeats": "allow", "exclude": ("x",),
+        "filters": {"field": "f", "op": "is_null"}, "context": {"c": 1}, "at": 5,
+    }  # fmt: skip
+    names = {f.name for f in fields(default)} - {"recent", "forgotten"}
+    assert set(values) == names, "a new field of the request needs a place on the wire"
+    [body] = calls.recommend_many([RecommendationRequest(**values)]).body["requests"]
+    assert set(body) == names
 
 
 def test_a_batch_carries_its_options_in_each_request() -> None:
