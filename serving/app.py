@@ -1,0 +1,76 @@
+"""The ASGI application: routes, errors, limits and the service behind them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from recsys import __version__
+from serving import openapi, problems
+from serving.routes import events, health, items, lists, models, playground, users
+from serving.service import Service
+from serving.settings import Settings, read_settings
+from serving.telemetry.logs import configure
+from serving.telemetry.metrics import Metrics
+from serving.telemetry.middleware import RequestLifecycle
+
+ROUTERS = (
+    lists.router,
+    events.router,
+    items.router,
+    users.router,
+    models.router,
+    health.router,
+    playground.router,
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Make the application; its service opens with its lifespan."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.service = await Service.open(settings, metrics)
+        try:
+            yield
+        finally:
+            await app.state.service.close()
+
+    app = FastAPI(
+        title="recsys",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,  # their pages fetch scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=settings.max_body_bytes,
+    )
+    problems.install(app)
+    openapi.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        )
+    app.add_middleware(
+        RequestLifecycle,
+        metrics=metrics,
+        max_in_flight=settings.max_in_flight,
+        timeout_seconds=settings.request_timeout_ms / 1000,
+    )
+    return app
+
+
+def from_environment() -> FastAPI:
+    """Make the application of a worker: what the server read is in the environment."""
+    settings = read_settings()
+    configure(settings.log_level)
+    return create_app(settings)

@@ -1,0 +1,154 @@
+"""What each route asks of a recommender: plain calls, run in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from recsys import Recommender
+from recsys.answers import answer
+from recsys.requests import batches
+from recsys.rerank import filter_mask, parse_filter
+from recsys.types import (
+    HistoryItem,
+    Recommendation,
+    RecommendationRequest,
+    Recommendations,
+)
+from recsys.vocabulary import MISSING_ROW
+from serving.histories import Past
+from serving.schemas.recommendations import (
+    History,
+    LikeBody,
+    PopularBody,
+    RankBody,
+    RecommendationsBody,
+    Selected,
+)
+
+TOGETHER = ("item_knn", "ease", "als", "lightfm", "bpr")
+"""Generators that know what is bought together, the plainest first."""
+UNKNOWN_SOURCE = "unknown"
+SIMILAR_SOURCE = "similar"
+
+
+def request_of(
+    body: RecommendationsBody | RankBody, past: Past, hidden: Sequence[str]
+) -> RecommendationRequest:
+    """Return what the library is asked; `hidden` are withdrawn items."""
+    given = None if body.history is None else tuple(_entries(body.history))
+    ranking = isinstance(body, RankBody)
+    return RecommendationRequest(
+        user_id=past.user_id,
+        history=given if given is not None else past.history,
+        k=len(set(body.items)) if isinstance(body, RankBody) else body.k,
+        repeats="allow" if isinstance(body, RankBody) else body.repeats,
+        exclude=(*body.exclude, *hidden),
+        filters=_among(body.items, body.filters) if ranking else body.filters,  # type: ignore[union-attr]
+        context=_context(body),
+        at=past.at if body.at is None else body.at,
+        recent=() if given is not None else past.recent,
+        forgotten=past.forgotten,
+    )
+
+
+def rank(
+    recommender: Recommender,
+    items: Sequence[str],
+    request: RecommendationRequest,
+    *,
+    blurbs: bool,
+    explain: bool,
+) -> Recommendations:
+    """Rank the given items; those that nobody knows come last, in the order given."""
+    ranked = recommender.recommend_many([request], blurbs=blurbs, explain=explain)[0]
+    distinct = list(dict.fromkeys(items))
+    rows = recommender.items.rows(distinct)
+    lost = [i for i, row in zip(distinct, rows, strict=True) if row == MISSING_ROW]
+    lost = [i for i in lost if i not in request.exclude]
+    last = ranked.items[-1].score if ranked.items else 0.0
+    n = len(ranked.items)
+    tail = [Recommendation(i, n + j, last - j, UNKNOWN_SOURCE) for j, i in enumerate(lost, start=1)]
+    return replace(ranked, items=(*ranked.items, *tail))
+
+
+def popular(
+    recommender: Recommender,
+    body: PopularBody,
+    hidden: Sequence[str],
+    at: int | None,
+) -> Recommendations:
+    """Recommend what is popular with everybody."""
+    request = RecommendationRequest(
+        history=(),
+        k=body.k,
+        exclude=(*body.exclude, *hidden),
+        filters=body.filters,
+        context=_context(body),
+        at=at if body.at is None else body.at,
+    )
+    found = recommender.recommend_many([request], blurbs=body.blurbs)[0]
+    return replace(found, fallback=None)
+
+
+def also_bought(
+    recommender: Recommender, body: LikeBody, hidden: Sequence[str], at: int | None
+) -> Recommendations:
+    """Recommend what is bought together with an item the caller has checked to be known."""
+    request = RecommendationRequest(
+        history=(HistoryItem(body.item_id),),
+        k=body.k,
+        exclude=(*body.exclude, *hidden),
+        filters=body.filters,
+        context=_context(body),
+        at=at if body.at is None else body.at,
+    )
+    component = next((name for name in TOGETHER if name in recommender.components), None)
+    if component is None or body.blurbs:
+        return recommender.recommend_many([request], blurbs=body.blurbs)[0]
+    batch = next(iter(batches(recommender.dataset, [request])))
+    ranked = recommender.engine.rank_with(component, batch.queries, body.k)
+    return answer(recommender, batch, ranked, 0, explain=False)
+
+
+def similar(recommender: Recommender, body: LikeBody, hidden: Sequence[str]) -> Recommendations:
+    """Recommend items like one that the caller has checked to be known."""
+    banned = {*body.exclude, *hidden}
+    n = len(recommender.items) - 1
+    if body.filters is None:
+        pairs = recommender.similar_items(body.item_id, min(n, body.k + len(banned)) or 1)
+        kept = [(i, score) for i, score in pairs if i not in banned]
+    else:
+        frame = recommender.catalogue.frame
+        mask = filter_mask(parse_filter(body.filters), frame)
+        wanted = set(frame["item_id"].filter(mask).to_list()) - banned
+        kept = [(i, s) for i, s in recommender.similar_items(body.item_id, n or 1) if i in wanted]
+    items = [
+        Recommendation(i, rank, float(score), SIMILAR_SOURCE)
+        for rank, (i, score) in enumerate(kept[: body.k], start=1)
+    ]
+    return Recommendations(None, tuple(items), model_version=recommender.manifest.version)
+
+
+def knows_item(recommender: Recommender, item_id: str) -> bool:
+    """Tell whether an item is in the catalogue."""
+    return bool(recommender.items.rows([item_id])[0] != MISSING_ROW)
+
+
+def _among(items: Sequence[str], filters: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    among = {"field": "item_id", "op": "in", "value": list(dict.fromkeys(items))}
+    return among if filters is None else {"and": [among, filters]}
+
+
+def _entries(history: History) -> list[HistoryItem | str]:
+    return [
+        e if isinstance(e, str) else HistoryItem(e.item_id, e.timestamp, e.weight, e.event)
+        for e in history
+    ]
+
+
+def _context(body: Selected) -> Mapping[str, Any] | None:
+    if body.surface is None:
+        return body.context
+    return {**(body.context or {}), "surface": body.surface}

@@ -1,0 +1,96 @@
+"""One source followed over time: what serves now, what served before, what was refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from serving.models.loaded import Loaded, ModelRefused
+from serving.models.sources import Source, SourceError, Version
+
+_log = logging.getLogger("serving.models")
+
+Loader = Callable[[Source, Version], Loaded]
+
+
+class Line:
+    """The models of one source.
+
+    A new one is loaded beside the old one, proves itself, and takes its place by one
+    assignment; requests at work keep the model they started with.
+
+    Attributes:
+        current: answers.
+        previous: answered before it, kept for a rollback.
+        last_error: why the newest was not taken, None where all is well.
+    """
+
+    def __init__(self, source: Source, loader: Loader, executor: Executor) -> None:
+        """Follow `source`; `loader` runs in `executor`."""
+        self.source = source
+        self._loader = loader
+        self._executor = executor
+        self._key: str | None = None
+        self._refused: str | None = None
+        self._turn = asyncio.Lock()
+        self.current: Loaded | None = None
+        self.previous: Loaded | None = None
+        self.last_error: str | None = None
+
+    @property
+    def models(self) -> tuple[Loaded, ...]:
+        """Those in memory."""
+        return tuple(model for model in (self.current, self.previous) if model is not None)
+
+    async def refresh(self, *, again: bool = False) -> bool:
+        """Look at the source and take what is new; tell whether a model was swapped in.
+
+        What was refused once is not tried again until the source names another, or `again`.
+        Errors are kept in `last_error` and logged: what serves goes on.
+        """
+        async with self._turn:
+            loop = asyncio.get_running_loop()
+            try:
+                version = await loop.run_in_executor(self._executor, self.source.newest)
+                if version.key == self._key or (version.key == self._refused and not again):
+                    if version.key == self._key:
+                        self.last_error = None
+                    return False
+                loaded = await loop.run_in_executor(
+                    self._executor, self._loader, self.source, version
+                )
+            except SourceError as error:
+                self._failed(str(error), "the source is out of reach")
+                return False
+            except ModelRefused as error:
+                self._refused = version.key
+                self._failed(str(error), "a model was refused")
+                return False
+            self.previous, self.current = self.current, loaded
+            self._key, self._refused, self.last_error = version.key, None, None
+            _log.info(
+                "a model was swapped in",
+                extra={
+                    "fields": {
+                        "model": loaded.name,
+                        "version": loaded.version,
+                        "registry_version": loaded.registry_version,
+                        "seconds": round(loaded.seconds, 3),
+                    }
+                },
+            )
+            return True
+
+    def chosen(self, pinned: str | None) -> Loaded:
+        """Return what answers: the pinned version while it is in memory, else the current."""
+        assert self.current is not None
+        if pinned is not None and self.previous is not None and self.previous.version == pinned:
+            return self.previous
+        return self.current
+
+    def _failed(self, error: str, what: str) -> None:
+        if error != self.last_error:
+            _log.warning(what, extra={"fields": {"error": error, "source": self.source.uri}})
+        self.last_error = error

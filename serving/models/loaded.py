@@ -1,0 +1,128 @@
+"""A model in memory: read from a bundle, warmed, and proven to answer before it may serve."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from recsys import Recommender
+from recsys.blurbs import BlurbService
+from recsys.errors import RecsysError
+from recsys.types import RecommendationRequest, Recommendations
+
+DAY = 86_400_000_000
+SMOKE_USERS = 3
+SMOKE_K = 5
+_numbers = itertools.count(1)
+
+
+class ModelRefused(RecsysError):
+    """A new model is damaged or doesn't answer; the old one stays."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that may answer.
+
+    Attributes:
+        name: of the model, as its bundle says.
+        version: of the bundle's content.
+        source: where it came from.
+        registry_version: its number in the registry, None for a directory.
+        recommender: answers; shared by threads and tenants.
+        number: distinct in this process.
+        seconds: that loading took.
+    """
+
+    name: str
+    version: str
+    source: str
+    registry_version: str | None
+    recommender: Recommender
+    seconds: float = 0.0
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    @property
+    def trained_until(self) -> int:
+        """Time of the newest interaction that it learned from."""
+        return self.recommender.manifest.trained_until
+
+    def follows_clock(self, now: int, stale_days: float) -> bool:
+        """Tell whether this model is asked as of now.
+
+        A model of positions has no clock, and one trained long ago never saw a day like
+        today: their moment is the end of their data, and what shoppers do live follows it.
+        """
+        manifest = self.recommender.manifest
+        return manifest.time == "global" and now - manifest.trained_until <= stale_days * DAY
+
+
+def load(
+    path: Path,
+    *,
+    source: str,
+    name: str | None = None,
+    registry_version: str | None = None,
+    device: str = "cpu",
+    blurb_store: Path | None = None,
+    locale: str = "en",
+) -> Loaded:
+    """Read a bundle, warm it and have it answer; takes seconds, run it in a thread.
+
+    Raises:
+        ModelRefused: it is damaged, or one of its answers breaks the contract.
+    """
+    began = time.perf_counter()
+    try:
+        recommender = Recommender.load(path, device=device)
+        recommender.blurb_service = BlurbService(
+            recommender.dataset.info.roles, blurb_store, locale=locale
+        )
+        recommender.warm()
+        prove(recommender)
+    except ModelRefused:
+        raise
+    except Exception as error:
+        raise ModelRefused(f"{source}: {error}; the model before it stays") from error
+    manifest = recommender.manifest
+    return Loaded(
+        name=name or manifest.name,
+        version=manifest.version,
+        source=source,
+        registry_version=registry_version,
+        recommender=recommender,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def prove(recommender: Recommender) -> None:
+    """Ask for a few known shoppers and a stranger, and check what comes back.
+
+    Raises:
+        ModelRefused: an answer is short, doubled or not finite.
+    """
+    users = recommender.users.ids.head(SMOKE_USERS).to_list()
+    requests = [
+        RecommendationRequest(user_id=user, k=SMOKE_K, repeats="allow") for user in [*users, None]
+    ]
+    wanted = min(SMOKE_K, len(recommender.items))
+    for request, answer in zip(requests, recommender.recommend_many(requests), strict=True):
+        _check(answer, wanted, "a stranger" if request.user_id is None else "a known shopper")
+
+
+def _check(answer: Recommendations, wanted: int, whom: str) -> None:
+    ids = answer.item_ids
+    if len(ids) != wanted and not _windowed(answer, wanted):
+        raise ModelRefused(f"the answer for {whom} has {len(ids)} items, not {wanted}")
+    if len(set(ids)) != len(ids):
+        raise ModelRefused(f"the answer for {whom} names an item twice")
+    if not all(math.isfinite(item.score) for item in answer.items):
+        raise ModelRefused(f"the answer for {whom} has a score that is no number")
+
+
+def _windowed(answer: Recommendations, wanted: int) -> bool:
+    """A catalogue with availability windows may have less to offer, but not nothing."""
+    return 0 < len(answer.items) < wanted

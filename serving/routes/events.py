@@ -1,0 +1,50 @@
+"""What shoppers do and are shown."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Body, Request, Response
+
+from serving.auth import Writer
+from serving.openapi import ASKING
+from serving.schemas.events import EventBody, EventsAnswer, EventsBody
+from serving.service import Service
+from serving.store import Event
+
+router = APIRouter(prefix="/v1", tags=["events"])
+
+
+@router.post("/events", status_code=202, response_model=EventsAnswer, responses=ASKING)
+async def events(
+    request: Request, principal: Writer, body: Annotated[EventsBody, Body()]
+) -> Response:
+    """Take up to 1,000 events; the answer comes after they are on disk."""
+    service: Service = request.app.state.service
+    received = time.time_ns() // 1_000
+    sent = [_event(event, received) for event in body.events]
+    with service.metrics.stage("commit"):
+        statuses = await service.store.events.append(principal.tenant, sent)
+    for status in statuses:
+        service.metrics.events.labels(status.status).inc()
+    results = [{"event_id": s.event_id, "status": s.status, "detail": s.reason} for s in statuses]
+    return Response(orjson.dumps({"results": results}), 202, media_type="application/json")
+
+
+def _event(body: EventBody, received: int) -> Event:
+    return Event(
+        event_id=body.event_id,
+        event=body.event,
+        item_id=body.item_id,
+        time=received if body.timestamp is None else body.timestamp,
+        user_id=body.user_id,
+        session_id=body.session_id,
+        weight=body.weight,
+        quantity=body.quantity,
+        price=body.price,
+        recommendation_id=body.recommendation_id,
+        rank=body.rank,
+        surface=body.surface,
+    )

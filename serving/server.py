@@ -1,0 +1,74 @@
+"""Runs the service: uvicorn, one process or several, configured by the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+
+import uvicorn
+
+from recsys.weights import home
+from serving.settings import PREFIX, Settings
+from serving.store import Store
+from serving.telemetry.logs import configure
+from serving.telemetry.metrics import MULTIPROCESS
+
+STORE_FILE = "store.sqlite"
+KEEP_ALIVE_SECONDS = 30
+GRACE_SECONDS = 20
+
+
+def default_store() -> str:
+    """Return the address of the SQLite file that is used where no store is named."""
+    return f"sqlite:///{home() / STORE_FILE}"
+
+
+def serve(settings: Settings) -> None:
+    """Serve until stopped.
+
+    Raises:
+        StoreError: the store's address is wrong; the tables are made before workers start.
+    """
+    configure(settings.log_level)
+    asyncio.run(_prepare(settings.store))
+    _hand_over(settings)
+    several = settings.workers > 1
+    folder = tempfile.mkdtemp(prefix="recsys-metrics-") if several else None
+    if folder is not None:
+        os.environ[MULTIPROCESS] = folder
+    try:
+        uvicorn.run(
+            "serving.app:from_environment",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers if several else None,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _prepare(address: str) -> None:
+    """Make the tables once, before several workers would."""
+    async with await Store.open(address):
+        pass
+
+
+def _hand_over(settings: Settings) -> None:
+    """Put the settings where the workers read them."""
+    import orjson
+
+    for name, value in settings.model_dump(mode="json", exclude_unset=True).items():
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        if value is not None:
+            os.environ[f"{PREFIX}{name.upper()}"] = text
+    # One thread a model call: many requests share the cores already.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

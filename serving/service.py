@@ -1,0 +1,114 @@
+"""The parts of a running service, put together and taken apart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+
+from serving.answering import Answerer
+from serving.auth import Authenticator
+from serving.live import Live, TenantState
+from serving.models.manager import JITTER, Models
+from serving.models.overlay import Overlays
+from serving.pool import ModelPool
+from serving.settings import Settings
+from serving.store import Store
+from serving.telemetry.metrics import Metrics
+
+IDLE_SECONDS = 3_600.0
+"""Tenants that did not ask for so long are not polled; their next request reads the store."""
+_log = logging.getLogger("serving")
+
+
+@dataclass
+class Service:
+    """What the routes work with; `start` before the first request, `close` after the last."""
+
+    settings: Settings
+    store: Store
+    metrics: Metrics
+    models: Models
+    overlays: Overlays
+    live: Live
+    pool: ModelPool
+    authenticator: Authenticator
+    answerer: Answerer
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _working: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @classmethod
+    async def open(cls, settings: Settings, metrics: Metrics) -> Service:
+        """Open the store, load the models, start the polling.
+
+        Raises:
+            RecsysError: the store's address is wrong, or a model can't be loaded.
+        """
+        store = await Store.open(settings.store, queue_size=settings.queue_events)
+        models, overlays, live = Models(settings), Overlays(), Live(settings, store)
+        pool = ModelPool(settings.threads, settings.queue_ms, metrics)
+        answerer = Answerer(settings, store, models, overlays, live, pool, metrics)
+        authenticator = Authenticator(settings, store)
+        service = cls(
+            settings, store, metrics, models, overlays, live, pool, authenticator, answerer
+        )
+        try:
+            await authenticator.start()
+            await models.start()
+        except BaseException:
+            await service.close()
+            raise
+        models.on_swap = service._swapped
+        service._swapped()
+        for work in (models.follow(), service._follow_items()):
+            service._tasks.append(asyncio.create_task(work))
+        return service
+
+    async def close(self) -> None:
+        """Stop polling, commit what waits, stop the threads."""
+        for task in self._tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await self.store.close()
+        self.models.close()
+        self.overlays.close()
+        self.pool.close()
+
+    def _swapped(self) -> None:
+        self.overlays.keep(self.models.numbers)
+        self.metrics.show_models(self.models.roles())
+
+    async def _follow_items(self) -> None:
+        """See what other workers changed: items, withdrawals, rollbacks."""
+        seconds = self.settings.items_poll_seconds
+        while True:
+            await asyncio.sleep(seconds * random.uniform(1 - JITTER, 1))
+            self.metrics.queue.set(self.store.events.depth)
+            for state in self.live.states:
+                if time.monotonic() - state.asked_at > IDLE_SECONDS:
+                    continue
+                try:
+                    await self.live.refresh(state)
+                    await self.live.refresh_pin(state)
+                    await self.bring_up(state)
+                except Exception as error:  # the next round tries again
+                    _log.error(
+                        "following a tenant's items failed",
+                        extra={"fields": {"tenant": state.tenant.name}},
+                        exc_info=error,
+                    )
+
+    async def bring_up(self, state: TenantState) -> None:
+        """Build a tenant's views of the models that may answer it, where they are behind."""
+        for model in self.models.answering(state.tenant.name):
+            await self.overlays.update(model, state.own)
+
+    def bring_up_soon(self, state: TenantState) -> None:
+        """Do so in the background."""
+        task = asyncio.get_running_loop().create_task(self.bring_up(state))
+        self._working.add(task)
+        task.add_done_callback(self._working.discard)

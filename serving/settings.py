@@ -1,0 +1,170 @@
+"""Configuration: flags over the environment over a TOML file over these defaults.
+
+Every setting is an environment variable `RECSYS_SERVE_<NAME>` (`RECSYS_SERVE_STORE`,
+`RECSYS_SERVE_RATE`, ...). The file is named by `RECSYS_SERVE_CONFIG` or `--config`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from recsys.errors import DataError
+
+PREFIX = "RECSYS_SERVE_"
+CONFIG = f"{PREFIX}CONFIG"
+ANONYMOUS = "default"
+"""Tenant of all requests where authentication is off."""
+
+
+class Settings(BaseSettings):
+    """What an operator may choose.
+
+    Attributes:
+        model: bundle directory or registry uri that answers every tenant without its own.
+        models: tenant -> its own bundle directory or registry uri.
+        challenger: model of the experiment's other arm.
+        experiment: name of the experiment; part of the hash that settles the arm.
+        challenger_share: share of shoppers that the challenger answers.
+        tracking_uri: MLflow store of `models:/` uris.
+        store: `sqlite:///PATH` or `postgresql://...`.
+        host: address to bind.
+        port: port to bind; 0 takes a free one.
+        workers: processes.
+        auth: False answers without keys, on loopback only.
+        threads: threads of a worker that ask the models.
+        poll_seconds: how often a registry or a bundle directory is looked at (with jitter).
+        items_poll_seconds: how often a worker looks for items that others added.
+        key_cache_seconds: how long a checked key is believed; revocation takes as long.
+        rate: requests a second of one key, on average; 0 sets no limit.
+        burst: requests that a key may send at once.
+        max_in_flight: requests at work in a worker; more get 429.
+        queue_ms: how long a request may expect to wait for a model; longer gets 429.
+        max_body_bytes: larger bodies get 413.
+        request_timeout_ms: after it a request that has no answer gets 504.
+        store_budget_ms: stage reading the shopper; then what is cached speaks.
+        model_budget_ms: stage ranking; then a precomputed or popular list speaks.
+        blurb_budget_ms: stage blurbs; then the list comes without.
+        history_limit: newest events of a shopper that are read.
+        queue_events: events that may wait for their commit.
+        stale_days: a bundle older than this is asked as if its last day were today.
+        blurb_store: SQLite file of verified blurbs; none shows extractive blurbs only.
+        locale: language of the blurbs.
+        cors_origins: origins whose pages may call the service; none by default.
+        log_level: of the JSON logs.
+        device: where the models run.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    model: str = ""
+    models: dict[str, str] = {}
+    challenger: str | None = None
+    experiment: str = "challenger"
+    challenger_share: float = Field(0.0, ge=0, le=1)
+    tracking_uri: str | None = None
+    store: str = ""
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65_535)
+    workers: int = Field(1, ge=1, le=256)
+    auth: bool = True
+    threads: int = Field(2, ge=1, le=64)
+    poll_seconds: float = Field(15.0, gt=0)
+    items_poll_seconds: float = Field(0.5, gt=0)
+    key_cache_seconds: float = Field(60.0, ge=0, le=60)
+    rate: float = Field(5_000.0, ge=0)
+    burst: int = Field(10_000, ge=1)
+    max_in_flight: int = Field(512, ge=1)
+    queue_ms: float = Field(50.0, gt=0)
+    max_body_bytes: int = Field(4 * 2**20, ge=1_024)
+    request_timeout_ms: float = Field(10_000.0, gt=0)
+    store_budget_ms: float = Field(500.0, gt=0)
+    model_budget_ms: float = Field(2_000.0, gt=0)
+    blurb_budget_ms: float = Field(250.0, gt=0)
+    history_limit: int = Field(500, ge=1, le=10_000)
+    queue_events: int = Field(10_000, ge=1)
+    stale_days: float = Field(90.0, gt=0)
+    blurb_store: Path | None = None
+    locale: str = "en"
+    cors_origins: tuple[str, ...] = ()
+    log_level: str = "INFO"
+    device: str = "cpu"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags first, then the environment, then the file."""
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        file = os.environ.get(CONFIG)
+        if file:
+            sources += (TomlConfigSettingsSource(settings_cls, toml_file=Path(file)),)
+        return sources
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+            raise ValueError("use DEBUG, INFO, WARNING or ERROR")
+        return value.upper()
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if not self.auth and not is_loopback(self.host):
+            raise ValueError(
+                f"auth is off and host is {self.host!r}: without keys the service binds "
+                "loopback only; leave auth on, or use --host 127.0.0.1"
+            )
+        if not self.model:
+            raise ValueError("model is missing; give a bundle directory or models:/NAME@ALIAS")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def read_settings(config: Path | None = None, **flags: Any) -> Settings:
+    """Read the settings; a flag that is None was not given.
+
+    Raises:
+        DataError: a setting is unknown, ill-typed or unsafe; it is named.
+    """
+    if config is not None:
+        if not config.is_file():
+            raise DataError(f"{config} is missing; name a TOML file of settings")
+        os.environ[CONFIG] = str(config)
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        text = str(first["msg"]).removeprefix("Value error, ")
+        raise DataError(f"{where}: {text}" if where else text) from error
