@@ -54,15 +54,19 @@ class Line:
             loop = asyncio.get_running_loop()
             try:
                 version = await loop.run_in_executor(self._executor, self.source.newest)
-                if version.key == self._key or (version.key == self._refused and not again):
-                    if version.key == self._key:
-                        self.last_error = None
-                    return False
+            except SourceError as error:
+                self._failed(str(error), "the source is out of reach")
+                return False
+            if version.key == self._key:
+                self.last_error = None
+            if version.key == self._key or (version.key == self._refused and not again):
+                return False
+            try:
                 loaded = await loop.run_in_executor(
                     self._executor, self._loader, self.source, version
                 )
             except SourceError as error:
-                self._failed(str(error), "the source is out of reach")
+                self._failed(str(error), "a model can't be fetched")
                 return False
             except ModelRefused as error:
                 self._refused = version.key
