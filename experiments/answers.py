@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.table import Table
 
 from recsys.errors import DataError
 from recsys.recommender import Recommender
-from recsys.types import Recommendation, Recommendations, Repeats
+from recsys.types import Recommendation, RecommendationRequest, Recommendations, Repeats
 from recsys.vocabulary import MISSING_ROW
 
+if TYPE_CHECKING:
+    from serving.store import StoredList
+
 USERS_PER_PART = 8192
+USERS_PER_STORED_PART = 512
+"""Fewer at a time: their reasons are made one by one, and each part is one commit."""
 EVERYBODY = "all"
 
 
@@ -132,6 +138,45 @@ def write_batch(
         return rows
     finally:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def lists_to_store(
+    recommender: Recommender,
+    users: Sequence[str],
+    *,
+    k: int,
+    repeats: Repeats,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Iterator[list[StoredList]]:
+    """Recommend to many users, with reasons, part by part, as the service's store keeps it."""
+    from serving.store import StoredList
+
+    for start in range(0, len(users), USERS_PER_STORED_PART):
+        part = users[start : start + USERS_PER_STORED_PART]
+        requests = [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in part]
+        made = time.time_ns() // 1000
+        yield [
+            StoredList(
+                user_id=user,
+                repeats=repeats,
+                items=tuple(_stored(item) for item in answer),
+                model_version=answer.model_version,
+                created_at=made,
+            )
+            for user, answer in zip(part, recommender.recommend_many(requests), strict=True)
+        ]
+        progress(start + len(part), len(users))
+
+
+def _stored(item: Recommendation) -> dict[str, object]:
+    return {
+        "item_id": item.item_id,
+        "rank": item.rank,
+        "score": item.score,
+        "source": item.source,
+        "reason": item.reason,
+        "evidence": list(item.evidence),
+    }
 
 
 def _row(item: Recommendation, names: dict[str, str], *, why: bool, blurbs: bool) -> list[str]:

@@ -3,61 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from experiments.terminal import say
 from recsys import weights
-from recsys.datasets import READERS, import_files
+from recsys.datasets import READERS, import_files, import_sql
 from recsys.datasets.guess import Guess
 from recsys.errors import DataError
 from recsys.schema import DatasetInfo
 from recsys.validation import validate_directory
 
 FILES = "files"
+SQL = "sql"
 FETCHED = "complete-journey"
 """The one public source that is fetched; the others are downloaded by hand."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Where a shop's own data is: paths for the source files, queries for the source sql.
+
+    Attributes:
+        interactions: the log; needed.
+        items: the catalogue.
+        users: attributes of shoppers.
+        mapping: `user_id=customer,item_id=sku`.
+        roles: `category=genre,text=title+genre`.
+    """
+
+    interactions: str | None = None
+    items: str | None = None
+    users: str | None = None
+    mapping: Sequence[str] = ()
+    roles: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.interactions, self.items, self.users, self.mapping, self.roles))
 
 
 def import_any(
     source: str,
     out: Path,
     origin: Path | None,
-    interactions: str | None,
-    items: str | None,
-    users: str | None,
-    mapping: Sequence[str],
-    roles: Sequence[str],
+    url: str | None,
+    files: Tables,
+    queries: Tables,
     options: Mapping[str, Any],
 ) -> DatasetInfo:
-    """Import `files` or a public dataset, whichever `source` names.
+    """Import `files`, `sql` or a public dataset, whichever `source` names.
 
     Raises:
         DataError: the source is unknown, or an option does not belong to it.
     """
-    if source != FILES:
-        if source not in READERS:
+    if source not in (FILES, SQL, *READERS):
+        raise DataError(
+            f"no source is called {source!r}; there are {FILES}, {SQL}, {', '.join(READERS)}"
+        )
+    if source != SQL and (url or queries.interactions or queries.items or queries.users):
+        raise DataError("a URL and --query, --items-query, --users-query are for the source sql")
+    if source == FILES:
+        if files.interactions is None:
+            raise DataError("the source files needs --interactions: a path, glob or folder")
+        return import_own_files(out, files, options)
+    if source == SQL:
+        if url is None or queries.interactions is None:
             raise DataError(
-                f"no source is called {source!r}; there are {FILES}, {', '.join(READERS)}"
+                "the source sql needs the database and --query: "
+                'recsys data import sql sqlite:///shop.db --query "SELECT ..." --out data/shop'
             )
-        if interactions or items or users or mapping or roles:
-            raise DataError(
-                "--interactions, --items, --users, --map and --role are for the source files; "
-                f"give the original of {source} with --source"
-            )
-        return import_source(source, origin, out, options)
-    if interactions is None:
-        raise DataError("the source files needs --interactions: a path, glob or folder")
-    return import_own_files(
-        out,
-        interactions,
-        items=items,
-        users=users,
-        mapping=mapping,
-        roles=roles,
-        options=options,
-    )
+        if files.interactions or files.items or files.users:
+            raise DataError("--interactions, --items and --users are for the source files")
+        return import_own_queries(out, url, queries, options)
+    if files:
+        raise DataError(
+            "--interactions, --items, --users, --map and --role are for the source files; "
+            f"give the original of {source} with --source"
+        )
+    return import_source(source, origin, out, options)
 
 
 def import_source(
@@ -90,47 +115,56 @@ def import_source(
     return reader(source, out, **options)
 
 
-def import_own_files(
-    out: Path,
-    interactions: str,
-    *,
-    items: str | None = None,
-    users: str | None = None,
-    mapping: Sequence[str] = (),
-    roles: Sequence[str] = (),
-    options: Mapping[str, Any] | None = None,
-) -> DatasetInfo:
+def import_own_files(out: Path, files: Tables, options: Mapping[str, Any]) -> DatasetInfo:
     """Import a shop's own files; the guess is printed, with the way to correct it.
 
     Args:
         out: the dataset directory to write.
-        interactions: path, glob or folder.
-        items: the catalogue, likewise.
-        users: attributes of shoppers, likewise.
-        mapping: `user_id=customer,item_id=sku`.
-        roles: `category=genre,text=title+genre`.
+        files: where they are.
         options: further keywords of `import_files`.
 
     Raises:
         DataError: files, mapping or values are unusable.
     """
-
-    def report(guess: Guess) -> None:
-        say(f"What these files are taken for; correct it where it is wrong:\n{guess}")
-
     return import_files(
         out,
-        interactions,
-        items=items,
-        users=users,
-        mapping=pairs(mapping, "--map"),
-        roles={
-            key: value.split("+") if key == "text" else value
-            for key, value in pairs(roles, "--role").items()
-        },
-        report=report,
-        **(options or {}),
+        files.interactions or "",
+        items=files.items,
+        users=files.users,
+        **_meaning(files),
+        **options,
     )
+
+
+def import_own_queries(
+    out: Path, url: str, queries: Tables, options: Mapping[str, Any]
+) -> DatasetInfo:
+    """Import the results of SQL queries, as `import_own_files` does files.
+
+    Raises:
+        DataError: address, queries, mapping or values are unusable.
+    """
+    return import_sql(
+        url,
+        out,
+        queries.interactions or "",
+        items_query=queries.items,
+        users_query=queries.users,
+        **_meaning(queries),
+        **options,
+    )
+
+
+def _meaning(tables: Tables) -> dict[str, Any]:
+    def report(guess: Guess) -> None:
+        say(f"What these tables are taken for; correct it where it is wrong:\n{guess}")
+
+    roles = pairs(tables.roles, "--role")
+    return {
+        "mapping": pairs(tables.mapping, "--map"),
+        "roles": {k: v.split("+") if k == "text" else v for k, v in roles.items()},
+        "report": report,
+    }
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

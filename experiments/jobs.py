@@ -95,6 +95,34 @@ def batch_command(bundle: Path, users: str, out: Path, k: int, repeats: Repeats)
     return value, line
 
 
+def store_command(
+    bundle: Path, users: str, store: str, tenant: str, k: int, repeats: Repeats
+) -> tuple[Any, ...]:
+    """Put lists for many users into the service's store; return a plain value and a line."""
+    from recsys.recommender import Recommender
+    from serving.store.operating import put_lists
+
+    watch = Stopwatch()
+    with watch.stage("load"):
+        recommender = Recommender.load(bundle)
+        asked = answers.read_users(users, recommender)
+    with watch.stage("recommend"), Bars("users") as bars:
+        parts = answers.lists_to_store(
+            recommender,
+            asked,
+            k=k,
+            repeats=repeats,
+            progress=lambda done, total: bars.update("recommend", done, total),
+        )
+        kept = put_lists(store, tenant, parts, note=say)
+    version = recommender.manifest.version
+    value = {"users": len(asked), "lists": kept, "model_version": version, "seconds": watch.seconds}
+    line = f"{kept:,} lists of {tenant} in {duration(watch.seconds['recommend'])}, model {version}"
+    left_out = len(asked) - kept
+    note = [f"{left_out:,} shoppers were deleted and got none"] if left_out else []
+    return value, line, *note
+
+
 def blurbs_command(
     bundle: Path,
     users: str,

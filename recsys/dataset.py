@@ -115,6 +115,10 @@ class Dataset:
 
     Item rows are catalogue rows (an item nobody bought yet has one), user rows are the
     shoppers that the interactions name.
+
+    Attributes:
+        known_until: time that the interactions reached before some were taken out (a shopper
+            was forgotten); 0 where none were.
     """
 
     info: DatasetInfo
@@ -123,6 +127,7 @@ class Dataset:
     interactions: Interactions
     catalogue: Catalogue
     user_frame: pl.DataFrame | None = None
+    known_until: int = 0
 
     @classmethod
     def read(cls, path: str | Path) -> Dataset:
@@ -189,11 +194,11 @@ class Dataset:
     def end(self) -> int:
         """Time of the last interaction; 0 when there is none."""
         times = self.histories.times
-        return int(times.max()) if len(times) else 0
+        return max(int(times.max()) if len(times) else 0, self.known_until)
 
     def keep(self, mask: BoolArray) -> Dataset:
         """Keep the interactions where `mask`, [m], is true; rows keep their numbers."""
-        return replace(self, interactions=self.interactions.keep(mask))
+        return replace(self, interactions=self.interactions.keep(mask), known_until=0)
 
     def before(self, cut: int | IntArray) -> Dataset:
         """Keep what happened strictly before `cut` (one time, or one a user row)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -242,14 +242,7 @@ class Recommender:
         self.engine.add_items(embeddings.astype(np.float32))
         self.embeddings = np.concatenate([self.embeddings, embeddings])
         self._spaces = []
-        self.dataset = Dataset(
-            self.dataset.info,
-            self.dataset.users,
-            items,
-            self.dataset.interactions,
-            catalogue,
-            self.dataset.user_frame,
-        )
+        self.dataset = replace(self.dataset, items=items, catalogue=catalogue)
 
     def with_items(self, frame: pl.DataFrame) -> Self:
         """Return a recommender with items appended; this one stays as it is."""

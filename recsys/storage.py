@@ -73,6 +73,7 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
         _interactions(bundle.state("interactions")),
         Catalogue(frame, info),
         attributes,
+        bundle.manifest.trained_until,
     )
     embeddings: HalfArray = bundle.state("text").arrays["embeddings"]
     generators = {

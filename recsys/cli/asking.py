@@ -62,19 +62,37 @@ def recommend(
 def batch(
     bundle: Bundle,
     users: Annotated[str, typer.Option(help="File of user ids, or the word all.")],
-    out: Annotated[Path, typer.Option(help="Parquet file to write.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="Parquet file to write.", show_default=False)
+    ] = None,
+    to_store: Annotated[
+        str | None,
+        typer.Option(help="The service's store to write to: sqlite:///PATH or postgresql://..."),
+    ] = None,
+    tenant: Annotated[
+        str, typer.Option(help="With --to-store: whose lists they are; default without keys.")
+    ] = "default",
     k: K = 10,
     repeats: Repeat = "exclude",
     as_json: Json = False,
 ) -> None:
-    """Recommend to many shoppers: parquet with user_id, item_id, rank, score, source.
+    """Recommend to many shoppers, to a file or to the service's store.
 
-    Example: `recsys batch bundles/shop --users all -k 20 --out recs.parquet`
+    The file has user_id, item_id, rank, score, source. The service shows a stored list when
+    asked for it, and when the time for a fresh one is up.
+
+    Examples: `recsys batch bundles/shop --users all -k 20 --out recs.parquet`,
+    `recsys batch bundles/shop --users all -k 50 --to-store sqlite:///shop.db --tenant shop`
     """
-    from experiments.jobs import batch_command
+    from experiments import jobs
 
     with answering(as_json) as show:
-        show(*batch_command(bundle, users, out, k, repeats))
+        if out is not None and to_store is None:
+            show(*jobs.batch_command(bundle, users, out, k, repeats))
+        elif to_store is not None and out is None:
+            show(*jobs.store_command(bundle, users, to_store, tenant, k, repeats))
+        else:
+            raise typer.BadParameter("give either --out or --to-store")
 
 
 @app.command()

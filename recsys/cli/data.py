@@ -54,9 +54,14 @@ def data_import(
     source: Annotated[
         str,
         typer.Argument(
-            help="files, or complete-journey, movielens, amazon-reviews, online-retail, gowalla."
+            help="files, sql, complete-journey, movielens, amazon-reviews, online-retail, gowalla."
         ),
     ],
+    url: Annotated[
+        str | None,
+        typer.Argument(help="sql: sqlite:///PATH or postgresql://USER@HOST/DATABASE."),
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option(help="The dataset directory to write.", show_default=False)],
     origin: Annotated[
         Path | None, typer.Option("--source", help="File or folder of a public dataset.")
@@ -66,13 +71,18 @@ def data_import(
     ] = None,
     items: Annotated[str | None, typer.Option(help="files: the catalogue, likewise.")] = None,
     users: Annotated[str | None, typer.Option(help="files: shoppers' attributes.")] = None,
+    query: Annotated[str | None, typer.Option(help="sql: SELECT of the interactions.")] = None,
+    items_query: Annotated[str | None, typer.Option(help="sql: the catalogue, likewise.")] = None,
+    users_query: Annotated[str | None, typer.Option(help="sql: shoppers' attributes.")] = None,
     mapping: Annotated[
-        list[str] | None, typer.Option("--map", help="files: user_id=customer,item_id=sku,...")
+        list[str] | None, typer.Option("--map", help="files, sql: user_id=customer,item_id=sku,...")
     ] = None,
     role: Annotated[
-        list[str] | None, typer.Option(help="files: category=genre,text=title+genre,...")
+        list[str] | None, typer.Option(help="files, sql: category=genre,text=title+genre,...")
     ] = None,
-    time: Annotated[str | None, typer.Option(help="files: global, per_user_order or none.")] = None,
+    time: Annotated[
+        str | None, typer.Option(help="files, sql: global, per_user_order or none.")
+    ] = None,
     core: Annotated[
         int | None, typer.Option(min=0, help="amazon-reviews: least interactions a user and item.")
     ] = None,
@@ -81,20 +91,23 @@ def data_import(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a dataset directory from a public dataset or from your own files.
+    """Write a dataset directory from a public dataset, your own files or your database.
 
     Examples: `recsys data import complete-journey --out data/cj`,
     `recsys data import files --interactions 'logs/*.csv' --items items.csv
-    --map user_id=customer,timestamp=bought_at --out data/shop`
+    --map user_id=customer,timestamp=bought_at --out data/shop`,
+    `recsys data import sql postgresql://me@db/shop --query "SELECT customer AS user_id, sku AS
+    item_id, bought_at AS timestamp FROM orders" --out data/shop`
     """
     from experiments import imports
 
     given = {"time": time, "core": core, "min_rating": min_rating}
     options = {key: value for key, value in given.items() if value is not None}
     with answering(as_json) as show:
-        info = imports.import_any(
-            source, out, origin, interactions, items, users, mapping or [], role or [], options
-        )
+        meaning = (mapping or [], role or [])
+        files = imports.Tables(interactions, items, users, *meaning)
+        queries = imports.Tables(query, items_query, users_query, *meaning)
+        info = imports.import_any(source, out, origin, url, files, queries, options)
         show(info.model_dump(mode="json"), imports.describe(info, out))
 
 

@@ -1,7 +1,8 @@
 """Readers: from public data sets and a shop's own files to dataset directories.
 
 `READERS` maps the name that a command takes to its reader; each is called with the place
-of the source and the directory to write. `import_files` reads anything else.
+of the source and the directory to write. `import_files` reads any files,
+`import_sql` any queries.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from recsys.datasets.files import import_files
 from recsys.datasets.gowalla import import_gowalla
 from recsys.datasets.movielens import import_movielens
 from recsys.datasets.online_retail import import_online_retail
+from recsys.datasets.sql import import_sql
 from recsys.schema import DatasetInfo
 
 Reader = Callable[..., DatasetInfo]
@@ -36,4 +38,5 @@ __all__ = [
     "import_gowalla",
     "import_movielens",
     "import_online_retail",
+    "import_sql",
 ]

@@ -79,6 +79,24 @@ def import_files(
     return write_dataset(out, log, catalogue, shoppers, meta, check=check)
 
 
+def read_interactions(
+    paths: Paths, mapping: Mapping[str, str] | None = None, keep: Sequence[str] = ()
+) -> tuple[pl.LazyFrame, Guess]:
+    """Read interactions alone, as `import_files` would, and what was guessed of them.
+
+    Returns:
+        The columns of a dataset directory that the files have (ids as text, `timestamp` as
+        Datetime or position), with those of `keep` as they are; and the guess.
+
+    Raises:
+        DataError: files, mapping or values are unusable; the message says which and why.
+    """
+    guess = Guess(columns=guess_columns({"interactions": column_names(paths)}, mapping or {}))
+    log, known = _interactions(paths, guess, None, keep)
+    guess.time, guess.time_form = known.time, known.form
+    return log, guess
+
+
 def _table(paths: Paths, table: Table, guess: Guess) -> pl.LazyFrame:
     """Scan a small table: ids as text, known columns renamed only where they must be."""
     sources = guess.sources(table)

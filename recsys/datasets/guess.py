@@ -108,14 +108,18 @@ class Guess:
 
     def __str__(self) -> str:
         """Return the guess as lines, each with the way to correct it."""
+        form = f", written as {self.time_form}" if self.time_form else ""
+        lines = [self.shown_columns(), f"  time: {self.time}{form}  (--time to change)"]
+        lines.append(f"  text for the encoder: {', '.join(self.roles.text) or 'none'}")
+        lines += [f"  note: {note}" for note in self.notes]
+        return "\n".join(lines)
+
+    def shown_columns(self) -> str:
+        """Return a line a column, with the way to correct it."""
         lines = []
         for column in self.columns:
             how = "given" if column.given else f"--map {column.target}=COLUMN to change"
             lines.append(f"  {column.table}.{column.target} <- {column.source}  ({how})")
-        form = f", written as {self.time_form}" if self.time_form else ""
-        lines.append(f"  time: {self.time}{form}  (--time to change)")
-        lines.append(f"  text for the encoder: {', '.join(self.roles.text) or 'none'}")
-        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@
 Every method but `Store.open` raises `StoreUnavailable` while the database does not answer.
 """
 
-from serving.store.errors import QueueFull, Refused, StoreError, StoreUnavailable
+from serving.store.errors import QueueFull, Refused, StoreError, StoreUnavailable, UnknownTenant
 from serving.store.records import (
     FOREVER,
     IMPRESSION,
@@ -53,4 +53,5 @@ __all__ = [
     "StoreUnavailable",
     "StoredList",
     "Tenant",
+    "UnknownTenant",
 ]

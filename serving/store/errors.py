@@ -9,6 +9,16 @@ class StoreError(RecsysError):
     """Base of the store's errors: a wrong address, an unknown tenant, a newer schema."""
 
 
+class UnknownTenant(StoreError):
+    """No tenant has this name."""
+
+    def __init__(self, name: str) -> None:
+        """Name the tenant."""
+        super().__init__(
+            f"no tenant is called {name!r}; `recsys keys create --tenant {name}` makes it"
+        )
+
+
 class StoreUnavailable(StoreError):
     """The database does not answer; what was asked may be asked again (503)."""
 

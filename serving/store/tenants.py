@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, update
 
 from serving.store.clock import now
 from serving.store.database import Database
-from serving.store.errors import StoreError
+from serving.store.errors import StoreError, UnknownTenant
 from serving.store.ids import id_fault
 from serving.store.records import Tenant
 from serving.store.tables import tenants
@@ -34,13 +34,11 @@ class Tenants:
         """Return a tenant.
 
         Raises:
-            StoreError: there is none of that name.
+            UnknownTenant: there is none of that name.
         """
         for row in await self._database.fetch(_BY_NAME, {"name": name}):
             return Tenant(row.id, row.name, row.salt)
-        raise StoreError(
-            f"no tenant is called {name!r}; `recsys keys create --tenant {name}` makes it"
-        )
+        raise UnknownTenant(name)
 
     async def ensure(self, name: str) -> Tenant:
         """Return a tenant, made now if it is new.
