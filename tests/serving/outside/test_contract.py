@@ -62,8 +62,4 @@ def recommender(service: Running, in_process: Recommender) -> Iterator[ThroughTh
 
 
 class TestThroughTheClient(RecommenderContract):
-    @pytest.fixture(scope="class")
-    def recommender(self, service: Running, in_process: Recommender) -> Iterator[ThroughTheClient]:
-        # A tenant of its own: nothing that other tests did to their shop is seen here.
-        with Client(service.url, service.key("read", tenant="contract")) as client:
-            yield ThroughTheClient(client, in_process)
+    """Inherits every test."""
