@@ -25,7 +25,7 @@ def binaries() -> Path | None:
 def cluster(*, durable: bool = False) -> Iterator[str]:
     """Run a server on a free port of the loopback; yield the address of an empty database.
 
-    One that is not `durable` does not wait for the disk: tests kill clients, not machines.
+    One that is not `durable` does not wait for the disk, and loses data when it is stopped.
 
     Raises:
         FileNotFoundError: no server is installed.

@@ -136,6 +136,8 @@ def running(
     options: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     core: int | None = 0,
+    key: str | None = None,
+    port: int | None = None,
 ) -> Iterator[Service]:
     """Run a service until the block ends.
 
@@ -146,11 +148,13 @@ def running(
         options: further ones of `recsys serve`.
         environment: on top of this process's.
         core: the one it runs on; None: all.
+        key: one that its store has; by default a new one of the scope admin.
+        port: a free one by default.
     """
     home.mkdir(parents=True, exist_ok=True)
     store = store or f"sqlite:///{home / 'store.db'}"
-    key = create_key(store)
-    port = free_port()
+    key = key or create_key(store)
+    port = port or free_port()
     log = home / "service.log"
     command = [sys.executable, "-m", "recsys.cli", "serve", str(source), "--port", str(port)]
     command += ["--store", store, *options]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving.store import Store, Tenant
-from tests.serving.store import postgres
+from experiments.load import postgres
 
 _numbers = itertools.count()
 

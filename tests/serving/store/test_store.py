@@ -15,7 +15,7 @@ from serving.store.address import store_url
 from serving.store.database import PAUSE_SECONDS, Database
 from serving.store.migrate import SCHEMA, migrate
 from serving.store.tables import metadata
-from tests.serving.store import postgres
+from experiments.load import postgres
 
 pytestmark = pytest.mark.anyio
 
