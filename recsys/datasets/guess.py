@@ -26,7 +26,7 @@ _ALIASES: Mapping[Table, Mapping[str, Sequence[str]]] = {
             "stock_code track_id book_id isbn business_id variant_id iid"
         ).split(),
         "timestamp": (
-            "timestamp time datetime date event_time created_at purchased_at ordered_at "
+            "timestamp time datetime date event_time created_at purchased_at bought_at ordered_at "
             "order_date purchase_date invoice_date transaction_timestamp transaction_date "
             "t_dat unix_review_time ts position order seq sequence"
         ).split(),

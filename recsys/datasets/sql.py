@@ -61,9 +61,13 @@ def import_sql(
     asked = {name: text for name, text in queries.items() if text is not None}
     with tempfile.TemporaryDirectory(prefix="recsys-sql-") as folder:
         files = asyncio.run(_fetch_all(url, asked, Path(folder)))
-        interactions = files.pop("interactions")
-        options.setdefault("name", Path(out).name)
-        return import_files(out, interactions, **files, **options)
+        return import_files(
+            out,
+            files["interactions"],
+            items=files.get("items"),
+            users=files.get("users"),
+            **options,
+        )
 
 
 async def _fetch_all(url: str, queries: Mapping[str, str], folder: Path) -> dict[str, Path]:
@@ -118,12 +122,16 @@ async def _fetch(
 ) -> None:
     """Write the rows of a query as one parquet file, part by part."""
     from sqlalchemy import text
+    from sqlalchemy.exc import ResourceClosedError
 
     # A colon in a query is a colon: nothing is put in.
     statement = text(query.strip().rstrip(";").replace(":", "\\:"))
     parts.mkdir()
     result = await connection.stream(statement, execution_options={"yield_per": ROWS_PER_PART})
-    columns = list(result.keys())
+    try:
+        columns = list(result.keys())
+    except ResourceClosedError as error:
+        raise DataError(f"{name}: the query gives no rows; begin it with SELECT") from error
     if len(set(columns)) != len(columns):
         raise DataError(f"{name}: the query gives a column twice ({columns}); name them: AS ...")
     n = 0

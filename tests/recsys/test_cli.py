@@ -32,6 +32,9 @@ COMMANDS = (
     "batch",
     "similar",
     "blurbs",
+    "keys",
+    "events",
+    "forget",
     "ui",
     "doctor",
 )

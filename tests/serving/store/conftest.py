@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.store import Store, Tenant
 from experiments.load import postgres
+from serving.store import Store, Tenant
 
 _numbers = itertools.count()
 

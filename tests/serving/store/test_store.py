@@ -10,12 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from experiments.load import postgres
 from serving.store import Event, Store, StoreError, StoreUnavailable
 from serving.store.address import store_url
 from serving.store.database import PAUSE_SECONDS, Database
 from serving.store.migrate import SCHEMA, migrate
 from serving.store.tables import metadata
-from experiments.load import postgres
 
 pytestmark = pytest.mark.anyio
 
