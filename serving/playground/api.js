@@ -13,6 +13,10 @@ export function useKey(value) {
   key = value.trim();
 }
 
+export function hasKey() {
+  return key !== "";
+}
+
 async function call(method, path, body) {
   const headers = { Accept: "application/json" };
   if (key) headers.Authorization = `Bearer ${key}`;

@@ -5,7 +5,7 @@ import { options, showHistory, showList } from "./view.js";
 
 const by = (id) => document.getElementById(id);
 const ARMS = ["champion", "challenger"];
-const state = { shop: null, who: null, session: [], shown: {}, turn: 0 };
+const state = { shop: null, who: null, session: [], shown: {}, turn: 0, busy: 0 };
 
 function alertUser(text) {
   by("alert").textContent = text;
@@ -15,6 +15,7 @@ function alertUser(text) {
 /* Run something that talks to the service; say what went wrong instead of failing silently. */
 async function attempt(work) {
   alertUser("");
+  busy(1);
   try {
     return await work();
   } catch (error) {
@@ -23,11 +24,19 @@ async function attempt(work) {
     alertUser(error.message + (hint[error.status] || ""));
     if (error.status === 401) askForKey();
     return undefined;
+  } finally {
+    busy(-1);
   }
+}
+
+function busy(change) {
+  state.busy += change;
+  by("lists").setAttribute("aria-busy", String(state.busy > 0));
 }
 
 function askForKey() {
   by("main").hidden = true;
+  by("other-key").hidden = true;
   by("key-form").hidden = false;
   by("key").focus();
 }
@@ -36,6 +45,8 @@ async function open() {
   const found = await api.shop();
   state.shop = found;
   by("main").hidden = false;
+  by("key-form").hidden = true;
+  by("other-key").hidden = !api.hasKey();
   by("shop-name").textContent = found.name;
   options(by("shoppers"), found.shoppers);
   const none = by("column").options[0];
@@ -105,8 +116,9 @@ function tell(clicked, answered, before) {
   }
   const fresh = shown.filter((id) => !before.champion.includes(id)).length;
   const took = Math.round(answered - clicked.at);
+  const did = clicked.event === "view" ? "Viewed" : "Bought";
   by("timing").textContent =
-    `${clicked.event}: ${api.title(clicked.item)}. From the click to the next lists ${took} ms.`;
+    `${did} ${api.title(clicked.item)}. The next lists came ${took} ms after the click.`;
   by("timing").dataset.ms = String(took);
   by("status").textContent = `The list changed: ${fresh} new items.`;
 }
@@ -134,6 +146,12 @@ by("key-form").addEventListener("submit", (event) => {
   attempt(open);
 });
 
+by("other-key").addEventListener("click", () => {
+  api.useKey("");
+  state.who = null;
+  askForKey();
+});
+
 by("shopper-form").addEventListener("submit", (event) => {
   event.preventDefault();
   pick({ user_id: by("shopper").value });
@@ -157,6 +175,10 @@ by("diversity").addEventListener("input", () => {
 
 by("settings").addEventListener("change", () => attempt(refresh));
 by("settings").addEventListener("submit", (event) => event.preventDefault());
+
+if (matchMedia("(max-width: 60rem)").matches) {
+  for (const part of document.querySelectorAll("aside details")) part.open = false;
+}
 
 attempt(async () => {
   try {

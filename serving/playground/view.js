@@ -96,8 +96,8 @@ const SHOWN = 12;
 
 export function showHistory(list, note, history, hasClock) {
   note.textContent = history.length
-    ? (history.length > SHOWN ? `The newest ${SHOWN} of ${history.length}` : "Newest first")
-    : "Nothing yet.";
+    ? (history.length > SHOWN ? `the newest ${SHOWN} of ${history.length}` : "newest first")
+    : "nothing yet";
   list.replaceChildren(...history.slice(0, SHOWN).map((entry) => {
     const made = element("li", "", entry.title || entry.item_id);
     const day = hasClock ? new Date(entry.timestamp / 1000).toLocaleDateString() : "";

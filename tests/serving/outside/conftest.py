@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,9 @@ class Running:
 
     def key(self, scope: Scope, tenant: str = "shop") -> str:
         """Make an API key."""
-        return asyncio.run(_create_key(self.store, tenant, scope))
+        # In a thread of its own: Playwright keeps a loop in the tests' thread.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, _create_key(self.store, tenant, scope)).result()
 
 
 async def _create_key(store: str, tenant: str, scope: Scope) -> str:
