@@ -16,7 +16,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from experiments.load import latency, lifecycle, machine, outage, overload, soak, throughput
+from experiments.load import (
+    kill_rounds,
+    latency,
+    lifecycle,
+    machine,
+    outage,
+    overload,
+    soak,
+    throughput,
+)
 from experiments.load.figures import Report, markdown
 from experiments.load.options import Options, stay_off_the_services_core
 from experiments.terminal import ROOT, say
@@ -32,6 +41,7 @@ SCENARIOS: dict[str, Callable[[Options], Report]] = {
     "registry_outage": lifecycle.registry_outage,
     "store_gone": outage.store_gone,
     "store_hangs": outage.store_hangs,
+    "kill_rounds": kill_rounds.measure,
     "soak": soak.measure,
 }
 DOCUMENT = ROOT / "docs" / "serving.md"

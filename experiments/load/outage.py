@@ -25,7 +25,7 @@ BEFORE_S = 2.0
 def _served(options: Options, name: str) -> Iterator[tuple[Service, Proxy, list[str]]]:
     """Serve with PostgreSQL behind a proxy."""
     source = bundle("small")
-    with cluster() as address, proxy(urlsplit(address).port or 5432) as between:
+    with cluster(durable=True) as address, proxy(urlsplit(address).port or 5432) as between:
         parts = urlsplit(address)
         store = parts._replace(netloc=f"{parts.username}@127.0.0.1:{between.port}").geturl()
         home = options.folder / name
