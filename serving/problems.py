@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from recsys.errors import DataError
+from serving.methods import methods_of
 from serving.store import QueueFull, Refused, StoreError, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -146,7 +147,10 @@ async def _http(request: Request, error: Exception) -> Response:
         400: "the body can't be read; send JSON in UTF-8",
     }
     detail = details.get(error.status_code, str(error.detail))
-    return problem(request_id_of(request), error.status_code, detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(methods_of(request.app, request.scope["path"]))
+    return problem(request_id_of(request), error.status_code, detail, headers=headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -156,7 +160,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
     if any(e["type"] == "json_invalid" for e in found):
         detail = "the body is no JSON; send an object, with Content-Type: application/json"
         return problem(identifier, 400, detail, [("body", detail)])
-    errors = [(_place(e["loc"]), _message(e)) for e in found[:MAX_ERRORS]]
+    errors = _distinct((_place(e, error.body), _message(e)) for e in found)
     if errors and errors[0][0] == "body" and not _is_json(request):
         detail = "send the body as JSON, with Content-Type: application/json"
         return problem(identifier, 415, detail, [("body", detail)])
@@ -171,16 +175,25 @@ def _is_json(request: Request) -> bool:
     )
 
 
-def _place(loc: Sequence[Any]) -> str:
-    """Write a place as `events[3].item_id`."""
-    parts = list(loc[1:]) if loc and loc[0] in ("body", "path", "query", "header") else list(loc)
+def _distinct(errors: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Keep the first message of each field: a value that may be one of several kinds has many."""
+    return list({field: (field, message) for field, message in reversed(list(errors))}.values())[
+        : -MAX_ERRORS - 1 : -1
+    ]
+
+
+def _place(error: Mapping[str, Any], body: Any) -> str:
+    """Write a place as `events[3].item_id`: the keys that are in the body, no kinds of ours."""
+    loc = error["loc"]
+    node: Any = body if loc and loc[0] == "body" else None
     text = ""
-    for part in parts:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            name = str(part)
-            text += f".{name}" if text else name
+    for number, part in enumerate(loc[1:], start=2):
+        if isinstance(part, int) and isinstance(node, list) and part < len(node):
+            text, node = f"{text}[{part}]", node[part]
+        elif isinstance(node, dict) and part in node:
+            text, node = f"{text}.{part}" if text else str(part), node[part]
+        elif number == len(loc) and (node is None or error["type"] == "missing"):
+            text = f"{text}.{part}" if text else str(part)
     return text or str(loc[0] if loc else "request")
 
 

@@ -13,6 +13,7 @@ from serving.schemas.fields import (
     EventName,
     Moment,
     Name,
+    Place,
     StoredId,
     Weight,
 )
@@ -33,7 +34,7 @@ class EventBody(Body):
     quantity: Amount | None = None
     price: Amount | None = None
     recommendation_id: StoredId | None = Field(None, description="The answer it followed from.")
-    rank: Annotated[int, Field(ge=1, le=100_000)] | None = Field(
+    rank: Place | None = Field(
         None, description="Of an impression: the item's place in the list."
     )
     surface: Name | None = None

@@ -13,8 +13,8 @@ from recsys.rerank import parse_filter
 
 MAX_ID = 256
 MAX_K = 500
-FIRST_MOMENT, LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_799_999_999
-"""Microseconds since 1970 of the years 1 and 9999: what a datetime can hold."""
+FIRST_MOMENT, LAST_MOMENT = -62_135_596_800_000_000, 253_402_300_000_000_000
+"""Microseconds since 1970 within the years 1 and 9999: what a datetime can hold."""
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
 )
@@ -32,19 +32,27 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _whole(value: object) -> object:
+    """Take 3.0 for 3: JSON does not tell them apart."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = BeforeValidator(_whole)
 AskedId = Annotated[str, Field(max_length=MAX_ID)]
 """An id to look up: any text of up to 256 characters; one that nobody knows is no error."""
 StoredId = Annotated[str, Field(min_length=1, max_length=MAX_ID, pattern=r"^[^\x00]*$")]
 """An id to keep: 1 to 256 characters of any script, without NUL."""
 EventName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
-Count = Annotated[int, Field(ge=1, le=MAX_K)]
+Count = Annotated[int, Field(ge=1, le=MAX_K), Whole]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
-Integer = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Integer = Annotated[int, Field(ge=-(2**53), le=2**53), Whole]
 Text = Annotated[str, Field(max_length=20_000, pattern=r"^[^\x00]*$")]
+Place = Annotated[int, Field(ge=1, le=100_000), Whole]
 Value = Text | Integer | Amount | bool | None
 """A plain value, as in the cell of a table."""
+Key = Annotated[str, Field(min_length=1, max_length=64)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 
 
@@ -59,6 +67,7 @@ def as_moment(value: object) -> int:
     >>> as_moment("1970-01-02T00:00:00Z")
     86400000000
     """
+    value = _whole(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if not FIRST_MOMENT <= value <= LAST_MOMENT:
             raise ValueError("give microseconds since 1970, within the years 1 to 9999")

@@ -15,6 +15,7 @@ from serving.schemas.fields import (
     EventName,
     Filters,
     Integer,
+    Key,
     Moment,
     Name,
     Rules,
@@ -24,7 +25,7 @@ from serving.schemas.fields import (
 )
 
 Arm = Literal["champion", "challenger"]
-Context = Annotated[dict[Name, Value], Field(max_length=32)]
+Context = Annotated[dict[Key, Value], Field(max_length=32)]
 Excluded = Annotated[list[AskedId], Field(max_length=10_000)]
 
 
