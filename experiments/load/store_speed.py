@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def postgresql(options: Options) -> Report:
 async def _measure(address: str, seconds: float) -> tuple[Figure, ...]:
     async with await Store.open(address) as store:
         shop = await store.tenants.ensure("shop")
-        alone = [await _spent(lambda i=i: _one(store, shop, i)) for i in range(50)]
+        alone = [await _spent(partial(_one, store, shop, i)) for i in range(50)]
         rate, cpu = await _stream(store, shop, seconds)
         reads = await _many(lambda i: store.shoppers.read(
             shop, user_id=f"u{i % USERS}", limit=HISTORY))  # fmt: skip
@@ -86,7 +87,7 @@ async def _stream(store: Store, shop: Tenant, seconds: float) -> tuple[float, fl
 
 async def _many(ask: Callable[[int], Awaitable[object]]) -> tuple[float, float]:
     """Return p50 and p99 of many calls, ms."""
-    times = [await _spent(lambda i=i: ask(i)) * 1e3 for i in range(READS)]
+    times = [await _spent(partial(ask, i)) * 1e3 for i in range(READS)]
     return float(np.percentile(times, 50)), float(np.percentile(times, 99))
 
 
