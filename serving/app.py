@@ -21,6 +21,7 @@ ROUTERS = (
     lists.router,
     events.router,
     items.router,
+    users.by_body,
     users.router,
     models.router,
     health.router,
@@ -47,7 +48,6 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # their pages fetch scripts from elsewhere
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=settings.max_body_bytes,
     )
     problems.install(app)
     openapi.install(app)
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         RequestLifecycle,
         metrics=metrics,
         max_in_flight=settings.max_in_flight,
+        max_body_bytes=settings.max_body_bytes,
         timeout_seconds=settings.request_timeout_ms / 1000,
     )
     return app

@@ -16,6 +16,7 @@ from serving.store import QueueFull, Refused, StoreError, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
+TOO_LARGE = "the body is larger than the service takes; send it in parts"
 _SHOWN = 80
 
 TITLES: Mapping[int, str] = {
@@ -143,7 +144,7 @@ async def _http(request: Request, error: Exception) -> Response:
     details = {
         404: "no route has this address; GET /openapi.json lists all routes",
         405: "this route knows other methods; see the header Allow",
-        413: "the body is larger than the service takes; send it in parts",
+        413: TOO_LARGE,
         400: "the body can't be read; send JSON in UTF-8",
     }
     detail = details.get(error.status_code, str(error.detail))
@@ -161,18 +162,8 @@ async def _invalid(request: Request, error: Exception) -> Response:
         detail = "the body is no JSON; send an object, with Content-Type: application/json"
         return problem(identifier, 400, detail, [("body", detail)])
     errors = _distinct((_place(e, error.body), _message(e)) for e in found)
-    if errors and errors[0][0] == "body" and not _is_json(request):
-        detail = "send the body as JSON, with Content-Type: application/json"
-        return problem(identifier, 415, detail, [("body", detail)])
     field, message = errors[0] if errors else ("request", "it breaks its contract")
     return problem(identifier, 422, f"{field}: {message}", errors)
-
-
-def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    return kind == "application/json" or (
-        kind.startswith("application/") and kind.endswith("+json")
-    )
 
 
 def _distinct(errors: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -10,11 +10,12 @@ from fastapi import APIRouter, Body, Request, Response
 
 from serving.auth import Writer
 from serving.openapi import ASKING
+from serving.routes.bodies import BodyRoute
 from serving.schemas.events import EventBody, EventsAnswer, EventsBody
 from serving.service import Service
 from serving.store import Event
 
-router = APIRouter(prefix="/v1", tags=["events"])
+router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["events"])
 
 
 @router.post("/events", status_code=202, response_model=EventsAnswer, responses=ASKING)

@@ -13,6 +13,7 @@ from serving.auth import Reader, Writer
 from serving.models.overlay import schema_of
 from serving.models.rows import misfit, unused
 from serving.openapi import ASKING
+from serving.routes.bodies import BodyRoute
 from serving.schemas.items import (
     ItemBody,
     ItemIdsBody,
@@ -23,7 +24,7 @@ from serving.schemas.items import (
 from serving.service import Service
 from serving.store import Item
 
-router = APIRouter(prefix="/v1", tags=["items"])
+router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["items"])
 MAX_COLUMNS = 100
 MAX_NAME = 128
 

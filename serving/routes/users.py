@@ -17,6 +17,7 @@ from recsys.vocabulary import MISSING_ROW
 from serving.auth import Principal, Reader, Writer
 from serving.openapi import ASKING, LOOKING, problems
 from serving.problems import ProblemError, not_found
+from serving.routes.bodies import BodyRoute
 from serving.schemas.fields import MAX_ID
 from serving.schemas.users import (
     DeletedAnswer,
@@ -30,12 +31,13 @@ from serving.service import Service
 from serving.store import Event, Profile, Refused, Seen, Shopper
 
 router = APIRouter(prefix="/v1", tags=["users"])
+by_body = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["users"])
 SHOWN = 100
 REMEDY = "send an event of theirs with POST /v1/events"
 IdInPath = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
 
 
-@router.post("/users:get", response_model=UserAnswer, responses=LOOKING)
+@by_body.post("/users:get", response_model=UserAnswer, responses=LOOKING)
 async def get_user(
     request: Request, principal: Reader, body: Annotated[UserBody, Body()]
 ) -> Response:
@@ -43,7 +45,7 @@ async def get_user(
     return await _get(request.app.state.service, principal, body.user_id)
 
 
-@router.post("/users:delete", response_model=DeletedAnswer, responses=LOOKING)
+@by_body.post("/users:delete", response_model=DeletedAnswer, responses=LOOKING)
 async def delete_user(
     request: Request, principal: Writer, body: Annotated[UserBody, Body()]
 ) -> Response:
@@ -51,7 +53,7 @@ async def delete_user(
     return await _delete(request.app.state.service, principal, body.user_id)
 
 
-@router.post("/users:export", response_model=ExportAnswer, responses=LOOKING)
+@by_body.post("/users:export", response_model=ExportAnswer, responses=LOOKING)
 async def export_user(
     request: Request, principal: Reader, body: Annotated[UserBody, Body()]
 ) -> Response:
@@ -74,7 +76,7 @@ async def export_user(
     return _json(answer)
 
 
-@router.post("/users:merge", response_model=MergeAnswer, responses=problems(409) | ASKING)
+@by_body.post("/users:merge", response_model=MergeAnswer, responses=problems(409) | ASKING)
 async def merge_users(
     request: Request, principal: Writer, body: Annotated[MergeBody, Body()]
 ) -> Response:

@@ -78,6 +78,9 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        # Looking a child up by its labels takes longer than the observation.
+        self._requests: dict[tuple[str, str, int], Histogram] = {}
+        self._stages: dict[str, Histogram] = {}
         self._shown: set[tuple[str, str, str]] = set()
 
     @contextmanager
@@ -87,7 +90,18 @@ class Metrics:
         try:
             yield
         finally:
-            self.stages.labels(name).observe(time.perf_counter() - began)
+            child = self._stages.get(name)
+            if child is None:
+                child = self._stages[name] = self.stages.labels(name)
+            child.observe(time.perf_counter() - began)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count an answered request."""
+        key = (route, method, status)
+        child = self._requests.get(key)
+        if child is None:
+            child = self._requests[key] = self.requests.labels(route, method, str(status))
+        child.observe(seconds)
 
     def show_models(self, models: Iterable[tuple[str, str, str]]) -> None:
         """Show which models are in memory: name, version, role."""

@@ -8,10 +8,11 @@ import re
 import time
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.identifiers import uuid7
-from serving.problems import problem, retry_after
+from serving.problems import TOO_LARGE, problem, retry_after
 from serving.telemetry.metrics import Metrics
 
 HEADER = b"x-request-id"
@@ -24,12 +25,19 @@ class RequestLifecycle:
     """The outermost layer of the application."""
 
     def __init__(
-        self, app: ASGIApp, *, metrics: Metrics, max_in_flight: int, timeout_seconds: float
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        max_in_flight: int,
+        max_body_bytes: int,
+        timeout_seconds: float,
     ) -> None:
         """Wrap `app`; health and metrics are never refused for load."""
         self._app = app
         self._metrics = metrics
         self._max_in_flight = max_in_flight
+        self._max_body = max_body_bytes
         self._timeout = timeout_seconds
         self._in_flight = 0
 
@@ -45,8 +53,10 @@ class RequestLifecycle:
                 self._metrics.refused.labels("in_flight").inc()
                 detail = "the service is at work on as many requests as it takes; try again later"
                 await exchange.answer(receive, 429, detail, retry_after(1))
+            elif exchange.announced > self._max_body:
+                await exchange.answer(receive, 413, TOO_LARGE, {"Connection": "close"})
             else:
-                await self._guarded(exchange, receive)
+                await self._guarded(exchange, self._counted(receive))
         finally:
             self._in_flight -= 1
             self._record(exchange)
@@ -69,10 +79,24 @@ class RequestLifecycle:
                 detail = "the service failed; it has been logged under the request's id"
                 await exchange.answer(receive, 500, detail, {})
 
+    def _counted(self, receive: Receive) -> Receive:
+        """Stop reading a body that grows beyond the limit, whatever it announced."""
+        total = 0
+
+        async def counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._max_body:
+                raise HTTPException(413)
+            return message
+
+        return counted
+
     def _record(self, exchange: _Exchange) -> None:
         seconds = time.perf_counter() - exchange.began
         route, method = exchange.route, exchange.method
-        self._metrics.requests.labels(route, method, str(exchange.status)).observe(seconds)
+        self._metrics.request(route, method, exchange.status, seconds)
         if _log.isEnabledFor(logging.INFO) and route not in _UNLIMITED:
             fields = {
                 "request_id": exchange.request_id,
@@ -92,7 +116,13 @@ class _Exchange:
         self.began = time.perf_counter()
         self.status = 0
         self._send = send
-        given = next((v for k, v in scope["headers"] if k == HEADER), b"")
+        given = announced = b""
+        for name, value in scope["headers"]:
+            if name == HEADER:
+                given = value
+            elif name == b"content-length":
+                announced = value
+        self.announced = int(announced) if announced.isdigit() else 0
         self.request_id = given.decode() if _GOOD_ID.fullmatch(given) else uuid7()
         state: dict[str, Any] = scope.setdefault("state", {})
         state["request_id"] = self.request_id
