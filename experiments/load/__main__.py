@@ -24,6 +24,7 @@ from experiments.load import (
     outage,
     overload,
     soak,
+    stages,
     throughput,
 )
 from experiments.load.figures import Report, markdown
@@ -35,7 +36,7 @@ SCENARIOS: dict[str, Callable[[Options], Report]] = {
     "overload": overload.measure,
     "click": latency.click,
     "start": latency.start,
-    "floor": latency.floor,
+    "stages": stages.measure,
     "alias_flips": lifecycle.flips,
     "corrupt_bundle": lifecycle.corrupt,
     "registry_outage": lifecycle.registry_outage,

@@ -52,7 +52,7 @@ class Tally:
         seconds: from the first request to the last answer.
         statuses: how often each came; 0 is a lost connection or no answer in time.
         latencies: seconds of each answer, by status.
-        first_bodies: some answers, to look into.
+        first_bodies: some good answers, to look into.
     """
 
     seconds: float = 0.0
@@ -213,7 +213,7 @@ class Load:
         self.tally.add(status, time.perf_counter() - due)
         if self.on_answer is not None:
             self.on_answer(status, answer)
-        if len(self.tally.first_bodies) < self.keep:
+        if 200 <= status < 300 and len(self.tally.first_bodies) < self.keep:
             self.tally.first_bodies.append(answer.split(b"\r\n\r\n", 1)[1])
         if b"connection: close" in answer[:512].lower():
             return  # `connection_lost` opens another one

@@ -1,4 +1,4 @@
-"""What one person waits for: a click, a first answer, and where the time of a request goes."""
+"""What one person waits for: the next list after a click, and the first answer of all."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import time
 
 import numpy as np
 
-from experiments.load.bundles import KINDS, bundle
+from experiments.load.bundles import bundle
 from experiments.load.figures import Figure, Report
-from experiments.load.machine import memory_bandwidth
 from experiments.load.options import UNLIMITED, Options
 from experiments.load.service import running
 from experiments.load.throughput import known_users
@@ -65,16 +64,3 @@ def start(options: Options) -> Report:
         Figure("resident memory then", rss, "MiB"),
     )
     return Report("start", "from nothing to the first answer, 100k items", figures)
-
-
-def floor(options: Options) -> Report:
-    """What reading all half-precision item factors once costs, at the least."""
-    bandwidth = memory_bandwidth()
-    figures = [Figure("one core reads memory at", bandwidth / 1e9, "GB/s")]
-    for name in ("exact_100k", "exact_1m"):
-        n = KINDS[name].items
-        size = n * 64 * 2
-        figures.append(
-            Figure(f"{n:,} x 64 in half precision", size / bandwidth * 1000, "ms a request")
-        )
-    return Report("floor", "the memory's own limit", tuple(figures))

@@ -28,7 +28,7 @@ def measure(options: Options) -> Report:
     with running(source, options.folder / "overload", environment=UNLIMITED) as service:
         requests = for_users(service, users)
         closed(service, requests, connections=2, seconds=2.0)
-        capacity = closed(service, requests, connections=8, seconds=options.seconds).rate
+        capacity = closed(service, requests, connections=4, seconds=options.seconds).rate
         quiet = opened(service, requests, rate=LIGHT * capacity, seconds=options.seconds)
         storm = opened(
             service,
@@ -41,7 +41,7 @@ def measure(options: Options) -> Report:
         after = opened(service, requests, rate=LIGHT * capacity, seconds=3.0)
     bar = 2 * quiet.percentile_ms(99)
     figures = (
-        Figure("capacity, 8 connections", capacity, "requests/s"),
+        Figure("capacity, 4 connections", capacity, "requests/s"),
         Figure("p99 at half of it", quiet.percentile_ms(99), "ms"),
         Figure("accepted p99 at three times", storm.percentile_ms(99), "ms", "at most", bar),
         Figure("accepted a second at three times", storm.rate, "requests/s"),
