@@ -49,12 +49,15 @@ class SqliteReader:
     """Small reads at once, large ones in a thread."""
 
     def __init__(self, url: URL, size: int) -> None:
-        """Prepare at most `size` connections."""
+        """Keep `size` connections open; there are more while large reads need them.
+
+        A small read must never wait for one: the event loop would wait with it.
+        """
         self._engine = create_engine(
             url.set(drivername="sqlite"),
             isolation_level="AUTOCOMMIT",
             connect_args={"check_same_thread": False},
-            **_pool(size, autocommit=True),
+            **{**_pool(size, autocommit=True), "max_overflow": -1},
         )
         event.listen(self._engine, "connect", _prepare(READ_LOCK_SECONDS))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, delete, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Delete, Table, and_, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
@@ -16,6 +16,9 @@ from serving.store.tombstones import Kind, hold_off_writes, tombstone
 _TENANT: BindParameter[Any] = bindparam("tenant")
 _USERS: BindParameter[Any] = bindparam("users", expanding=True)
 _SESSIONS: BindParameter[Any] = bindparam("sessions", expanding=True)
+
+_CHUNK = 1_000
+"""Sessions named in one statement; databases take some tens of thousands."""
 
 _ALIAS = select(users.c.merged_into).where(
     users.c.tenant_id == _TENANT, users.c.user_id == bindparam("user")
@@ -34,17 +37,20 @@ def _used_sessions(table: Table) -> ColumnElement[bool]:
     )
 
 
-def _theirs(table: Table) -> ColumnElement[bool]:
-    anonymous = and_(table.c.session_id.in_(_SESSIONS), table.c.user_id.is_(None))
-    return and_(table.c.tenant_id == _TENANT, or_(table.c.user_id.in_(_USERS), anonymous))
+def _deletes(table: Table) -> tuple[Delete, Delete]:
+    """Delete what names the users, and what is anonymous in their sessions."""
+    ours = delete(table).where(table.c.tenant_id == _TENANT)
+    return (
+        ours.where(table.c.user_id.in_(_USERS)),
+        ours.where(table.c.session_id.in_(_SESSIONS), table.c.user_id.is_(None)),
+    )
 
 
 _USED_SESSIONS = [
     select(table.c.session_id).where(_used_sessions(table)).distinct()
     for table in (events, impressions)
 ]
-_DELETE_EVENTS = delete(events).where(_theirs(events))
-_DELETE_IMPRESSIONS = delete(impressions).where(_theirs(impressions))
+_EVENTS, _IMPRESSIONS = _deletes(events), _deletes(impressions)
 _DELETE_LISTS = delete(lists).where(lists.c.tenant_id == _TENANT, lists.c.user_id.in_(_USERS))
 _DELETE_SESSIONS = delete(sessions).where(
     sessions.c.tenant_id == _TENANT, sessions.c.user_id.in_(_USERS)
@@ -70,16 +76,29 @@ async def erase(
         for kind, subject in graves
     ]
     await connection.execute(database.insert(deletions).on_conflict_do_nothing(), rows)
-    values = {"tenant": tenant.id, "users": names, "sessions": devices}
     theirs = {"tenant": tenant.id, "users": names}
     gone = Deleted(
-        events=(await connection.execute(_DELETE_EVENTS, values)).rowcount,
-        impressions=(await connection.execute(_DELETE_IMPRESSIONS, values)).rowcount,
+        events=await _clear(connection, _EVENTS, theirs, devices),
+        impressions=await _clear(connection, _IMPRESSIONS, theirs, devices),
         lists=(await connection.execute(_DELETE_LISTS, theirs)).rowcount,
     )
     await connection.execute(_DELETE_SESSIONS, theirs)
     await connection.execute(_DELETE_USERS, theirs)
     return gone
+
+
+async def _clear(
+    connection: AsyncConnection,
+    statements: tuple[Delete, Delete],
+    theirs: dict[str, Any],
+    devices: list[str],
+) -> int:
+    of_users, of_sessions = statements
+    n = (await connection.execute(of_users, theirs)).rowcount
+    for start in range(0, len(devices), _CHUNK):
+        values = {"tenant": theirs["tenant"], "sessions": devices[start : start + _CHUNK]}
+        n += (await connection.execute(of_sessions, values)).rowcount
+    return n
 
 
 async def _names(connection: AsyncConnection, tenant: Tenant, user_id: str) -> list[str]:

@@ -62,10 +62,8 @@ class Events:
         await self._commits.close()
 
     async def _write(self, group: Sequence[Batch]) -> list[list[EventStatus]]:
-        async with self._database.writing() as connection:
-            insertion = Insertion(group)
-            await insertion.resolve(connection)
-            await insertion.insert(connection, self._database)
+        insertion = Insertion(group)
+        await self._database.write(insertion.run, self._database)
         return insertion.statuses()
 
 
@@ -82,7 +80,12 @@ class Insertion:
         self._aliases: dict[Key, str | None] = {}
         self._new: dict[str, set[Key]] = {}
 
-    async def resolve(self, connection: AsyncConnection) -> None:
+    async def run(self, connection: AsyncConnection, database: Database) -> None:
+        """Resolve, then insert, in the transaction of `connection`."""
+        await self._resolve(connection)
+        await self._insert(connection, database)
+
+    async def _resolve(self, connection: AsyncConnection) -> None:
         """Read tombstones and merges; hold off deletions and merges until the commit."""
         if not self._sound:
             return
@@ -101,7 +104,7 @@ class Insertion:
             for row in await connection.execute(_KNOWN_USERS, values):
                 self._aliases[row.tenant_id, row.user_id] = row.merged_into
 
-    async def insert(self, connection: AsyncConnection, database: Database) -> None:
+    async def _insert(self, connection: AsyncConnection, database: Database) -> None:
         """Insert what is new: events, impressions, and the users that they name."""
         received = now()
         rows: dict[str, dict[Key, dict[str, Any]]] = {"events": {}, "impressions": {}}

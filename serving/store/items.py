@@ -84,18 +84,25 @@ class Items:
         for item_id in rows:
             if fault := id_fault(item_id):
                 raise StoreError(f"item_id {fault}")
-        async with self._database.writing() as connection:
-            # The row's lock orders the changes of a tenant: versions commit in their order.
-            version = await _next_version(connection, tenant)
-            common = {"tenant_id": tenant.id, "version": version, "updated_at": now()}
-            insert = self._database.insert(items)
-            names = (*replaced, "version", "updated_at")
-            upsert = insert.on_conflict_do_update(
-                index_elements=["tenant_id", "item_id"],
-                set_={name: insert.excluded[name] for name in names},
-            )
-            if rows:
-                await connection.execute(upsert, [{**row, **common} for row in rows.values()])
+        return await self._database.write(self._change, tenant, rows, replaced)
+
+    async def _change(
+        self,
+        connection: AsyncConnection,
+        tenant: Tenant,
+        rows: Mapping[str, dict[str, Any]],
+        replaced: Sequence[str],
+    ) -> int:
+        # The row's lock orders the changes of a tenant: versions commit in their order.
+        version = await _next_version(connection, tenant)
+        common = {"tenant_id": tenant.id, "version": version, "updated_at": now()}
+        insert = self._database.insert(items)
+        upsert = insert.on_conflict_do_update(
+            index_elements=["tenant_id", "item_id"],
+            set_={name: insert.excluded[name] for name in (*replaced, "version", "updated_at")},
+        )
+        if rows:
+            await connection.execute(upsert, [{**row, **common} for row in rows.values()])
         return version
 
 

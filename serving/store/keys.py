@@ -9,6 +9,7 @@ import secrets
 from typing import Any
 
 from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
 from serving.store.database import Database
@@ -66,8 +67,7 @@ class Keys:
             "label": label,
             "created_at": key.created_at,
         }
-        async with self._database.writing() as connection:
-            await connection.execute(keys.insert(), row)
+        await self._database.write(AsyncConnection.execute, keys.insert(), row)
         return secret, key
 
     async def check(self, secret: str) -> Key | None:
@@ -92,8 +92,7 @@ class Keys:
     async def revoke(self, tenant: Tenant, key_id: str) -> bool:
         """Revoke a key for good; False where the tenant has no such key that is still good."""
         values = {"tenant": tenant.id, "key": key_id, "at": now()}
-        async with self._database.writing() as connection:
-            result = await connection.execute(_REVOKE, values)
+        result = await self._database.write(AsyncConnection.execute, _REVOKE, values)
         return result.rowcount == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recsys.types import Repeats
 from serving.store.database import Database
@@ -42,33 +43,34 @@ class Lists:
                 raise StoreError(f"user_id {fault}")
         kept = 0
         for start in range(0, len(made), _CHUNK):
-            kept += await self._put(tenant, made[start : start + _CHUNK])
+            kept += await self._database.write(self._put, tenant, made[start : start + _CHUNK])
         return kept
 
-    async def _put(self, tenant: Tenant, made: Sequence[StoredList]) -> int:
+    async def _put(
+        self, connection: AsyncConnection, tenant: Tenant, made: Sequence[StoredList]
+    ) -> int:
         insert = self._database.insert(lists)
         upsert = insert.on_conflict_do_update(
             index_elements=["tenant_id", "user_id", "repeats"],
             set_={name: insert.excluded[name] for name in _REPLACED},
         )
         digests = {one.user_id: tombstone(tenant, "user", one.user_id) for one in made}
-        async with self._database.writing() as connection:
-            await hold_off_deletions(connection, [tenant.id])
-            deleted = await deleted_among(connection, digests.values())
-            rows = {
-                (one.user_id, one.repeats): {
-                    "tenant_id": tenant.id,
-                    "user_id": one.user_id,
-                    "repeats": one.repeats,
-                    "items": [dict(item) for item in one.items],
-                    "model_version": one.model_version,
-                    "created_at": one.created_at,
-                }
-                for one in made
-                if digests[one.user_id] not in deleted
+        await hold_off_deletions(connection, [tenant.id])
+        deleted = await deleted_among(connection, digests.values())
+        rows = {
+            (one.user_id, one.repeats): {
+                "tenant_id": tenant.id,
+                "user_id": one.user_id,
+                "repeats": one.repeats,
+                "items": [dict(item) for item in one.items],
+                "model_version": one.model_version,
+                "created_at": one.created_at,
             }
-            if rows:
-                await connection.execute(upsert, [rows[key] for key in sorted(rows)])
+            for one in made
+            if digests[one.user_id] not in deleted
+        }
+        if rows:
+            await connection.execute(upsert, [rows[key] for key in sorted(rows)])
         return len(rows)
 
     async def get(self, tenant: Tenant, user_id: str, repeats: Repeats) -> StoredList | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.database import Database
 from serving.store.errors import StoreError
@@ -23,18 +24,21 @@ async def migrate(database: Database) -> None:
         StoreError: a newer program made the tables.
         StoreUnavailable: the database does not answer.
     """
-    async with database.writing() as connection:
-        if not database.sqlite:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        current = await connection.run_sync(_current)
-        if current == SCHEMA:
-            return
-        if current is not None and current > SCHEMA:
-            raise StoreError(
-                f"the store has schema {current}, newer than the {SCHEMA} that this recsys "
-                "knows; install the version that wrote it"
-            )
-        await connection.run_sync(_upgrade)
+    await database.write(_migrate, alone=database.sqlite)
+
+
+async def _migrate(connection: AsyncConnection, *, alone: bool) -> None:
+    if not alone:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    current = await connection.run_sync(_current)
+    if current == SCHEMA:
+        return
+    if current is not None and current > SCHEMA:
+        raise StoreError(
+            f"the store has schema {current}, newer than the {SCHEMA} that this recsys knows; "
+            "install the version that wrote it"
+        )
+    await connection.run_sync(_upgrade)
 
 
 def _current(connection: Connection) -> str | None:

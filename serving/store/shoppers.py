@@ -206,11 +206,11 @@ class Shoppers:
         for name, value in given.items():
             if value is not None and (fault := id_fault(value)):
                 raise Refused(f"{name} {fault}")
-        async with self._database.writing() as connection:
-            if session_id is not None and user_id is None:
-                return await merge_session(connection, self._database, tenant, session_id, into)
-            if user_id is not None and session_id is None:
-                return await merge_user(connection, self._database, tenant, user_id, into)
+        write, database = self._database.write, self._database
+        if session_id is not None and user_id is None:
+            return await write(merge_session, database, tenant, session_id, into)
+        if user_id is not None and session_id is None:
+            return await write(merge_user, database, tenant, user_id, into)
         raise Refused("give either user_id or session_id, not both")
 
     async def _fetch_large(self, statement: Executable, values: Mapping[str, Any]) -> Rows:
@@ -224,8 +224,7 @@ class Shoppers:
         """
         if id_fault(user_id):
             return Deleted(0, 0, 0)
-        async with self._database.writing() as connection:
-            return await erase(connection, self._database, tenant, user_id)
+        return await self._database.write(erase, self._database, tenant, user_id)
 
 
 def _usable(name: str | None) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
 from serving.store.database import Database
@@ -50,8 +51,7 @@ class Tenants:
             raise StoreError(f"tenant: {fault}")
         row = {"name": name, "salt": secrets.token_bytes(16), "created_at": now()}
         insert = self._database.insert(tenants).on_conflict_do_nothing(index_elements=["name"])
-        async with self._database.writing() as connection:
-            await connection.execute(insert, row)
+        await self._database.write(AsyncConnection.execute, insert, row)
         return await self.get(name)
 
     async def pin(self, tenant: Tenant, version: str | None) -> None:
@@ -62,8 +62,8 @@ class Tenants:
         """
         if version is not None and (fault := id_fault(version)):
             raise StoreError(f"version: {fault}")
-        async with self._database.writing() as connection:
-            await connection.execute(_PIN, {"tenant": tenant.id, "version": version})
+        values = {"tenant": tenant.id, "version": version}
+        await self._database.write(AsyncConnection.execute, _PIN, values)
 
     async def pinned(self, tenant: Tenant) -> str | None:
         """Return the version that a tenant is held to, or None."""

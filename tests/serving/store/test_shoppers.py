@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 import time
+from pathlib import Path
 
 import pytest
 
@@ -177,19 +179,16 @@ async def test_no_deleted_id_is_kept(store: Store, shop: Tenant, kind: str, addr
     """The file of a SQLite store holds the id before the deletion and not afterwards."""
     if kind != "sqlite":
         pytest.skip("reads the database's file")
-    from pathlib import Path
-
-    from sqlalchemy import text
-
     file = Path(address.removeprefix("sqlite:///"))
+
+    def on_disk() -> bytes:
+        with sqlite3.connect(file) as raw:
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        raw.close()
+        return file.read_bytes()
+
     secret = "unmistakable-shopper-4711"
     await saw(store, shop, "tea", 1, user_id=secret, session_id="s")
+    assert secret.encode() in on_disk()
     await store.shoppers.delete(shop, secret)
-    async with store._database.writing() as connection:
-        await connection.execute(text("SELECT 1"))
-    import sqlite3
-
-    with sqlite3.connect(file) as raw:
-        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    raw.close()
-    assert secret.encode() not in file.read_bytes()
+    assert secret.encode() not in on_disk()

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from serving.store import Deleted, Event, Item, Shopper, Store, Tenant
+from serving.store import Deleted, Event, Item, Shopper, Store, StoreUnavailable, Tenant
+from serving.store.gate import Gate
 
 pytestmark = pytest.mark.anyio
 
@@ -95,3 +96,33 @@ async def test_a_withdrawal_is_seen_by_the_other_worker_at_once(
         changes = await other.items.changes(shop, known)
         assert changes.items == (Item(f"i{n}", {}, withdrawn=True, version=version),)
         known = changes.version
+
+
+async def test_what_has_begun_is_finished_though_its_caller_gives_up(
+    store: Store, shop: Tenant
+) -> None:
+    begun = [
+        asyncio.create_task(store.items.put(shop, [Item(f"i{n}", {"n": n})])) for n in range(10)
+    ]
+    await asyncio.sleep(0)
+    for task in begun:
+        task.cancel()
+    await asyncio.wait(begun)
+    assert all(task.cancelled() for task in begun)
+    while (changes := await store.items.changes(shop)).version < 10:
+        await asyncio.sleep(0.01)
+    assert {item.item_id for item in changes.items} == {f"i{n}" for n in range(10)}
+
+
+async def test_a_database_that_hangs_does_not_gather_callers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("serving.store.gate.UNDER_WAY", 3)
+    gate, answer = Gate(), asyncio.Event()
+    waiting = [asyncio.create_task(gate.finish(answer.wait())) for _ in range(3)]
+    await asyncio.sleep(0)
+    with pytest.raises(StoreUnavailable, match="too many others wait"):
+        await gate.finish(answer.wait())
+    answer.set()
+    assert await asyncio.gather(*waiting) == [True] * 3
+    assert await gate.finish(answer.wait())
