@@ -42,6 +42,7 @@ SCENARIOS: dict[str, Callable[[Options], Report]] = {
     "registry_outage": lifecycle.registry_outage,
     "store_gone": outage.store_gone,
     "store_hangs": outage.store_hangs,
+    "slow_llm": outage.slow_llm,
     "kill_rounds": kill_rounds.measure,
     "soak": soak.measure,
 }

@@ -71,9 +71,14 @@ class Tally:
         return sum(n for status, n in self.statuses.items() if 200 <= status < 300)
 
     @property
+    def refused(self) -> int:
+        """Answers "later": 429."""
+        return self.statuses[429]
+
+    @property
     def failed(self) -> int:
-        """Server errors and lost connections."""
-        return sum(n for status, n in self.statuses.items() if status == 0 or status >= 500)
+        """Everything else: errors of the server or the client, and lost connections."""
+        return self.statuses.total() - self.good - self.refused
 
     @property
     def rate(self) -> float:

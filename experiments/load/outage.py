@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from experiments.load.bundles import bundle
+from experiments.load.endpoint import bad_endpoint
 from experiments.load.figures import Figure, Report
 from experiments.load.options import UNLIMITED, Options, for_users, opened
 from experiments.load.postgres import cluster
@@ -16,7 +20,7 @@ from experiments.load.service import Service, running
 from experiments.load.throughput import known_users
 from recsys.client import Event, ServiceError
 
-RATE = 50.0
+RATE = 25.0
 AWAY_S = 6.0
 BEFORE_S = 2.0
 
@@ -33,8 +37,7 @@ def _served(options: Options, name: str) -> Iterator[tuple[Service, Proxy, list[
             yield service, between, known_users(source)
 
 
-def _store_away(options: Options, mode: Mode, word: str) -> Report:
-    name = f"store_{mode}"
+def _store_away(options: Options, name: str, mode: Mode, word: str) -> Report:
     recovered = float("inf")
     with _served(options, name) as (service, between, users):
 
@@ -52,8 +55,8 @@ def _store_away(options: Options, mode: Mode, word: str) -> Report:
         )  # fmt: skip
     figures = (
         Figure("reads", tally.statuses.total()),
-        Figure("server errors and lost connections", tally.failed, "", "exactly", 0),
-        Figure("reads not answered well", tally.statuses.total() - tally.good, "", "exactly", 0),
+        Figure("failed", tally.failed, "", "exactly", 0),
+        Figure("refused for load (429)", tally.refused, "", "exactly", 0),
         Figure("p99 of reads", tally.percentile_ms(99), "ms"),
         Figure("until events are taken again", recovered, "s", "at most", 10),
     )
@@ -75,9 +78,56 @@ def _until_written(service: Service, user: str) -> float:
 
 def store_gone(options: Options) -> Report:
     """Connections to the store break and are refused."""
-    return _store_away(options, "refuse", "refuses connections")
+    return _store_away(options, "store_gone", "refuse", "refuses connections")
 
 
 def store_hangs(options: Options) -> Report:
     """The store accepts connections and says nothing."""
-    return _store_away(options, "hang", "hangs")
+    return _store_away(options, "store_hangs", "hang", "hangs")
+
+
+def slow_llm(options: Options) -> Report:
+    """Blurbs are being written through an endpoint that hangs, fails and talks rubbish."""
+    source = bundle("small")
+    users = known_users(source)
+    home = options.folder / "slow_llm"
+    home.mkdir(parents=True)
+    seconds = max(8.0, options.seconds)
+    with_blurbs = 0
+
+    def look(status: int, answer: bytes) -> None:
+        nonlocal with_blurbs
+        with_blurbs += b'"blurb":{' in answer
+
+    settings = UNLIMITED | {"RECSYS_SERVE_BLURB_STORE": str(home / "blurbs.db")}
+    with (
+        bad_endpoint() as endpoint,
+        running(source, home, environment=settings, core=None) as service,
+        _writing(source, home, endpoint.url),
+    ):
+        requests = for_users(service, users, blurbs=True)
+        tally = opened(service, requests, rate=RATE, seconds=seconds, on_answer=look)
+    figures = (
+        Figure("lists asked for, with blurbs", tally.statuses.total()),
+        Figure("failed", tally.failed, "", "exactly", 0),
+        Figure("refused for load (429)", tally.refused, "", "exactly", 0),
+        Figure("lists that came with blurbs", with_blurbs / max(tally.good, 1) * 100, "%"),
+        Figure("p99", tally.percentile_ms(99), "ms"),
+        Figure("calls that the endpoint let down", endpoint.calls, "", "at least", 1),
+    )
+    return Report("slow_llm", "language model hangs and fails while blurbs are written", figures)
+
+
+@contextmanager
+def _writing(source: Path, home: Path, url: str) -> Iterator[None]:
+    """Write blurbs in the background with the command that an operator uses."""
+    command = [sys.executable, "-m", "recsys.cli", "blurbs", str(source), "--users", "all"]
+    command += ["--writer", "endpoint", "--endpoint", url, "--model", "none"]
+    command += ["--store", str(home / "blurbs.db")]
+    with (home / "blurbs.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()

@@ -45,9 +45,9 @@ def measure(options: Options) -> Report:
         Figure("p99 at half of it", quiet.percentile_ms(99), "ms"),
         Figure("accepted p99 at three times", storm.percentile_ms(99), "ms", "at most", bar),
         Figure("accepted a second at three times", storm.rate, "requests/s"),
-        Figure("answers 429", storm.statuses[429], "", "at least", 1),
+        Figure("refused (429)", storm.refused, "", "at least", 1),
         Figure("429 without Retry-After", refused_without_hint, "", "exactly", 0),
-        Figure("server errors and lost connections", storm.failed, "", "exactly", 0),
+        Figure("failed", storm.failed, "", "exactly", 0),
         Figure("p99 afterwards, at half", after.percentile_ms(99), "ms", "at most", bar),
     )
     return Report("overload", "three times the capacity", figures)

@@ -48,7 +48,8 @@ def measure(options: Options) -> Report:
     figures = (
         Figure("length", seconds / 60, "min"),
         Figure("requests", tally.statuses.total()),
-        Figure("not answered well", tally.statuses.total() - tally.good, "", "exactly", 0),
+        Figure("failed", tally.failed, "", "exactly", 0),
+        Figure("refused for load (429)", tally.refused, "", "exactly", 0),
         Figure("resident memory at the end", samples[-1][1], "MiB"),
         Figure("growth after warm-up", growth, "MB/min", "at most", 1.0),
         Figure("p99", tally.percentile_ms(99), "ms"),

@@ -93,7 +93,8 @@ def measure(name: str, options: Options) -> Report:
         ),
         Figure(f"p50 at {rate:,.0f}/s", tail.percentile_ms(50), "ms"),
         Figure("processor time of a request", cpu / max(capacity.good, 1) * 1e6, "us"),
-        Figure("not answered well", tail.statuses.total() - tail.good, "", "exactly", 0),
+        Figure("failed", tail.failed, "", "exactly", 0),
+        Figure("refused for load (429)", tail.refused, "", "exactly", 0),
         Figure("resident memory", rss, "MiB"),
     )
     return Report(name, case.title, figures)
