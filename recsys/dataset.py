@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -185,7 +186,7 @@ class Dataset:
         """One history a user row."""
         return self.interactions.histories
 
-    @property
+    @cached_property
     def end(self) -> int:
         """Time of the last interaction; 0 when there is none."""
         times = self.histories.times

@@ -13,7 +13,6 @@ timed alone, features included. Two verdicts close the table: the CPU of a whole
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +38,6 @@ from recsys.types import (
     Queries,
     Ragged,
     RecommendationRequest,
-    Recommendations,
 )
 
 ANSWER_MS, RANKING_MS = 10.0, 5.0
@@ -200,8 +198,6 @@ def first(blended: Blended, n: int) -> Blended:
         blended.scores[:, kept],
         blended.ranks[:, kept],
     )
-
-
 
 
 def report(rows: list[dict[str, Any]], summary: Mapping[str, Any]) -> Table:

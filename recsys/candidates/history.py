@@ -64,6 +64,7 @@ class HistoryGenerator(Generator):
         self._texts = texts
         self._n_items = len(id_of_item)
         self._matrix: FloatArray | None = None
+        self._readable: BoolArray | None = None
 
     @staticmethod
     def limits(dataset: Dataset) -> str | None:
@@ -119,8 +120,9 @@ class HistoryGenerator(Generator):
     @property
     def readable(self) -> BoolArray:
         """Items that have an id or a text, [n_items]; it is silent about the others."""
-        known: BoolArray = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
-        return known
+        if self._readable is None:
+            self._readable = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
+        return self._readable
 
     def attach(self, embeddings: AnyFloats) -> Self:
         """Take the embeddings of all items, [n_items, text_dim]; return self.
@@ -134,14 +136,15 @@ class HistoryGenerator(Generator):
         return self
 
     def refresh(self) -> None:
-        """Forget the cached item vectors, after the weights or the items changed."""
-        self._matrix = None
+        """Forget what is kept of the items, after the weights or the items changed."""
+        self._matrix = self._readable = None
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only."""
         self._grow(len(embeddings))
         if self._texts is not None:
             self._texts = np.concatenate([self._texts, embeddings.astype(self._texts.dtype)])
+        self.refresh()
         super().add_items(embeddings)
 
     def _grow(self, n: int) -> None:

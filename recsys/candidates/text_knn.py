@@ -9,20 +9,17 @@ import numpy.typing as npt
 from pydantic import Field
 
 from recsys.candidates.base import Asked, plain
-from recsys.candidates.from_history import FromHistory, KnownItems
+from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.schema import Time
-from recsys.topk import topk_blocks
+from recsys.topk import products
 from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
 
 if TYPE_CHECKING:
-    import torch
-
     from recsys.dataset import Dataset
 
-PAIRS_PER_CHUNK = 100_000
 ROWS_PER_BLOCK = 65536
 
 
@@ -39,7 +36,7 @@ class TextKnnConfig(DecayConfig):
     popularity: float = Field(default=0.3, ge=0)
 
 
-class TextKnn(FromHistory):
+class TextKnn(DenseScores):
     """score(u, i) = cos(sum of x_uj e_j over the history, e_i) + popularity x log share.
 
     e are the items' text embeddings without the direction that all purchases share.
@@ -161,38 +158,10 @@ class TextKnn(FromHistory):
         self._ready()
         return super().ask(queries)
 
-    def _scores(self, queries: Queries) -> FloatArray:
-        users, vectors = self._profiles(queries), self._ready()
-        scores = np.empty((len(users), len(vectors)), dtype=np.float32)
-        for start in range(0, len(vectors), ROWS_PER_BLOCK):
-            block = slice(start, start + ROWS_PER_BLOCK)
-            np.matmul(users, vectors[block].astype(np.float32).T, out=scores[:, block])
+    def _make(self, queries: Queries) -> FloatArray:
+        scores = products(self._profiles(queries), self._ready())
         scores += self._priors()
         return scores
-
-    def _best(self, queries: Queries, n: int) -> Candidates:
-        import torch
-
-        users = torch.from_numpy(self._profiles(queries))
-        vectors = torch.from_numpy(self._ready())
-        prior = torch.from_numpy(self._priors())
-
-        def block(u: slice, i: slice) -> torch.Tensor:
-            return users[u] @ vectors[i].float().T + prior[i]
-
-        return topk_blocks(
-            block, len(users), len(vectors), n, exclude=queries.exclude, eligible=queries.eligible
-        )
-
-    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
-        users, vectors, prior = self._profiles(queries), self._ready(), self._priors()
-        owner, rows = items.owner, items.rows
-        scores = np.empty(len(rows), dtype=np.float32)
-        for start in range(0, len(rows), PAIRS_PER_CHUNK):
-            part = slice(start, start + PAIRS_PER_CHUNK)
-            right = vectors[rows[part]].astype(np.float32)
-            scores[part] = np.einsum("md,md->m", users[owner[part]], right)
-        return scores + prior[rows]
 
     def _priors(self) -> FloatArray:
         prior = np.zeros(self._n_items, dtype=np.float32)

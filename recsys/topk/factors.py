@@ -12,7 +12,7 @@ from recsys.types import AnyFloats, BoolArray, Candidates, FloatArray, IntArray,
 if TYPE_CHECKING:
     import torch
 
-VALUES_PER_COPY = 1 << 21
+VALUES_PER_COPY = 3 << 18
 """Half-precision factors that are made single at once: what a core's cache holds."""
 FEW_USERS = 16
 """Up to so many, copying the eligible factors costs more than skipping the others saves."""
@@ -88,6 +88,17 @@ class _Product:
             half = self._items[at.start + part.start : at.start + part.stop]
             single = self._copy[: len(half)].copy_(half)
             torch.mm(left, single.T, out=out[:, part])
+
+
+def products(users: FloatArray, items: AnyFloats) -> FloatArray:
+    """Return all inner products, [b, d] and [n, d] -> fresh float32 [b, n]."""
+    import torch
+
+    scores = torch.empty(len(users), len(items))
+    product = _Product(torch.as_tensor(items))
+    product.of(torch.as_tensor(users, dtype=torch.float32), slice(0, len(items)), scores)
+    result: FloatArray = scores.numpy()
+    return result
 
 
 def _among(
