@@ -251,6 +251,19 @@ class Recommender:
             self.dataset.user_frame,
         )
 
+    def with_items(self, frame: pl.DataFrame) -> Self:
+        """Return a recommender with items appended; this one stays as it is."""
+        import copy
+
+        other = copy.copy(self)
+        other.engine = copy.deepcopy(self.engine)
+        other.add_items(frame)
+        return other
+
+    def warm(self) -> None:
+        """Build what the first request would build."""
+        self.item_spaces()
+
     def history_frame(self, user_id: str, n: int = 10) -> pl.DataFrame:
         """Return what a shopper bought most recently: `item_id`, `title`, `n_purchases`, `last`.
 

@@ -66,10 +66,10 @@ def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iter
 def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: list[int]) -> Batch:
     first = requests[0]
     at = as_time(first.at)
-    users = dataset.users.rows([r.user_id or "" for r in requests])
+    users = dataset.users.rows(["" if r.forgotten else r.user_id or "" for r in requests])
     known = (
         [_Known(dataset, u, r, at) for u, r in zip(users, requests, strict=True)]
-        if any(r.history is not None or r.exclude for r in requests)
+        if any(r.history is not None or r.exclude or r.recent for r in requests)
         else None
     )
     if known is None:
@@ -146,8 +146,10 @@ class _Known:
         if request.history is None:
             self.history, self._seen = _stored(dataset, np.array([user]), at)
         else:
-            self.history = self._given(dataset, request.history, at)
-            self._seen = self.history.unique()
+            self.history, self._bought = self._given(dataset, request.history, at)
+            self._seen = self._bought.unique()
+        if request.recent:
+            self.history, self._seen = self._followed(dataset, request.recent, at)
         self._exclude = self._rows(dataset, request.exclude, "exclude")
         self._exclude = self._exclude[self._exclude != MISSING_ROW]
 
@@ -165,9 +167,22 @@ class _Known:
             self.warnings = (*self.warnings, f"{what}: unknown items were left out: {some}")
         return rows
 
+    def _followed(
+        self, dataset: Dataset, recent: Sequence[HistoryItem | str], at: int | None
+    ) -> tuple[Histories, Ragged]:
+        """Append what came after the stored history."""
+        more, bought = self._given(dataset, recent, at)
+        history = Histories(
+            pointers(np.array([len(self.history.items) + len(more.items)], dtype=np.int64)),
+            np.concatenate([self.history.items, more.items]),
+            np.concatenate([self.history.times, more.times]),
+            np.concatenate([self.history.weights, more.weights]),
+        )
+        return history, Ragged.from_lists([np.union1d(self._seen.rows, bought.items)])
+
     def _given(
         self, dataset: Dataset, given: Sequence[HistoryItem | str], at: int | None
-    ) -> Histories:
+    ) -> tuple[Histories, Histories]:
         entries = [HistoryItem(e) if isinstance(e, str) else e for e in given]
         rows = self._rows(dataset, [e.item_id for e in entries], "history")
         is_global = dataset.info.time == "global"
@@ -181,7 +196,13 @@ class _Known:
             ],
             dtype=np.int64,
         )
-        weights = np.array([e.weight for e in entries], dtype=np.float32)
+        events = dataset.info.event_weights
+        weights = np.array(
+            [e.weight * (events.get(e.event, 1.0) if e.event else 1.0) for e in entries],
+            dtype=np.float32,
+        )
+        bought = dataset.info.seen_events
+        seen = np.array([not e.event or not bought or e.event in bought for e in entries], bool)
         good = rows != MISSING_ROW
         if at is not None or is_global:
             late = good & (times >= end)
@@ -191,9 +212,10 @@ class _Known:
             good &= ~late
         order = np.lexsort((rows[good], times[good]))
         counts = np.array([good.sum()], dtype=np.int64)
-        return Histories(
+        history = Histories(
             pointers(counts), rows[good][order], times[good][order], weights[good][order]
         )
+        return history, history.keep(seen[good][order])
 
 
 def _joined(parts: list[Histories]) -> Histories:

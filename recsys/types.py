@@ -281,11 +281,19 @@ def gather(indptr: IntArray, lists: IntArray) -> tuple[IntArray, IntArray]:
 
 @dataclass(frozen=True, slots=True)
 class HistoryItem:
-    """One past interaction given with a request: the item, and when if it is known."""
+    """One past interaction given with a request: the item, and when if it is known.
+
+    Attributes:
+        item_id: external id.
+        timestamp: when; None keeps the order.
+        weight: of the interaction.
+        event: None counts as a purchase; else weighed as the dataset weighs that event.
+    """
 
     item_id: str
     timestamp: Timestamp | None = None
     weight: float = 1.0
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +310,8 @@ class RecommendationRequest:
         filters: a typed expression over catalogue columns, see `recsys.rerank.rules`.
         context: free attributes of the situation (surface, device).
         at: the moment of the request; None means the end of the training data.
+        recent: what the shopper did after the stored history; appended to it.
+        forgotten: treat the user as one whom nobody knows.
     """
 
     user_id: str | None = None
@@ -312,6 +322,8 @@ class RecommendationRequest:
     filters: Mapping[str, Any] | None = None
     context: Mapping[str, Any] | None = None
     at: Timestamp | None = None
+    recent: tuple[HistoryItem | str, ...] = ()
+    forgotten: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
