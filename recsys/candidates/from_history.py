@@ -69,17 +69,14 @@ class KnownItems:
 
     def histories(self, histories: Histories) -> Histories:
         """Return what the histories hold of known items, by number."""
-        kept = self.has(histories.items)
-        h = histories if kept.all() else histories.keep(kept)
-        return Histories(h.indptr, self.numbers(h.items), h.times, h.weights)
+        return histories.keep_pairs(self.has(histories.pairs.items)).renamed(self._number)
 
     def lists(self, lists: Ragged) -> Ragged:
         """Return what the lists hold of known items, by number."""
         kept = self.has(lists.rows)
         if kept.all():
             return Ragged(lists.indptr, self.numbers(lists.rows))
-        counts = np.bincount(lists.owner[kept], minlength=len(lists)).astype(np.int64)
-        return Ragged.from_counts(counts, self.numbers(lists.rows[kept]))
+        return Ragged.from_counts(lists.counts_where(kept), self.numbers(lists.rows[kept]))
 
 
 class FromHistory(Generator, Generic[Made]):

@@ -66,6 +66,11 @@ def topk_blocks(
     if eligible is not None and eligible.all():
         eligible = None
     parts: list[tuple[FloatArray, IntArray]] = []
+    if n_users == 1 and 0 < n_items <= items_per_block(1):
+        scores = score(slice(0, 1), slice(0, n_items))
+        _mask(scores, slice(0, n_items), _sorted_exclusions(exclude, slice(0, 1)), eligible)
+        lowest = float("-inf")
+        return _row_topk(scores[0].nan_to_num_(nan=lowest, neginf=lowest).cpu(), k)
     for users in slices(n_users, USERS_PER_CHUNK):
         masked = _sorted_exclusions(exclude, users)
         best: tuple[torch.Tensor, torch.Tensor] | None = None
@@ -123,6 +128,40 @@ def _mask(
     if eligible is not None:
         closed = torch.as_tensor(np.flatnonzero(~eligible[items]), device=scores.device)
         scores.index_fill_(1, closed, lowest)
+
+
+def _row_topk(scores: torch.Tensor, k: int) -> Candidates:
+    """Top-k of one row without NaN, [items]: as `block_topk`, and as quick as one can be."""
+    values, columns = _best_of_row(scores, k)
+    order = np.lexsort((columns, -values))
+    return Candidates(np.array([0, len(order)]), columns[order], values[order])
+
+
+def _best_of_row(scores: torch.Tensor, k: int) -> tuple[FloatArray, IntArray]:
+    """Return the k best finite values and their columns, in no order; ties to the lower."""
+    import torch
+
+    n = len(scores)
+    k = min(k, n)
+    width = _group_width(n, k)
+    if n > SMALL and width > 1:
+        n_groups = n // width
+        maxima = scores[: n_groups * width].view(n_groups, width).amax(dim=1)
+        groups = np.sort(_best_of_row(maxima, k)[1])
+        near = (groups[:, None] * width + np.arange(width)).ravel()
+        near = np.concatenate([near, np.arange(n_groups * width, n)])  # ascending
+        values, at = _best_of_row(scores[torch.from_numpy(near)], k)
+        return values, near[at]
+    top, at_top = torch.topk(scores, k, sorted=False)
+    values, columns = top.numpy(), at_top.numpy()
+    kth, line = values.min(initial=np.inf), scores.numpy()
+    if np.isfinite(kth) and np.count_nonzero(line >= kth) > k:
+        # torch.topk picks any of the items tied at the boundary; the lowest are due.
+        above = np.flatnonzero(line > kth)
+        columns = np.concatenate([above, np.flatnonzero(line == kth)[: k - len(above)]])
+        values = line[columns]
+    real = np.isfinite(values)
+    return values[real], columns[real]
 
 
 def block_topk(scores: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
