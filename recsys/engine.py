@@ -18,12 +18,12 @@ from recsys.ranking.config import Head
 from recsys.ranking.ranker import HybridRanker, reciprocal_rank_fusion
 from recsys.types import (
     Blended,
-    BoolArray,
     Candidates,
     FloatArray,
     IntArray,
     Queries,
     Ragged,
+    first_open,
     pointers,
 )
 
@@ -182,18 +182,7 @@ class Engine:
         if n <= 0:
             return np.empty(0, dtype=np.int64)
         closed = np.concatenate([queries.exclude[i], taken])
-        pool = self.popularity
-        if queries.eligible is not None:
-            pool = pool[queries.eligible[pool]]
-        pool = pool[: n + len(closed)]
-        return pool[~np.isin(pool, closed)][:n]
-
-
-def eligible_count(n_items: int, eligible: BoolArray | None, exclude: IntArray) -> int:
-    """Count the items that may be recommended to one query."""
-    mask = np.ones(n_items, dtype=bool) if eligible is None else eligible.copy()
-    mask[exclude] = False
-    return int(mask.sum())
+        return first_open(self.popularity, n, queries.eligible, closed)
 
 
 def _chunks(n: int) -> list[IntArray]:

@@ -335,3 +335,22 @@ def gather(indptr: IntArray, lists: IntArray) -> tuple[IntArray, IntArray]:
     new = pointers(counts)
     offset = np.repeat(indptr[lists] - new[:-1], counts)
     return new, np.arange(new[-1], dtype=np.int64) + offset
+
+
+def first_open(order: IntArray, n: int, eligible: BoolArray | None, closed: IntArray) -> IntArray:
+    """Return the first n rows of an order that are eligible and not closed.
+
+    Reads no more of a long order than it takes.
+
+    >>> first_open(np.array([4, 2, 0, 1]), 2, None, np.array([2])).tolist()
+    [4, 0]
+    """
+    width = n + len(closed)
+    while True:
+        head = order[:width]
+        if eligible is not None:
+            head = head[eligible[head]]
+        head = head[~np.isin(head, closed)]
+        if len(head) >= n or width >= len(order):
+            return head[:n]
+        width *= 4

@@ -24,6 +24,7 @@ from recsys.rows import (
     IntArray,
     Queries,
     Ragged,
+    first_open,
     gather,
     pointers,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "Recommendations",
     "Repeats",
     "Timestamp",
+    "first_open",
     "gather",
     "pointers",
 ]

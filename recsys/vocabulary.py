@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -10,6 +12,8 @@ import polars as pl
 from recsys.errors import DataError
 from recsys.types import BoolArray, IntArray
 
+FEW = 32
+"""Up to so many ids are looked up one by one."""
 MISSING_ROW = -1
 """What `rows` gives for an id that is not there."""
 
@@ -58,6 +62,8 @@ class Vocabulary:
 
     def rows(self, external: pl.Series | Sequence[str]) -> IntArray:
         """Return the row of each id, or `MISSING_ROW`, [n]."""
+        if len(external) <= FEW:
+            return np.array([self._row(id_) for id_ in external], dtype=np.int64)
         asked = _as_series(external)
         found = np.full(len(asked), MISSING_ROW, dtype=np.int64)
         if not len(self._ids) or not len(asked):
@@ -78,8 +84,25 @@ class Vocabulary:
             at[open_] += 1
         return found
 
+    def _row(self, id_: str | None) -> int:
+        """Search one id in the sorted ones: for a few, far cheaper than a batch of hashes."""
+        if not isinstance(id_, str):
+            return MISSING_ROW
+        ids, order = self._ids, self._sorted
+        place = bisect_left(order, id_, key=ids.item)
+        if place < len(order) and ids.item(order[place]) == id_:
+            return order[place]
+        return MISSING_ROW
+
+    @cached_property
+    def _sorted(self) -> memoryview[int]:
+        """Rows in the order of their ids: by code point, as Python compares."""
+        return memoryview(self._ids.arg_sort().to_numpy())
+
     def external(self, rows: IntArray) -> list[str]:
         """Return the ids of rows."""
+        if len(rows) <= FEW:
+            return [self._ids.item(int(row)) for row in rows]
         return self._ids.gather(np.asarray(rows, dtype=np.int64)).to_list()
 
     def extended(self, ids: pl.Series | Iterable[str]) -> Vocabulary:
