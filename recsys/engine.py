@@ -7,6 +7,7 @@ puts ids, reasons and blurbs around it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,15 +129,18 @@ class Engine:
         mean: FloatArray = np.nan_to_num(scores / spread).mean(axis=0).astype(np.float32)
         return mean
 
-    def add_items(self, embeddings: FloatArray) -> None:
-        """Append items known by their text embeddings only."""
-        new = len(embeddings)
-        for generator in self.generators.values():
+    def with_items(self, embeddings: FloatArray) -> Engine:
+        """Return an engine with items appended that are known by their text embeddings only.
+
+        It shares every large array with this one, which stays as it is.
+        """
+        generators = {name: copy(generator) for name, generator in self.generators.items()}
+        for generator in generators.values():
             generator.add_items(embeddings)
-        if self.ranker is not None:
-            self.ranker.add_items(new)
-        rows = np.arange(self.n_items, self.n_items + new, dtype=np.int64)
-        self.popularity = np.concatenate([self.popularity, rows])
+        ranker = None if self.ranker is None else self.ranker.with_items(len(embeddings))
+        rows = np.arange(self.n_items, self.n_items + len(embeddings), dtype=np.int64)
+        popularity = np.concatenate([self.popularity, rows])
+        return Engine(generators, ranker, popularity, self.n_candidates)
 
     def _rank_chunk(self, queries: Queries, k: int, head: Head) -> Ranked:
         # A shopper without a history gets what is popular: no model has anything to add.

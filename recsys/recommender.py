@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,11 +19,12 @@ from recsys.errors import DataError
 from recsys.explain import unit
 from recsys.protocols import ItemSpace, TextEncoder
 from recsys.requests import batches
+from recsys.row_blocks import RowBlocks
 from recsys.types import (
-    AnyFloats,
-    BoolArray,
+    FloatArray,
     HalfArray,
     HistoryItem,
+    IntArray,
     RecommendationRequest,
     Recommendations,
     Repeats,
@@ -31,8 +32,7 @@ from recsys.types import (
 )
 from recsys.vocabulary import MISSING_ROW, Vocabulary
 
-EVIDENCE = 3
-"""History items named for a recommendation."""
+ROWS_PER_BLOCK = 65536
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Recommender:
     Attributes:
         dataset: shoppers, their histories, the catalogue.
         engine: generators and ranker.
-        embeddings: [n_items, dim], unit text embeddings, zeros for an item without text.
+        vectors: [n_items, dim], unit text embeddings, zeros for an item without text.
         encoder: for items added later; None refuses texts.
         manifest: what the bundle says of itself.
         blurb_service: writes under the items; None: one without a store is made when the
@@ -54,11 +54,10 @@ class Recommender:
 
     dataset: Dataset
     engine: Engine
-    embeddings: HalfArray
+    vectors: RowBlocks[HalfArray]
     encoder: TextEncoder | None
     manifest: Manifest
     blurb_service: BlurbService | None = None
-    _spaces: list[tuple[AnyFloats, BoolArray]] = field(default_factory=list, repr=False)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -92,6 +91,11 @@ class Recommender:
     def catalogue(self) -> Catalogue:
         """Items with their attributes."""
         return self.dataset.catalogue
+
+    @property
+    def embeddings(self) -> HalfArray:
+        """Text embeddings as one matrix, [n_items, dim]; a copy where items were added."""
+        return self.vectors.whole()
 
     @property
     def components(self) -> tuple[str, ...]:
@@ -207,18 +211,26 @@ class Recommender:
             raise DataError(f"item {item_id!r} is unknown; add it with add_items")
         total = np.zeros(len(self.items))
         heard = np.zeros(len(self.items))
-        for vectors, known in self.item_spaces():
-            if known[row]:
-                cosine = unit(vectors) @ unit(vectors[row : row + 1])[0]
-                total += np.where(known, cosine, 0.0)
-                heard += known
+        for space in self.item_spaces():
+            mine = space.item_vectors(np.array([row]))
+            if not mine.any():
+                continue
+            for start in range(0, len(total), ROWS_PER_BLOCK):
+                rows = np.arange(start, min(start + ROWS_PER_BLOCK, len(total)))
+                others = space.item_vectors(rows)
+                total[rows] += unit(others) @ unit(mine)[0]
+                heard[rows] += others.any(axis=1)
         score = total / np.maximum(heard, 1)
         score[row] = -np.inf
         order = np.argsort(-score, kind="stable")[: min(k, len(score) - 1)]
         return list(zip(self.items.external(order), score[order].tolist(), strict=True))
 
-    def add_items(self, frame: pl.DataFrame) -> None:
-        """Add items, recommendable at once by their text.
+    def with_items(self, frame: pl.DataFrame) -> Self:
+        """Return a recommender with items appended, recommendable at once by their text.
+
+        This one stays as it is and may go on answering in other threads: they share all
+        large arrays. Beside the encoding it costs copies of what is one number an item:
+        tens of milliseconds and about 100 MB for a million items.
 
         Args:
             frame: `item_id` and the columns of the catalogue; what is missing is null.
@@ -237,32 +249,26 @@ class Recommender:
             raise DataError("items: this recommender has no text encoder; load it with one")
         items = self.items.extended(frame["item_id"])
         catalogue = self.catalogue.extended(frame)
-        texts = catalogue.texts()[len(self.items) :]
-        embeddings = self.encoder.encode(texts).astype(self.embeddings.dtype)
-        self.engine.add_items(embeddings.astype(np.float32))
-        self.embeddings = np.concatenate([self.embeddings, embeddings])
-        self._spaces = []
-        self.dataset = Dataset(
-            self.dataset.info,
-            self.dataset.users,
-            items,
-            self.dataset.interactions,
-            catalogue,
-            self.dataset.user_frame,
+        # Rounded as in a bundle, so that an item reads the same after a save and a load.
+        embeddings = self.encoder.encode(catalogue.texts(len(self.items))).astype(np.float16)
+        return replace(
+            self,
+            dataset=replace(self.dataset, items=items, catalogue=catalogue),
+            engine=self.engine.with_items(embeddings.astype(np.float32)),
+            vectors=self.vectors.grown(embeddings),
         )
 
-    def with_items(self, frame: pl.DataFrame) -> Self:
-        """Return a recommender with items appended; this one stays as it is."""
-        import copy
-
-        other = copy.copy(self)
-        other.engine = copy.deepcopy(self.engine)
-        other.add_items(frame)
-        return other
+    def add_items(self, frame: pl.DataFrame) -> None:
+        """Add items to this recommender, as `with_items` does to a new one."""
+        grown = self.with_items(frame)
+        self.dataset, self.engine, self.vectors = grown.dataset, grown.engine, grown.vectors
 
     def warm(self) -> None:
         """Build what the first request would build."""
-        self.item_spaces()
+        busiest = int(np.argmax(self.dataset.histories.counts)) if len(self.users) else None
+        for repeats in ("exclude", "allow"):
+            user = None if busiest is None else self.users.ids[busiest]
+            self.recommend(user, repeats=repeats)
 
     def history_frame(self, user_id: str, n: int = 10) -> pl.DataFrame:
         """Return what a shopper bought most recently: `item_id`, `title`, `n_purchases`, `last`.
@@ -291,15 +297,14 @@ class Recommender:
             table = table.with_columns(pl.col("last").cast(pl.Datetime("us")))
         return table.head(n)
 
-    def item_spaces(self) -> list[tuple[AnyFloats, BoolArray]]:
-        """Return item vectors, [n_items, d], and which rows hold one, of each space."""
-        if not self._spaces:
-            matrices: list[AnyFloats] = [self.embeddings]
-            for generator in self.engine.generators.values():
-                if isinstance(generator, ItemSpace):
-                    matrices.append(generator.item_matrix())
-            self._spaces = [(m, np.asarray(m.any(axis=1))) for m in matrices]
-        return self._spaces
+    def item_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the text embeddings of items, [m, dim]."""
+        return self.vectors.take(rows).astype(np.float32)
+
+    def item_spaces(self) -> list[ItemSpace]:
+        """Return where items have vectors: their texts, and the models that have some."""
+        spaces = [g for g in self.engine.generators.values() if isinstance(g, ItemSpace)]
+        return [self, *spaces]
 
 
 def _no_rows() -> pl.DataFrame:

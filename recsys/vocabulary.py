@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from copy import copy
 from functools import cached_property
 
 import numpy as np
@@ -97,7 +98,7 @@ class Vocabulary:
     @cached_property
     def _sorted(self) -> memoryview[int]:
         """Rows in the order of their ids: by code point, as Python compares."""
-        return memoryview(self._ids.arg_sort().to_numpy())
+        return memoryview(np.ascontiguousarray(self._ids.arg_sort().to_numpy()).data)
 
     def external(self, rows: IntArray) -> list[str]:
         """Return the ids of rows."""
@@ -106,8 +107,25 @@ class Vocabulary:
         return self._ids.gather(np.asarray(rows, dtype=np.int64)).to_list()
 
     def extended(self, ids: pl.Series | Iterable[str]) -> Vocabulary:
-        """Return a vocabulary with new ids after the old ones, whose rows stay."""
-        return Vocabulary(pl.concat([self._ids, _as_series(ids)]))
+        """Return a vocabulary with new ids after the old ones, whose rows stay.
+
+        The old ids are shared and not hashed again.
+
+        Raises:
+            DataError: an id is null, empty, there twice or known already.
+        """
+        new = Vocabulary(ids)
+        known = self.rows(new.ids) != MISSING_ROW
+        if known.any():
+            twice = new.ids.filter(pl.Series(known)).head(3).to_list()
+            raise DataError(f"ids are there twice: {twice}; keep one row for each")
+        longer = copy(self)
+        vars(longer).pop("_sorted", None)
+        longer._ids = pl.concat([self._ids, new._ids])
+        places = np.searchsorted(self._hashes, new._hashes, side="right")
+        longer._hashes = np.insert(self._hashes, places, new._hashes)
+        longer._order = np.insert(self._order, places, new._order + len(self))
+        return longer
 
     def keep(self, mask: BoolArray) -> Vocabulary:
         """Return the vocabulary of the rows where `mask`, [n], is true."""

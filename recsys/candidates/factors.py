@@ -13,7 +13,7 @@ from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_factors
-from recsys.types import Candidates, FloatArray, Queries, Ragged
+from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
 
 PAIRS_PER_CHUNK = 200_000
 
@@ -57,12 +57,12 @@ class FactorModel(FromHistory[FloatArray]):
             scores[part] = np.einsum("md,md->m", made[owner[part]], self._items[rows[part]])
         return scores if self._bias is None else scores + self._bias[rows]
 
-    def item_matrix(self) -> FloatArray:
-        """Return the item vectors, [n_items, d]; zeros for items that it does not know."""
-        d = self._items.shape[1]
-        matrix = np.zeros((self._n_items, d), dtype=np.float32)
-        matrix[self._known.rows] = self._items
-        return matrix
+    def item_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the vectors of items, [m, d]; zeros for items that it does not know."""
+        vectors = np.zeros((len(rows), self._items.shape[1]), dtype=np.float32)
+        known = self._known.has(rows)
+        vectors[known] = self._items[self._known.numbers(rows[known])]
+        return vectors
 
     def state(self) -> State:
         """Return config and factors."""

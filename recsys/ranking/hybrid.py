@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -27,7 +27,6 @@ class QuantileScaler(nn.Module):
         super().__init__()
         self.register_buffer("edges", torch.zeros(n_features, n_quantiles))
         self.register_buffer("ends", torch.zeros(n_features, n_quantiles), persistent=False)
-        self.register_load_state_dict_post_hook(lambda module, _: module._index())
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
 
@@ -41,6 +40,10 @@ class QuantileScaler(nn.Module):
         self.mean.copy_(torch.as_tensor(table.mean(axis=0)))
         self.scale.copy_(torch.as_tensor(table.std(axis=0) + 1e-6))
         return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._index()
 
     def _index(self) -> None:
         self.ends.copy_(torch.searchsorted(self.edges, self.edges, right=True))

@@ -8,6 +8,17 @@ sentinel: a list is shorter when fewer items are left.
 
 from recsys.topk.blocks import ScoreBlock, topk_blocks, topk_dense
 from recsys.topk.factors import products, topk_factors
+from recsys.topk.index import FlatIndex, ItemIndex, search_all
 from recsys.topk.sparse import topk_sparse
 
-__all__ = ["ScoreBlock", "products", "topk_blocks", "topk_dense", "topk_factors", "topk_sparse"]
+__all__ = [
+    "FlatIndex",
+    "ItemIndex",
+    "ScoreBlock",
+    "products",
+    "search_all",
+    "topk_blocks",
+    "topk_dense",
+    "topk_factors",
+    "topk_sparse",
+]
