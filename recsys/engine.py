@@ -19,6 +19,7 @@ from recsys.ranking.config import Head
 from recsys.ranking.ranker import HybridRanker, reciprocal_rank_fusion
 from recsys.types import (
     Blended,
+    BoolArray,
     Candidates,
     FloatArray,
     IntArray,
@@ -30,6 +31,8 @@ from recsys.types import (
 
 QUERIES_PER_CHUNK = 256
 FILL_SOURCE = "popular"
+PINNED = -2
+PINNED_SOURCE = "pinned"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Ranked:
 
     Attributes:
         candidates: exactly min(k, eligible) items a query.
-        sources: [m], number of the generator in `names`; -1 for what filled up.
+        sources: [m], number of the generator in `names`; -1 for what filled up, -2 for
+            what was pinned.
         names: the generators.
     """
 
@@ -49,7 +53,20 @@ class Ranked:
     def source(self, entry: int) -> str:
         """Return the name behind a flat entry."""
         number = int(self.sources[entry])
-        return self.names[number] if number >= 0 else FILL_SOURCE
+        if number >= 0:
+            return self.names[number]
+        return PINNED_SOURCE if number == PINNED else FILL_SOURCE
+
+    def chosen(self, candidates: Candidates, pinned: BoolArray) -> Ranked:
+        """Return some of the items in another order, and others, [m], that are pinned."""
+        sources = np.full(len(candidates.items), PINNED, dtype=np.int64)
+        width = int(max(self.candidates.items.max(initial=0), candidates.items.max(initial=0))) + 1
+        keys = self.candidates.owner * width + self.candidates.items
+        order = np.argsort(keys)
+        wanted = candidates.owner * width + candidates.items
+        free = ~pinned
+        sources[free] = self.sources[order[np.searchsorted(keys[order], wanted[free])]]
+        return Ranked(candidates, sources, self.names)
 
 
 class Engine:

@@ -107,6 +107,8 @@ def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:
         return f"You buy it often: {own} times so far"
     if own:
         return "You bought it before"
+    if source == "pinned":
+        return "Recommended by the shop"
     if source == "popular":
         return "Popular with other shoppers"
     if label is None:

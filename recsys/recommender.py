@@ -14,11 +14,12 @@ from recsys.answers import answer, with_blurbs
 from recsys.blurbs import BlurbService
 from recsys.bundle import Manifest
 from recsys.dataset import Catalogue, Dataset
-from recsys.engine import Engine
+from recsys.engine import Engine, Ranked
 from recsys.errors import DataError
 from recsys.explain import unit
 from recsys.protocols import ItemSpace, TextEncoder
-from recsys.requests import batches
+from recsys.requests import Batch, batches
+from recsys.rerank import RuleReranker
 from recsys.row_blocks import RowBlocks
 from recsys.types import (
     FloatArray,
@@ -113,6 +114,8 @@ class Recommender:
         at: Timestamp | None = None,
         context: Mapping[str, Any] | None = None,
         repeats: Repeats = "exclude",
+        diversity: float = 0.0,
+        rules: Mapping[str, Any] | None = None,
         blurbs: bool = False,
         explain: bool = False,
     ) -> Recommendations:
@@ -123,8 +126,9 @@ class Recommender:
         instead of guessing it from similarity.
 
         Raises:
-            ValueError: k < 1, or repeats is neither "exclude" nor "allow".
-            DataError: a filter does not fit the catalogue.
+            ValueError: k < 1, diversity is not from 0 to 1, or repeats is neither
+                "exclude" nor "allow".
+            DataError: a filter or a rule does not fit the catalogue.
         """
         request = RecommendationRequest(
             user_id=user_id,
@@ -135,6 +139,8 @@ class Recommender:
             filters=filters,
             context=context,
             at=at,
+            diversity=diversity,
+            rules=rules,
         )
         return self.recommend_many([request], blurbs=blurbs, explain=explain)[0]
 
@@ -148,11 +154,27 @@ class Recommender:
         """Answer a batch of requests, in their order."""
         answers: list[Recommendations | None] = [None] * len(requests)
         for batch in batches(self.dataset, requests):
-            ranked = self.engine.rank(batch.queries, batch.k, batch.head)
+            ranked = self._ranked(batch)
             for i, position in enumerate(batch.positions):
                 one = answer(self, batch, ranked, i, explain=explain)
                 answers[position] = with_blurbs(self, one, batch, i) if blurbs else one
         return [a for a in answers if a is not None]
+
+    def _ranked(self, batch: Batch) -> Ranked:
+        if not batch.diversity and batch.rules is None:
+            return self.engine.rank(batch.queries, batch.k, batch.head)
+        reranker = RuleReranker(
+            self.catalogue,
+            self.item_vectors,
+            batch.k,
+            diversity=batch.diversity,
+            rules=batch.rules,
+            pins=batch.pins,
+        )
+        depth = max(self.engine.n_candidates, 2 * batch.k)
+        ranked = self.engine.rank(batch.queries, depth, batch.head)
+        chosen = reranker.rerank(batch.queries, ranked.candidates)
+        return ranked.chosen(chosen, reranker.pinned(chosen.items))
 
     def recommend_frame(
         self,

@@ -91,6 +91,10 @@ class RecommendationRequest:
         at: the moment of the request; None means the end of the training data.
         recent: what the shopper did after the stored history; appended to it.
         forgotten: treat the user as one whom nobody knows.
+        diversity: 0 to 1, how much items that read alike stay apart.
+        rules: a shop's caps, boosts, pins and calibration, see `recsys.rerank.Rules`.
+
+    With diversity or rules, scores no longer descend: the rank is what counts.
     """
 
     user_id: str | None = None
@@ -103,10 +107,14 @@ class RecommendationRequest:
     at: Timestamp | None = None
     recent: tuple[HistoryItem | str, ...] = ()
     forgotten: bool = False
+    diversity: float = 0.0
+    rules: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
             raise ValueError(f"k is {self.k!r}; ask for at least one item: k >= 1")
+        if not 0 <= self.diversity <= 1:
+            raise ValueError(f"diversity is {self.diversity!r}; give a number from 0 to 1")
         if self.repeats not in ("exclude", "allow"):
             raise ValueError(f'repeats is {self.repeats!r}; use "exclude" or "allow"')
 
