@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -65,15 +66,18 @@ class Catalogue:
     def __len__(self) -> int:
         return self.frame.height
 
-    def texts(self) -> list[str]:
-        """Return the text of each item for the encoder: its text columns, joined."""
-        columns = [c for c in self.info.roles.text if c in self.frame.columns]
+    def texts(self, start: int = 0) -> list[str]:
+        """Return the text of each item for the encoder, from row `start` on.
+
+        It is its text columns, joined.
+        """
+        frame = self.frame.slice(start)
+        columns = [c for c in self.info.roles.text if c in frame.columns]
         if not columns:
-            return [""] * len(self)
+            return [""] * len(frame)
         parts = [pl.col(c).cast(pl.String).str.strip_chars().replace("", None) for c in columns]
-        return self.frame.select(pl.concat_str(parts, separator=". ", ignore_nulls=True))[
-            :, 0
-        ].to_list()
+        joined = pl.concat_str(parts, separator=". ", ignore_nulls=True)
+        return frame.select(joined)[:, 0].to_list()
 
     def labels(self) -> list[str]:
         """Return what to call each item: its title, or its id."""
@@ -190,7 +194,7 @@ class Dataset:
         """One history a user row."""
         return self.interactions.histories
 
-    @property
+    @cached_property
     def end(self) -> int:
         """Time of the last interaction; 0 when there is none."""
         times = self.histories.times

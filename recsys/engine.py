@@ -7,6 +7,7 @@ puts ids, reasons and blurbs around it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,14 @@ from recsys.types import (
     IntArray,
     Queries,
     Ragged,
+    first_open,
     pointers,
 )
 
 QUERIES_PER_CHUNK = 256
 FILL_SOURCE = "popular"
+PINNED = -2
+PINNED_SOURCE = "pinned"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Ranked:
 
     Attributes:
         candidates: exactly min(k, eligible) items a query.
-        sources: [m], number of the generator in `names`; -1 for what filled up.
+        sources: [m], number of the generator in `names`; -1 for what filled up, -2 for
+            what was pinned.
         names: the generators.
     """
 
@@ -48,7 +53,20 @@ class Ranked:
     def source(self, entry: int) -> str:
         """Return the name behind a flat entry."""
         number = int(self.sources[entry])
-        return self.names[number] if number >= 0 else FILL_SOURCE
+        if number >= 0:
+            return self.names[number]
+        return PINNED_SOURCE if number == PINNED else FILL_SOURCE
+
+    def chosen(self, candidates: Candidates, pinned: BoolArray) -> Ranked:
+        """Return some of the items in another order, and others, [m], that are pinned."""
+        sources = np.full(len(candidates.items), PINNED, dtype=np.int64)
+        width = int(max(self.candidates.items.max(initial=0), candidates.items.max(initial=0))) + 1
+        keys = self.candidates.owner * width + self.candidates.items
+        order = np.argsort(keys)
+        wanted = candidates.owner * width + candidates.items
+        free = ~pinned
+        sources[free] = self.sources[order[np.searchsorted(keys[order], wanted[free])]]
+        return Ranked(candidates, sources, self.names)
 
 
 class Engine:
@@ -128,15 +146,18 @@ class Engine:
         mean: FloatArray = np.nan_to_num(scores / spread).mean(axis=0).astype(np.float32)
         return mean
 
-    def add_items(self, embeddings: FloatArray) -> None:
-        """Append items known by their text embeddings only."""
-        new = len(embeddings)
-        for generator in self.generators.values():
+    def with_items(self, embeddings: FloatArray) -> Engine:
+        """Return an engine with items appended that are known by their text embeddings only.
+
+        It shares every large array with this one, which stays as it is.
+        """
+        generators = {name: copy(generator) for name, generator in self.generators.items()}
+        for generator in generators.values():
             generator.add_items(embeddings)
-        if self.ranker is not None:
-            self.ranker.add_items(new)
-        rows = np.arange(self.n_items, self.n_items + new, dtype=np.int64)
-        self.popularity = np.concatenate([self.popularity, rows])
+        ranker = None if self.ranker is None else self.ranker.with_items(len(embeddings))
+        rows = np.arange(self.n_items, self.n_items + len(embeddings), dtype=np.int64)
+        popularity = np.concatenate([self.popularity, rows])
+        return Engine(generators, ranker, popularity, self.n_candidates)
 
     def _rank_chunk(self, queries: Queries, k: int, head: Head) -> Ranked:
         # A shopper without a history gets what is popular: no model has anything to add.
@@ -182,18 +203,7 @@ class Engine:
         if n <= 0:
             return np.empty(0, dtype=np.int64)
         closed = np.concatenate([queries.exclude[i], taken])
-        pool = self.popularity
-        if queries.eligible is not None:
-            pool = pool[queries.eligible[pool]]
-        pool = pool[: n + len(closed)]
-        return pool[~np.isin(pool, closed)][:n]
-
-
-def eligible_count(n_items: int, eligible: BoolArray | None, exclude: IntArray) -> int:
-    """Count the items that may be recommended to one query."""
-    mask = np.ones(n_items, dtype=bool) if eligible is None else eligible.copy()
-    mask[exclude] = False
-    return int(mask.sum())
+        return first_open(self.popularity, n, queries.eligible, closed)
 
 
 def _chunks(n: int) -> list[IntArray]:

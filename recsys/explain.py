@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys.types import AnyFloats, BoolArray, DoubleArray, FloatArray, Histories, IntArray
+from recsys.protocols import ItemSpace
+from recsys.types import DoubleArray, FloatArray, Histories, IntArray
 
 OFTEN = 3
 """Purchases from which on "often" is true."""
@@ -39,7 +40,7 @@ def history_counts(histories: Histories, query: int) -> tuple[IntArray, IntArray
 
 
 def anchors(
-    spaces: Sequence[tuple[AnyFloats, BoolArray]],
+    spaces: Sequence[ItemSpace],
     items: IntArray,
     history: tuple[IntArray, IntArray],
     n: int,
@@ -50,7 +51,7 @@ def anchors(
     1 + log(baskets); an item never speaks for itself.
 
     Args:
-        spaces: item vectors, [n_items, d], and which rows hold one, [n_items].
+        spaces: where items have vectors.
         items: [k], recommended item rows.
         history: distinct item rows and basket counts, each [h].
         n: at most this many for an item.
@@ -71,23 +72,22 @@ def anchors(
     ]
 
 
-def _similarity(
-    spaces: Sequence[tuple[AnyFloats, BoolArray]], items: IntArray, rows: IntArray
-) -> DoubleArray:
+def _similarity(spaces: Sequence[ItemSpace], items: IntArray, rows: IntArray) -> DoubleArray:
     total = np.zeros((len(items), len(rows)))
     heard = np.zeros_like(total)
-    for vectors, known in spaces:
-        left, right = unit(vectors[items]), unit(vectors[rows])
-        both = known[items][:, None] & known[rows][None, :]
-        total += np.where(both, left @ right.T, 0.0)
-        heard += both
+    for space in spaces:
+        vectors = space.item_vectors(np.concatenate([items, rows]))
+        known, vectors = np.asarray(vectors.any(axis=1)), unit(vectors)
+        # A vector of zeros adds nothing.
+        total += vectors[: len(items)] @ vectors[len(items) :].T
+        heard += known[: len(items), None] & known[None, len(items) :]
     return np.asarray(total / np.maximum(heard, 1))
 
 
-def unit(vectors: AnyFloats) -> FloatArray:
+def unit(vectors: FloatArray) -> FloatArray:
     """Scale rows to unit length; zero rows stay."""
-    single = vectors.astype(np.float32)
-    scaled: FloatArray = single / np.maximum(np.linalg.norm(single, axis=1, keepdims=True), 1e-9)
+    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+    scaled: FloatArray = vectors / np.maximum(norms, np.float32(1e-9))[:, None]
     return scaled
 
 
@@ -107,6 +107,8 @@ def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:
         return f"You buy it often: {own} times so far"
     if own:
         return "You bought it before"
+    if source == "pinned":
+        return "Recommended by the shop"
     if source == "popular":
         return "Popular with other shoppers"
     if label is None:

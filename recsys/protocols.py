@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkab
 import numpy as np
 import numpy.typing as npt
 
-from recsys.types import AnyFloats, Candidates, DoubleArray, FloatArray, Queries, Ragged
+from recsys.types import AnyFloats, Candidates, DoubleArray, FloatArray, IntArray, Queries, Ragged
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
@@ -67,7 +67,11 @@ class CandidateGenerator(Protocol):
         ...
 
     def add_items(self, embeddings: FloatArray) -> None:
-        """Append items known by their text embeddings only, [new, dim] (zeros: no text)."""
+        """Append items known by their text embeddings only, [new, dim] (zeros: no text).
+
+        Takes new arrays for what changes and writes into none that is there, so that a
+        shallow copy made before goes on as it was.
+        """
         ...
 
     def to(self, device: str) -> Self:
@@ -86,10 +90,10 @@ class CandidateGenerator(Protocol):
 
 @runtime_checkable
 class ItemSpace(Protocol):
-    """A generator with a vector for each item; rows it knows nothing of are zero."""
+    """What has a vector for each item; zeros where it knows nothing of one."""
 
-    def item_matrix(self) -> FloatArray:
-        """Return the item vectors, [n_items, d]."""
+    def item_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the vectors of items, [m, d]."""
         ...
 
 

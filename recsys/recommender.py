@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,16 +14,18 @@ from recsys.answers import answer, with_blurbs
 from recsys.blurbs import BlurbService
 from recsys.bundle import Manifest
 from recsys.dataset import Catalogue, Dataset
-from recsys.engine import Engine
+from recsys.engine import Engine, Ranked
 from recsys.errors import DataError
 from recsys.explain import unit
 from recsys.protocols import ItemSpace, TextEncoder
-from recsys.requests import batches
+from recsys.requests import Batch, batches
+from recsys.rerank import RuleReranker
+from recsys.row_blocks import RowBlocks
 from recsys.types import (
-    AnyFloats,
-    BoolArray,
+    FloatArray,
     HalfArray,
     HistoryItem,
+    IntArray,
     RecommendationRequest,
     Recommendations,
     Repeats,
@@ -31,8 +33,7 @@ from recsys.types import (
 )
 from recsys.vocabulary import MISSING_ROW, Vocabulary
 
-EVIDENCE = 3
-"""History items named for a recommendation."""
+ROWS_PER_BLOCK = 65536
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Recommender:
     Attributes:
         dataset: shoppers, their histories, the catalogue.
         engine: generators and ranker.
-        embeddings: [n_items, dim], unit text embeddings, zeros for an item without text.
+        vectors: [n_items, dim], unit text embeddings, zeros for an item without text.
         encoder: for items added later; None refuses texts.
         manifest: what the bundle says of itself.
         blurb_service: writes under the items; None: one without a store is made when the
@@ -54,11 +55,10 @@ class Recommender:
 
     dataset: Dataset
     engine: Engine
-    embeddings: HalfArray
+    vectors: RowBlocks[HalfArray]
     encoder: TextEncoder | None
     manifest: Manifest
     blurb_service: BlurbService | None = None
-    _spaces: list[tuple[AnyFloats, BoolArray]] = field(default_factory=list, repr=False)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -94,6 +94,11 @@ class Recommender:
         return self.dataset.catalogue
 
     @property
+    def embeddings(self) -> HalfArray:
+        """Text embeddings as one matrix, [n_items, dim]; a copy where items were added."""
+        return self.vectors.whole()
+
+    @property
     def components(self) -> tuple[str, ...]:
         """Names of the generators."""
         return tuple(self.engine.generators)
@@ -109,6 +114,8 @@ class Recommender:
         at: Timestamp | None = None,
         context: Mapping[str, Any] | None = None,
         repeats: Repeats = "exclude",
+        diversity: float = 0.0,
+        rules: Mapping[str, Any] | None = None,
         blurbs: bool = False,
         explain: bool = False,
     ) -> Recommendations:
@@ -119,8 +126,9 @@ class Recommender:
         instead of guessing it from similarity.
 
         Raises:
-            ValueError: k < 1, or repeats is neither "exclude" nor "allow".
-            DataError: a filter does not fit the catalogue.
+            ValueError: k < 1, diversity is not from 0 to 1, or repeats is neither
+                "exclude" nor "allow".
+            DataError: a filter or a rule does not fit the catalogue.
         """
         request = RecommendationRequest(
             user_id=user_id,
@@ -131,6 +139,8 @@ class Recommender:
             filters=filters,
             context=context,
             at=at,
+            diversity=diversity,
+            rules=rules,
         )
         return self.recommend_many([request], blurbs=blurbs, explain=explain)[0]
 
@@ -144,11 +154,27 @@ class Recommender:
         """Answer a batch of requests, in their order."""
         answers: list[Recommendations | None] = [None] * len(requests)
         for batch in batches(self.dataset, requests):
-            ranked = self.engine.rank(batch.queries, batch.k, batch.head)
+            ranked = self._ranked(batch)
             for i, position in enumerate(batch.positions):
                 one = answer(self, batch, ranked, i, explain=explain)
                 answers[position] = with_blurbs(self, one, batch, i) if blurbs else one
         return [a for a in answers if a is not None]
+
+    def _ranked(self, batch: Batch) -> Ranked:
+        if not batch.diversity and batch.rules is None:
+            return self.engine.rank(batch.queries, batch.k, batch.head)
+        reranker = RuleReranker(
+            self.catalogue,
+            self.item_vectors,
+            batch.k,
+            diversity=batch.diversity,
+            rules=batch.rules,
+            pins=batch.pins,
+        )
+        depth = max(self.engine.n_candidates, 2 * batch.k)
+        ranked = self.engine.rank(batch.queries, depth, batch.head)
+        chosen = reranker.rerank(batch.queries, ranked.candidates)
+        return ranked.chosen(chosen, reranker.pinned(chosen.items))
 
     def recommend_frame(
         self,
@@ -207,18 +233,26 @@ class Recommender:
             raise DataError(f"item {item_id!r} is unknown; add it with add_items")
         total = np.zeros(len(self.items))
         heard = np.zeros(len(self.items))
-        for vectors, known in self.item_spaces():
-            if known[row]:
-                cosine = unit(vectors) @ unit(vectors[row : row + 1])[0]
-                total += np.where(known, cosine, 0.0)
-                heard += known
+        for space in self.item_spaces():
+            mine = space.item_vectors(np.array([row]))
+            if not mine.any():
+                continue
+            for start in range(0, len(total), ROWS_PER_BLOCK):
+                rows = np.arange(start, min(start + ROWS_PER_BLOCK, len(total)))
+                others = space.item_vectors(rows)
+                total[rows] += unit(others) @ unit(mine)[0]
+                heard[rows] += others.any(axis=1)
         score = total / np.maximum(heard, 1)
         score[row] = -np.inf
         order = np.argsort(-score, kind="stable")[: min(k, len(score) - 1)]
         return list(zip(self.items.external(order), score[order].tolist(), strict=True))
 
-    def add_items(self, frame: pl.DataFrame) -> None:
-        """Add items, recommendable at once by their text.
+    def with_items(self, frame: pl.DataFrame) -> Self:
+        """Return a recommender with items appended, recommendable at once by their text.
+
+        This one stays as it is and may go on answering in other threads: they share all
+        large arrays. Beside the encoding it costs copies of what is one number an item:
+        tens of milliseconds and about 100 MB for a million items.
 
         Args:
             frame: `item_id` and the columns of the catalogue; what is missing is null.
@@ -237,25 +271,26 @@ class Recommender:
             raise DataError("items: this recommender has no text encoder; load it with one")
         items = self.items.extended(frame["item_id"])
         catalogue = self.catalogue.extended(frame)
-        texts = catalogue.texts()[len(self.items) :]
-        embeddings = self.encoder.encode(texts).astype(self.embeddings.dtype)
-        self.engine.add_items(embeddings.astype(np.float32))
-        self.embeddings = np.concatenate([self.embeddings, embeddings])
-        self._spaces = []
-        self.dataset = replace(self.dataset, items=items, catalogue=catalogue)
+        # Rounded as in a bundle, so that an item reads the same after a save and a load.
+        embeddings = self.encoder.encode(catalogue.texts(len(self.items))).astype(np.float16)
+        return replace(
+            self,
+            dataset=replace(self.dataset, items=items, catalogue=catalogue),
+            engine=self.engine.with_items(embeddings.astype(np.float32)),
+            vectors=self.vectors.grown(embeddings),
+        )
 
-    def with_items(self, frame: pl.DataFrame) -> Self:
-        """Return a recommender with items appended; this one stays as it is."""
-        import copy
-
-        other = copy.copy(self)
-        other.engine = copy.deepcopy(self.engine)
-        other.add_items(frame)
-        return other
+    def add_items(self, frame: pl.DataFrame) -> None:
+        """Add items to this recommender, as `with_items` does to a new one."""
+        grown = self.with_items(frame)
+        self.dataset, self.engine, self.vectors = grown.dataset, grown.engine, grown.vectors
 
     def warm(self) -> None:
         """Build what the first request would build."""
-        self.item_spaces()
+        busiest = int(np.argmax(self.dataset.histories.counts)) if len(self.users) else None
+        for repeats in ("exclude", "allow"):
+            user = None if busiest is None else self.users.ids[busiest]
+            self.recommend(user, repeats=repeats)
 
     def history_frame(self, user_id: str, n: int = 10) -> pl.DataFrame:
         """Return what a shopper bought most recently: `item_id`, `title`, `n_purchases`, `last`.
@@ -284,15 +319,14 @@ class Recommender:
             table = table.with_columns(pl.col("last").cast(pl.Datetime("us")))
         return table.head(n)
 
-    def item_spaces(self) -> list[tuple[AnyFloats, BoolArray]]:
-        """Return item vectors, [n_items, d], and which rows hold one, of each space."""
-        if not self._spaces:
-            matrices: list[AnyFloats] = [self.embeddings]
-            for generator in self.engine.generators.values():
-                if isinstance(generator, ItemSpace):
-                    matrices.append(generator.item_matrix())
-            self._spaces = [(m, np.asarray(m.any(axis=1))) for m in matrices]
-        return self._spaces
+    def item_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the text embeddings of items, [m, dim]."""
+        return self.vectors.take(rows).astype(np.float32)
+
+    def item_spaces(self) -> list[ItemSpace]:
+        """Return where items have vectors: their texts, and the models that have some."""
+        spaces = [g for g in self.engine.generators.values() if isinstance(g, ItemSpace)]
+        return [self, *spaces]
 
 
 def _no_rows() -> pl.DataFrame:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from recsys.dataset import Dataset, as_time
 from recsys.ranking.config import Head
-from recsys.rerank.rules import availability_mask, filter_mask, parse_filter
+from recsys.rerank import Rules, availability_mask, filter_mask, parse_filter, parse_rules
 from recsys.splits import DAY
 from recsys.types import (
     BoolArray,
@@ -41,6 +41,9 @@ class Batch:
         head: which head of the ranker answers.
         fallbacks: b reasons why the full model cannot speak, or None.
         warnings: b tuples.
+        diversity: from 0 to 1.
+        rules: None where there are none.
+        pins: item rows by slot, from 0.
     """
 
     queries: Queries
@@ -50,14 +53,18 @@ class Batch:
     head: Head
     fallbacks: list[str | None]
     warnings: list[tuple[str, ...]]
+    diversity: float = 0.0
+    rules: Rules | None = None
+    pins: Mapping[int, int] = field(default_factory=dict)
 
 
 def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iterator[Batch]:
     """Group requests into batches that one pass can answer."""
     groups: dict[str, list[int]] = {}
     for position, request in enumerate(requests):
-        filters = json.dumps(request.filters, sort_keys=True, default=str)
-        key = f"{request.k}|{request.repeats}|{as_time(request.at)}|{filters}"
+        told = [request.filters, request.rules, request.diversity]
+        data = json.dumps(told, sort_keys=True, default=str)
+        key = f"{request.k}|{request.repeats}|{as_time(request.at)}|{data}"
         groups.setdefault(key, []).append(position)
     for positions in groups.values():
         yield _batch(dataset, [requests[p] for p in positions], positions)
@@ -84,6 +91,8 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         dataset.default_at(histories) if at is None else np.full(len(users), at, dtype=np.int64)
     )
     queries = Queries(users, histories, moments, excluded, _eligible(dataset, first, at))
+    rules = None if not first.rules else parse_rules(first.rules)
+    pins, unknown = ({}, ()) if rules is None else _pins(dataset, rules)
     return Batch(
         queries=queries,
         positions=positions,
@@ -91,8 +100,24 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         k=first.k,
         head="new" if first.repeats == "exclude" else "all",
         fallbacks=_fallbacks(users, histories, requests),
-        warnings=warnings,
+        warnings=[(*w, *unknown) for w in warnings],
+        diversity=first.diversity,
+        rules=rules,
+        pins=pins,
     )
+
+
+def _pins(dataset: Dataset, rules: Rules) -> tuple[dict[int, int], tuple[str, ...]]:
+    """Return the rows of the pinned items by slot, and a warning about unknown ones."""
+    rows = dataset.items.rows([pin.item_id for pin in rules.pins])
+    known = {pin.rank - 1: int(r) for pin, r in zip(rules.pins, rows, strict=True) if r >= 0}
+    lost = [pin.item_id for pin, r in zip(rules.pins, rows, strict=True) if r == MISSING_ROW]
+    return known, (_left_out("rules.pins", lost),) if lost else ()
+
+
+def _left_out(what: str, lost: list[str]) -> str:
+    some = f"{lost[:MAX_LISTED]}{' and more' if len(lost) > MAX_LISTED else ''}"
+    return f"{what}: unknown items were left out: {some}"
 
 
 def _fallbacks(
@@ -163,8 +188,7 @@ class _Known:
         rows = dataset.items.rows(list(ids))
         lost = [i for i, row in zip(ids, rows, strict=True) if row == MISSING_ROW]
         if lost:
-            some = f"{lost[:MAX_LISTED]}{' and more' if len(lost) > MAX_LISTED else ''}"
-            self.warnings = (*self.warnings, f"{what}: unknown items were left out: {some}")
+            self.warnings = (*self.warnings, _left_out(what, lost))
         return rows
 
     def _followed(

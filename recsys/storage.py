@@ -19,6 +19,7 @@ from recsys.errors import BundleError, WeightsError
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings, State, TextEncoder
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
+from recsys.row_blocks import RowBlocks
 from recsys.schema import DatasetInfo
 from recsys.text import load_encoder
 from recsys.types import FloatArray, HalfArray, Histories
@@ -86,7 +87,7 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
         generators, ranker, settings.arrays["popularity"], settings.config["n_candidates"]
     )
     encoder = LazyEncoder(bundle.manifest.encoder) if bundle.manifest.encoder else None
-    return kind(dataset, engine, embeddings, encoder, bundle.manifest)
+    return kind(dataset, engine, RowBlocks.of(embeddings), encoder, bundle.manifest)
 
 
 def _generator(bundle: Bundle, name: str, embeddings: HalfArray) -> CandidateGenerator:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from copy import copy
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -10,6 +13,8 @@ import polars as pl
 from recsys.errors import DataError
 from recsys.types import BoolArray, IntArray
 
+FEW = 32
+"""Up to so many ids are looked up one by one."""
 MISSING_ROW = -1
 """What `rows` gives for an id that is not there."""
 
@@ -58,6 +63,8 @@ class Vocabulary:
 
     def rows(self, external: pl.Series | Sequence[str]) -> IntArray:
         """Return the row of each id, or `MISSING_ROW`, [n]."""
+        if len(external) <= FEW:
+            return np.array([self._row(id_) for id_ in external], dtype=np.int64)
         asked = _as_series(external)
         found = np.full(len(asked), MISSING_ROW, dtype=np.int64)
         if not len(self._ids) or not len(asked):
@@ -78,13 +85,47 @@ class Vocabulary:
             at[open_] += 1
         return found
 
+    def _row(self, id_: str | None) -> int:
+        """Search one id in the sorted ones: for a few, far cheaper than a batch of hashes."""
+        if not isinstance(id_, str):
+            return MISSING_ROW
+        ids, order = self._ids, self._sorted
+        place = bisect_left(order, id_, key=ids.item)
+        if place < len(order) and ids.item(order[place]) == id_:
+            return order[place]
+        return MISSING_ROW
+
+    @cached_property
+    def _sorted(self) -> memoryview[int]:
+        """Rows in the order of their ids: by code point, as Python compares."""
+        return memoryview(np.ascontiguousarray(self._ids.arg_sort().to_numpy()).data)
+
     def external(self, rows: IntArray) -> list[str]:
         """Return the ids of rows."""
+        if len(rows) <= FEW:
+            return [self._ids.item(int(row)) for row in rows]
         return self._ids.gather(np.asarray(rows, dtype=np.int64)).to_list()
 
     def extended(self, ids: pl.Series | Iterable[str]) -> Vocabulary:
-        """Return a vocabulary with new ids after the old ones, whose rows stay."""
-        return Vocabulary(pl.concat([self._ids, _as_series(ids)]))
+        """Return a vocabulary with new ids after the old ones, whose rows stay.
+
+        The old ids are shared and not hashed again.
+
+        Raises:
+            DataError: an id is null, empty, there twice or known already.
+        """
+        new = Vocabulary(ids)
+        known = self.rows(new.ids) != MISSING_ROW
+        if known.any():
+            twice = new.ids.filter(pl.Series(known)).head(3).to_list()
+            raise DataError(f"ids are there twice: {twice}; keep one row for each")
+        longer = copy(self)
+        vars(longer).pop("_sorted", None)
+        longer._ids = pl.concat([self._ids, new._ids])
+        places = np.searchsorted(self._hashes, new._hashes, side="right")
+        longer._hashes = np.insert(self._hashes, places, new._hashes)
+        longer._order = np.insert(self._order, places, new._order + len(self))
+        return longer
 
     def keep(self, mask: BoolArray) -> Vocabulary:
         """Return the vocabulary of the rows where `mask`, [n], is true."""

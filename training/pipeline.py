@@ -31,6 +31,7 @@ from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
+from recsys.row_blocks import RowBlocks
 from recsys.splits import Window
 from recsys.types import HalfArray, IntArray
 from training.devices import resolve_device
@@ -142,7 +143,7 @@ def fit_recommender(
         components=tuple(fitted.generators),
         encoder=spec,
     )
-    return Recommender(dataset, engine, embeddings, encoder, manifest)
+    return Recommender(dataset, engine, RowBlocks.of(embeddings), encoder, manifest)
 
 
 def popularity(dataset: Dataset, fitted: Fitted) -> IntArray:

@@ -22,7 +22,8 @@ import scipy.sparse as sp
 import torch
 from implicit.cpu.topk import topk as implicit_topk
 
-from recsys.topk import USERS_PER_CHUNK, topk_factors
+from recsys.topk import topk_factors
+from recsys.topk.blocks import USERS_PER_CHUNK
 from recsys.types import FloatArray, IntArray, Ragged
 
 

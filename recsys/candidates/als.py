@@ -96,7 +96,7 @@ class Als(FactorModel):
         model._side = Side.of(model._items)
         return model
 
-    def _users(self, queries: Queries) -> FloatArray:
+    def _make(self, queries: Queries) -> FloatArray:
         x = self._input(queries)
         return solve_rows(x, self._side, self._unobserved, self._penalty(x, self._mean_length))
 

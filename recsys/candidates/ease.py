@@ -10,7 +10,7 @@ from pydantic import Field
 
 from recsys.candidates.base import plain
 from recsys.candidates.ease_solvers import Dual, Primal
-from recsys.candidates.from_history import FromHistory, KnownItems
+from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows, shoppers
 from recsys.protocols import State
 from recsys.schema import Time
@@ -44,7 +44,7 @@ class EaseConfig(DecayConfig):
     solver: Literal["auto", "primal", "dual"] = "auto"
 
 
-class Ease(FromHistory):
+class Ease(DenseScores):
     """score(u, j) = x_u B_j, B = argmin |X - X B|^2 + reg |B|^2 with a zero diagonal.
 
     B = I - P / diag(P), P = (X'X + reg I)^-1 (Steck, WWW 2019). With fewer users than
@@ -113,7 +113,7 @@ class Ease(FromHistory):
         model._time, model._n_items, model.left_out = c["time"], c["n_items"], c["left_out"]
         return model
 
-    def _scores(self, queries: Queries) -> FloatArray:
+    def _make(self, queries: Queries) -> FloatArray:
         assert self._solver is not None
         x = input_rows(queries.histories, self._time, self.config, len(self._known))
         return self._solver.scores(x)

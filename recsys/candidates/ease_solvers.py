@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -100,10 +101,15 @@ class Dual:
             )
         return cls(matrix, inverse, (1 - taken).astype(np.float32))
 
+    @cached_property
+    def _by_item(self) -> sp.csr_matrix:
+        """X', CSR [items, users]: its rows are read one by one."""
+        return self.matrix.T.tocsr()
+
     def scores(self, x: sp.csr_matrix) -> FloatArray:
         """Score all items for input rows, [b, items] -> [b, items]."""
-        v = (x @ self.matrix.T).toarray() @ self.inverse  # [b, users]
-        scores: FloatArray = np.ascontiguousarray((self.matrix.T @ v.T).T)
+        v = (x @ self._by_item).toarray() @ self.inverse  # [b, users]
+        scores: FloatArray = np.ascontiguousarray((self._by_item @ v.T).T)
         owner = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
         scores[owner, x.indices] -= x.data
         scores /= self.share

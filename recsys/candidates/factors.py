@@ -13,20 +13,20 @@ from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_factors
-from recsys.types import Candidates, FloatArray, Queries, Ragged
+from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
 
 PAIRS_PER_CHUNK = 200_000
 
 
-class FactorModel(FromHistory):
+class FactorModel(FromHistory[FloatArray]):
     """score(u, i) = p_u . q_i + b_i, p_u from the history of the query.
 
-    A subclass fits `_items` and `_bias` and writes `_users`. Factors are rounded to
+    A subclass fits `_items` and `_bias` and writes `_make`: the
+    vectors of the users that the histories describe, [b, d]. Factors are rounded to
     half precision at the fit, so that a bundle of half the size scores identically.
     """
 
     users_per_chunk: ClassVar[int] = 4096
-    scores_all: ClassVar[bool] = False
     config: DecayConfig
     config_class: ClassVar[type[DecayConfig]]
 
@@ -36,16 +36,12 @@ class FactorModel(FromHistory):
         self._items: FloatArray = np.empty((0, 0), dtype=np.float32)  # [known, d]
         self._bias: FloatArray | None = None  # [known]
 
-    def _users(self, queries: Queries) -> FloatArray:
-        """Return the vectors of the users that the histories describe, [b, d]."""
-        raise NotImplementedError
-
     def _input(self, queries: Queries) -> sp.csr_matrix:
         return input_rows(queries.histories, self._time, self.config, len(self._known))
 
-    def _best(self, queries: Queries, n: int) -> Candidates:
+    def _best(self, made: FloatArray, queries: Queries, n: int) -> Candidates:
         return topk_factors(
-            self._users(queries),
+            made,
             self._items,
             n,
             exclude=queries.exclude,
@@ -53,21 +49,20 @@ class FactorModel(FromHistory):
             bias=self._bias,
         )
 
-    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
-        users = self._users(queries)
+    def _pairs(self, made: FloatArray, items: Ragged) -> FloatArray:
         owner, rows = items.owner, items.rows
         scores = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), PAIRS_PER_CHUNK):
             part = slice(start, start + PAIRS_PER_CHUNK)
-            scores[part] = np.einsum("md,md->m", users[owner[part]], self._items[rows[part]])
+            scores[part] = np.einsum("md,md->m", made[owner[part]], self._items[rows[part]])
         return scores if self._bias is None else scores + self._bias[rows]
 
-    def item_matrix(self) -> FloatArray:
-        """Return the item vectors, [n_items, d]; zeros for items that it does not know."""
-        d = self._items.shape[1]
-        matrix = np.zeros((self._n_items, d), dtype=np.float32)
-        matrix[self._known.rows] = self._items
-        return matrix
+    def item_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the vectors of items, [m, d]; zeros for items that it does not know."""
+        vectors = np.zeros((len(rows), self._items.shape[1]), dtype=np.float32)
+        known = self._known.has(rows)
+        vectors[known] = self._items[self._known.numbers(rows[known])]
+        return vectors
 
     def state(self) -> State:
         """Return config and factors."""

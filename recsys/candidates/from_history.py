@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from recsys.types import (
     Ragged,
     pointers,
 )
+
+Made = TypeVar("Made")
 
 SCORES_PER_CHUNK = 32_000_000
 """Scores that are held at once, 128 MB of float32."""
@@ -67,138 +69,127 @@ class KnownItems:
 
     def histories(self, histories: Histories) -> Histories:
         """Return what the histories hold of known items, by number."""
-        h = histories.keep(self.has(histories.items))
-        return Histories(h.indptr, self.numbers(h.items), h.times, h.weights)
+        return histories.keep_pairs(self.has(histories.pairs.items)).renamed(self._number)
 
     def lists(self, lists: Ragged) -> Ragged:
         """Return what the lists hold of known items, by number."""
         kept = self.has(lists.rows)
-        counts = np.bincount(lists.owner[kept], minlength=len(lists)).astype(np.int64)
-        return Ragged.from_counts(counts, self.numbers(lists.rows[kept]))
+        if kept.all():
+            return Ragged(lists.indptr, self.numbers(lists.rows))
+        return Ragged.from_counts(lists.counts_where(kept), self.numbers(lists.rows[kept]))
 
 
-class FromHistory(Generator):
+class FromHistory(Generator, Generic[Made]):
     """Answers from the history of a query; silent without a known item in it.
 
-    A subclass sets `_known` when it is fitted and writes `_scores`, or `_best` and
-    `_pairs` where it has something better than a dense block. These get queries that
-    name known items only, by number, and have a history.
+    A subclass sets `_known` when it is fitted and writes `_make`, `_best` and `_pairs`.
+    These get queries that name known items only, by number, and have a history. What
+    `_make` returns (scores, sparse rows, vectors of shoppers) serves the proposals and
+    what is asked about other items then.
     """
 
-    scores_all: ClassVar[bool] = True
-    """`_scores` costs no more than `_best` and `_pairs` together."""
     users_per_chunk: ClassVar[int | None] = None
     """None: as many as `SCORES_PER_CHUNK` allows where all items are scored."""
-    floor: ClassVar[float] = -np.inf
-    """Scores up to this one say nothing: such items are not proposed."""
     _known: KnownItems
 
     def candidates(self, queries: Queries, n: int) -> Candidates:
         """Return the `n` best items of each query by score."""
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
-        parts = []
-        for chunk in self._chunks(len(queries)):
-            part, answered = self._answerable(queries.take(chunk))
-            found = self._best(part, n) if len(answered) else Candidates.empty(0)
-            parts.append(self._outside(found, answered, len(chunk)))
-        return joined(parts)
+        return joined(
+            [_Answered(self, queries.take(c)).candidates(n) for c in self._chunks(queries)]
+        )
 
     def score(self, queries: Queries, items: Ragged) -> FloatArray:
         """Score the listed items of each query; NaN where the model is silent."""
-        scores = np.full(len(items.rows), np.nan, dtype=np.float32)
-        for chunk in self._chunks(len(queries)):
-            part, answered = self._answerable(queries.take(chunk))
-            if not len(answered):
-                continue
-            said, known = self._sayable(items.take(chunk), answered)
-            low = items.indptr[chunk[0]]
-            scores[low + np.flatnonzero(said)] = self._pairs(part, known)
-        return scores
+        parts = [
+            _Answered(self, queries.take(c)).score(items.take(c)) for c in self._chunks(queries)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
     def ask(self, queries: Queries) -> Asked:
         """Return what answers both `candidates` and `score` for a batch, once computed."""
-        if self.scores_all and len(queries) * len(self._known) <= SCORES_PER_CHUNK:
-            return _AskedOnce(self, queries)
+        if len(queries) <= self._chunk_size():
+            return _Answered(self, queries)
         return Asked(self, queries)
 
-    def _scores(self, queries: Queries) -> FloatArray:
-        """Score every known item, a fresh [b, known]."""
+    def _make(self, queries: Queries) -> Made:
+        """Work out what both `_best` and `_pairs` start from."""
         raise NotImplementedError
 
-    def _best(self, queries: Queries, n: int) -> Candidates:
+    def _best(self, made: Made, queries: Queries, n: int) -> Candidates:
         """Return the n best eligible items."""
-        exclude, eligible = queries.exclude, queries.eligible
-        found = topk_dense(
-            self._scores(queries), n, exclude=exclude, eligible=eligible, overwrite=True
-        )
-        return above(found, self.floor)
+        raise NotImplementedError
 
-    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
+    def _pairs(self, made: Made, items: Ragged) -> FloatArray:
         """Score the listed items, [m]."""
-        return self._scores(queries)[items.owner, items.rows]
+        raise NotImplementedError
 
-    def _chunks(self, n: int) -> Iterator[IntArray]:
-        size = self.users_per_chunk or min(
+    def _chunk_size(self) -> int:
+        return self.users_per_chunk or min(
             max(SCORES_PER_CHUNK // max(len(self._known), 1), 1), USERS_PER_CHUNK
         )
+
+    def _chunks(self, queries: Queries) -> Iterator[IntArray]:
+        n, size = len(queries), self._chunk_size()
         for start in range(0, n, size):
             yield np.arange(start, min(start + size, n), dtype=np.int64)
 
     def _answerable(self, queries: Queries) -> tuple[Queries, IntArray]:
         """Return the queries with a known item in their history, and which they are."""
         histories = self._known.histories(queries.histories)
-        answered = np.flatnonzero(histories.counts)
-        eligible = queries.eligible
+        exclude, eligible = self._known.lists(queries.exclude), queries.eligible
         if eligible is not None:
             eligible = eligible[self._known.rows]
-        part = Queries(
-            queries.user_rows[answered],
-            histories.take(answered),
-            queries.at[answered],
-            self._known.lists(queries.exclude.take(answered)),
-            eligible,
+        part = Queries(queries.user_rows, histories, queries.at, exclude, eligible)
+        answered = np.flatnonzero(histories.counts)
+        return (part if len(answered) == len(queries) else part.take(answered)), answered
+
+
+class DenseScores(FromHistory[FloatArray]):
+    """Scores every known item at once; `_make` returns a fresh [b, known]."""
+
+    floor: ClassVar[float] = -np.inf
+    """Scores up to this one say nothing: such items are not proposed."""
+
+    def _best(self, made: FloatArray, queries: Queries, n: int) -> Candidates:
+        exclude, eligible = queries.exclude, queries.eligible
+        return above(
+            topk_dense(made, n, exclude=exclude, eligible=eligible, overwrite=True), self.floor
         )
-        return part, answered
 
-    def _sayable(self, items: Ragged, answered: IntArray) -> tuple[BoolArray, Ragged]:
-        """Tell which entries have a score, [m], and list them by answered query."""
-        asked = np.zeros(len(items), dtype=np.bool_)
-        asked[answered] = True
-        said = asked[items.owner] & self._known.has(items.rows)
-        return said, self._known.lists(items.take(answered))
-
-    def _outside(self, found: Candidates, answered: IntArray, n: int) -> Candidates:
-        """Return what was found by item row, the `answered` among n queries."""
-        rows = self._known.rows[found.items]
-        return spread(Candidates(found.indptr, rows, found.scores), answered, n)
+    def _pairs(self, made: FloatArray, items: Ragged) -> FloatArray:
+        return made[items.owner, items.rows]
 
 
-class _AskedOnce(Asked):
-    """Makes the scores of all items once, for the proposals and for what is asked then."""
+class _Answered(Asked, Generic[Made]):
+    """Answers for a batch from what is made once."""
 
-    def __init__(self, model: FromHistory, queries: Queries) -> None:
+    def __init__(self, model: FromHistory[Made], queries: Queries) -> None:
         super().__init__(model, queries)
         self._model = model
         self._part, self._answered = model._answerable(queries)
 
     @cached_property
-    def _scores(self) -> FloatArray:
-        return self._model._scores(self._part)
+    def _made(self) -> Made:
+        return self._model._make(self._part)
 
     def candidates(self, n: int) -> Candidates:
         found = Candidates.empty(0)
         if len(self._answered):
-            exclude, eligible = self._part.exclude, self._part.eligible
-            found = topk_dense(self._scores, n, exclude=exclude, eligible=eligible, overwrite=True)
-        found = above(found, self._model.floor)
-        return self._model._outside(found, self._answered, len(self._queries))
+            found = self._model._best(self._made, self._part, n)
+        rows = self._model._known.rows[found.items]
+        found = Candidates(found.indptr, rows, found.scores)
+        return spread(found, self._answered, len(self._queries))
 
     def score(self, items: Ragged) -> FloatArray:
         scores = np.full(len(items.rows), np.nan, dtype=np.float32)
         if len(self._answered):
-            said, known = self._model._sayable(items, self._answered)
-            scores[said] = self._scores[known.owner, known.rows]
+            known = self._model._known
+            asked = np.zeros(len(items), dtype=np.bool_)
+            asked[self._answered] = True
+            said = asked[items.owner] & known.has(items.rows)
+            scores[said] = self._model._pairs(self._made, known.lists(items.take(self._answered)))
         return scores
 
 

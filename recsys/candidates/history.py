@@ -9,7 +9,8 @@ import numpy as np
 from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_packing import last_baskets, pack
 from recsys.protocols import State
-from recsys.topk import topk_factors
+from recsys.row_blocks import RowBlocks
+from recsys.topk import FlatIndex, search_all
 from recsys.types import (
     AnyFloats,
     BoolArray,
@@ -61,9 +62,11 @@ class HistoryGenerator(Generator):
         self.network = network
         self.device = "cpu"
         self._id_of_item, self._popularity = id_of_item, popularity
-        self._texts = texts
+        self._texts: RowBlocks[AnyFloats] | None = None if texts is None else RowBlocks.of(texts)
         self._n_items = len(id_of_item)
-        self._matrix: FloatArray | None = None
+        self._vectors: RowBlocks[FloatArray] | None = None
+        self._indexes: tuple[FlatIndex, ...] = ()
+        self._readable: BoolArray | None = None
 
     @staticmethod
     def limits(dataset: Dataset) -> str | None:
@@ -97,7 +100,8 @@ class HistoryGenerator(Generator):
         from recsys.candidates.history_model import HistoryNetwork
 
         counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
-        has_text = _has_text(embeddings, dataset.n_items)
+        texts = None if embeddings is None else RowBlocks.of(embeddings)
+        has_text = _has_text(texts, dataset.n_items)
         known = (counts >= min_id_count) | ((counts > 0) & ~has_text)
         known[np.argsort(-counts, kind="stable")[max_ids:]] = False
         id_of_item = np.where(known, np.cumsum(known) - 1, -1).astype(np.int64)
@@ -119,8 +123,9 @@ class HistoryGenerator(Generator):
     @property
     def readable(self) -> BoolArray:
         """Items that have an id or a text, [n_items]; it is silent about the others."""
-        known: BoolArray = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
-        return known
+        if self._readable is None:
+            self._readable = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
+        return self._readable
 
     def attach(self, embeddings: AnyFloats) -> Self:
         """Take the embeddings of all items, [n_items, text_dim]; return self.
@@ -128,21 +133,26 @@ class HistoryGenerator(Generator):
         A network that was fitted without texts goes on without them.
         """
         if self.network.text_dim:
-            self._texts = embeddings
+            self._texts = RowBlocks.of(embeddings)
         self._n_items = len(embeddings)
         self._grow(self._n_items - len(self._id_of_item))
         return self
 
     def refresh(self) -> None:
-        """Forget the cached item vectors, after the weights or the items changed."""
-        self._matrix = None
+        """Forget what is kept of the items, after the weights or the items changed."""
+        self._vectors = self._readable = None
+        self._indexes = ()
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only."""
-        self._grow(len(embeddings))
+        old, vectors, indexes = self.n_items, self._vectors, self._indexes
         if self._texts is not None:
-            self._texts = np.concatenate([self._texts, embeddings.astype(self._texts.dtype)])
-        super().add_items(embeddings)
+            self._texts = self._texts.grown(embeddings)
+        self._n_items += len(embeddings)
+        self._grow(len(embeddings))
+        if vectors is not None:
+            self._vectors = vectors.grown(self._made(old, self.n_items))
+            self._indexes = (*indexes[:1], FlatIndex(self._vectors.blocks[1]))
 
     def _grow(self, n: int) -> None:
         """Make room for `n` items without an id, as popular as the others are on average.
@@ -167,7 +177,7 @@ class HistoryGenerator(Generator):
 
         texts = None
         if self._texts is not None:
-            texts = torch.from_numpy(self._texts[rows]).to(self.device).float()
+            texts = torch.from_numpy(self._texts.take(rows)).to(self.device).float()
         ids = torch.from_numpy(self._id_of_item[rows]).to(self.device)
         return self.network.represent(ids, texts)
 
@@ -180,19 +190,38 @@ class HistoryGenerator(Generator):
 
         return self.network.targets(items, torch.from_numpy(popularity).to(self.device))
 
-    def item_matrix(self) -> FloatArray:
-        """Return the vector of every item, [n_items, width]; its inner product is the score."""
+    def item_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the vectors of items, [m, width]; their inner product is the score."""
+        return self._ready().take(rows).astype(np.float32, copy=False)
+
+    def _ready(self) -> RowBlocks[FloatArray]:
+        if self._vectors is None:
+            self._vectors = RowBlocks.of(self._made(0, self.n_items))
+            self._indexes = (FlatIndex(self._vectors.blocks[0]),)
+        return self._vectors
+
+    def _made(self, start: int, stop: int) -> FloatArray:
+        """Make the vectors of the items from `start` to `stop`, [n, width]."""
         import torch
 
-        if self._matrix is None:
-            self._matrix = np.empty((self.n_items, self.network.width), dtype=np.float32)
-            with torch.inference_mode():
-                for start in range(0, self.n_items, ROWS_PER_BLOCK):
-                    rows = np.arange(start, min(start + ROWS_PER_BLOCK, self.n_items))
-                    popularity = self._popularity[rows, None]
-                    scored = self.targets(self.represent(rows), popularity)
-                    self._matrix[rows] = scored.cpu().numpy()
-        return self._matrix
+        made = np.empty((stop - start, self.network.width), dtype=np.float32)
+        with torch.inference_mode():
+            for low in range(start, stop, ROWS_PER_BLOCK):
+                rows = np.arange(low, min(low + ROWS_PER_BLOCK, stop))
+                scored = self.targets(self.represent(rows), self._popularity[rows, None])
+                made[rows - start] = scored.cpu().numpy()
+        return made
+
+    def search(
+        self, users: FloatArray, n: int, exclude: Ragged, eligible: BoolArray | None
+    ) -> Candidates:
+        """Return the n best items for each shopper's vector, [b, width]."""
+        self._ready()
+        if not self.readable.all():
+            eligible = self.readable if eligible is None else eligible & self.readable
+        return search_all(
+            self._indexes, users, n, exclude=exclude, eligible=eligible, device=self.device
+        )
 
     def encode(self, queries: Queries) -> FloatArray:
         """Return the vector of each query's shopper, [b, width]; NaN where it is silent."""
@@ -283,32 +312,21 @@ class _Encoded(Asked):
     def candidates(self, n: int) -> Candidates:
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
-        eligible = self._model.readable
-        if self._batch.eligible is not None:
-            eligible = eligible & self._batch.eligible
-        return topk_factors(
-            self._users,
-            self._model.item_matrix(),
-            n,
-            exclude=self._batch.exclude,
-            eligible=eligible,
-            device=self._model.device,
-        )
+        return self._model.search(self._users, n, self._batch.exclude, self._batch.eligible)
 
     def score(self, items: Ragged) -> FloatArray:
-        matrix, rows, owner = self._model.item_matrix(), items.rows, items.owner
+        rows, owner = items.rows, items.owner
         scores = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), ROWS_PER_BLOCK):
             part = slice(start, start + ROWS_PER_BLOCK)
-            left, right = self._users[owner[part]], matrix[rows[part]]
+            left, right = self._users[owner[part]], self._model.item_vectors(rows[part])
             np.einsum("nd,nd->n", left, right, out=scores[part])
         scores[~self._model.readable[rows]] = np.nan
         return scores
 
 
-def _has_text(texts: AnyFloats | None, n_items: int) -> BoolArray:
-    if texts is None:
-        return np.zeros(n_items, dtype=bool)
+def _has_text(texts: RowBlocks[Any] | None, n_items: int) -> BoolArray:
     found: BoolArray = np.zeros(n_items, dtype=bool)
-    found[: len(texts)] = texts.any(axis=1)
+    if texts is not None:
+        found[: len(texts)] = np.concatenate([block.any(axis=1) for block in texts.blocks])
     return found

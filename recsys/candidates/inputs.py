@@ -74,12 +74,13 @@ def sparse_rows(
     histories: Histories, values: DoubleArray | FloatArray, n_items: int
 ) -> sp.csr_matrix:
     """Sum the values of each item of each history, float32 CSR [b, n_items], sorted."""
-    shape = (len(histories), n_items)
+    pairs = histories.pairs
+    data = np.bincount(pairs.of_entry, weights=values, minlength=len(pairs.items))
     matrix = sp.csr_matrix(
-        (values.astype(np.float32), histories.items.astype(np.int32), histories.indptr),
-        shape=shape,
+        (data.astype(np.float32), pairs.items.astype(np.int32), pairs.indptr),
+        shape=(len(histories), n_items),
     )
-    matrix.sum_duplicates()
+    matrix.has_canonical_format = True
     return matrix
 
 
@@ -93,36 +94,21 @@ def input_rows(
     """
     matrix = sparse_rows(histories, histories.weights, n_items)
     matrix.data = np.power(np.maximum(matrix.data, 0), config.power) * (matrix.data > 0)
-    fading = decay(histories, time, config)
-    if len(fading) and fading.min() < 1:
-        matrix.data *= _largest(matrix, histories, fading)
+    matrix.data *= decay(histories, time, config)[histories.pairs.newest].astype(np.float32)
     return matrix
-
-
-def _largest(matrix: sp.csr_matrix, histories: Histories, values: DoubleArray) -> FloatArray:
-    """Return the largest of the values behind each stored entry of a sorted matrix."""
-    width = matrix.shape[1]
-    keys = histories.owner * width + histories.items
-    stored = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr)) * width + matrix.indices
-    largest = np.zeros(len(stored), dtype=np.float32)
-    np.maximum.at(largest, np.searchsorted(stored, keys), values.astype(np.float32))
-    return largest
 
 
 def newest_items(histories: Histories, n: int) -> Histories:
     """Keep what concerns the `n` items of each history that were bought last."""
-    if not len(histories.items) or int(histories.counts.max()) <= n:
+    pairs = histories.pairs
+    counts = np.diff(pairs.indptr)
+    if int(counts.max(initial=0)) <= n:
         return histories
-    owner = histories.owner
-    keys = owner * (int(histories.items.max()) + 1) + histories.items
-    # Places are oldest first, so the first of a key from the back is its last purchase.
-    _, first, number = np.unique(keys[::-1], return_index=True, return_inverse=True)
-    last = len(keys) - 1 - first  # [pairs]
-    order = np.lexsort((-last, owner[last]))
-    counts = np.bincount(owner[last], minlength=len(histories))
+    owner = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((-pairs.newest, owner))
     kept = np.empty(len(order), dtype=np.bool_)
-    kept[order] = np.arange(len(order)) - (np.cumsum(counts) - counts)[owner[last[order]]] < n
-    return histories.keep(kept[number[::-1]])
+    kept[order] = np.arange(len(order)) - pairs.indptr[owner] < n
+    return histories.keep_pairs(kept)
 
 
 def shoppers(histories: Histories, kept: BoolArray, n_items: int) -> DoubleArray:

@@ -9,12 +9,12 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from recsys.candidates.base import plain
-from recsys.candidates.from_history import FromHistory, KnownItems
+from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows, newest_items
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_sparse
-from recsys.types import Candidates, FloatArray, Queries
+from recsys.types import FloatArray, Queries
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
@@ -42,7 +42,7 @@ class ItemKnnConfig(DecayConfig):
     max_history: int = Field(default=100, ge=2)
 
 
-class ItemKnn(FromHistory):
+class ItemKnn(DenseScores):
     """score(u, j) = sum over the history items i among the neighbours of j of x_ui s_ij.
 
     s_ij = w_i . w_j / (|w_i| |w_j| + shrink), w the weighted columns of the user-item
@@ -96,18 +96,11 @@ class ItemKnn(FromHistory):
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 
-    def _best(self, queries: Queries, n: int) -> Candidates:
-        scores = self._rows(queries)
-        return topk_sparse(scores, n, exclude=queries.exclude, eligible=queries.eligible)
-
-    def _scores(self, queries: Queries) -> FloatArray:
-        scores: FloatArray = self._rows(queries).toarray()
-        return scores
-
-    def _rows(self, queries: Queries) -> sp.csr_matrix:
+    def _make(self, queries: Queries) -> FloatArray:
         histories = newest_items(queries.histories, self.config.max_history)
         x = input_rows(histories, self._time, self.config, len(self._known))
-        return sp.csr_matrix(x @ self._similarity)
+        scores: FloatArray = (x @ self._similarity).toarray()
+        return scores
 
 
 def _weighted(matrix: sp.csr_matrix, weighting: str) -> sp.csr_matrix:

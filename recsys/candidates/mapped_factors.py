@@ -34,7 +34,7 @@ class MappedFactorModel(FactorModel):
         gram[np.diag_indices(len(gram))] += RIDGE * np.trace(gram) / len(gram) + 1e-9
         self._map = np.linalg.solve(gram, inputs.T @ users).astype(np.float32)
 
-    def _users(self, queries: Queries) -> FloatArray:
+    def _make(self, queries: Queries) -> FloatArray:
         return _means(self._input(queries), self._items) @ self._map
 
     def state(self) -> State:

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from pydantic import Field
 
-from recsys.candidates.base import Generator, GeneratorConfig, joined, plain
+from recsys.candidates.base import Generator, GeneratorConfig, plain
 from recsys.candidates.inputs import lately, shoppers
 from recsys.protocols import State
-from recsys.types import BoolArray, Candidates, DoubleArray, FloatArray, IntArray, Queries, Ragged
-from recsys.types import pointers as to_pointers
+from recsys.types import (
+    Candidates,
+    DoubleArray,
+    FloatArray,
+    IntArray,
+    Queries,
+    Ragged,
+    first_open,
+    pointers,
+)
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
-
-USERS_PER_CHUNK = 1024
 
 
 class PopularConfig(GeneratorConfig):
@@ -45,6 +51,7 @@ class Popular(Generator):
         self.config = config or PopularConfig()
         self.counts: DoubleArray = np.empty(0)
         self._values: FloatArray = np.empty(0, dtype=np.float32)
+        self._order: IntArray = np.empty(0, dtype=np.int64)
         self._fitted = 0
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
@@ -54,31 +61,28 @@ class Popular(Generator):
         self.counts = shoppers(h, np.ones_like(recent), n_items)
         scale = 1 + (self.counts.max() if len(self.counts) else 0)
         self._values = (shoppers(h, recent, n_items) + self.counts / scale).astype(np.float32)
+        self._order = _bought_most(self._values)
         self._n_items = self._fitted = n_items
         return self
 
     def order(self) -> IntArray:
         """Return all item rows, most popular first, ties by row, [n_items]."""
-        values = np.zeros(self._n_items, dtype=np.float32)
-        values[: self._fitted] = self._values
-        return np.argsort(-values, kind="stable").astype(np.int64)
+        rest = np.ones(self._n_items, dtype=np.bool_)
+        rest[self._order] = False
+        return np.concatenate([self._order, np.flatnonzero(rest)])
 
     def candidates(self, queries: Queries, n: int) -> Candidates:
         """Return the n most popular items that each query allows."""
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
-        order = self.order()
-        order = order[order < self._fitted]
-        order = order[self._values[order] > 0]
-        if queries.eligible is not None:
-            order = order[queries.eligible[order]]
-        position = np.full(self._n_items, len(order), dtype=np.int64)
-        position[order] = np.arange(len(order))
-        parts = []
-        for start in range(0, len(queries), USERS_PER_CHUNK):
-            chunk = np.arange(start, min(start + USERS_PER_CHUNK, len(queries)))
-            parts.append(self._head(order, position, queries.exclude.take(chunk), n))
-        return joined(parts)
+        lists = [
+            first_open(self._order, n, queries.eligible, queries.exclude[i])
+            for i in range(len(queries))
+        ]
+        rows = np.concatenate([np.empty(0, dtype=np.int64), *lists])
+        return Candidates(
+            pointers(np.array([len(x) for x in lists], dtype=np.int64)), rows, self._values[rows]
+        )
 
     def score(self, queries: Queries, items: Ragged) -> FloatArray:
         """Score the listed items; NaN for items added after the fit."""
@@ -97,17 +101,12 @@ class Popular(Generator):
         """Rebuild from `state()`."""
         model = cls(PopularConfig.model_validate(state.config["config"]))
         model.counts, model._values = state.arrays["counts"], state.arrays["values"]
+        model._order = _bought_most(model._values)
         model._fitted, model._n_items = len(model._values), int(state.config["n_items"])
         return model
 
-    def _head(self, order: IntArray, position: IntArray, exclude: Ragged, n: int) -> Candidates:
-        """Return the first n of `order` that each list of `exclude` leaves."""
-        places = position[exclude.rows]
-        most = int(exclude.counts.max(initial=0))
-        width = min(n + most, len(order))
-        free: BoolArray = np.ones((len(exclude), width), dtype=np.bool_)
-        near = places < width
-        free[exclude.owner[near], places[near]] = False
-        free &= np.cumsum(free, axis=1) <= n
-        rows = order[np.nonzero(free)[1]]
-        return Candidates(to_pointers(free.sum(axis=1)), rows, self._values[rows])
+
+def _bought_most(values: FloatArray) -> IntArray:
+    """Return the items that somebody bought, most popular first, ties by row."""
+    order = np.argsort(-values, kind="stable").astype(np.int64)
+    return order[values[order] > 0]

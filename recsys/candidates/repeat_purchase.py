@@ -40,7 +40,7 @@ class RepeatPurchaseConfig(GeneratorConfig):
     popularity_days: float = Field(default=28, gt=0)
 
 
-class RepeatPurchase(FromHistory):
+class RepeatPurchase(FromHistory[sp.csr_matrix]):
     """Scores the items of the history by decayed frequency, counted in baskets.
 
     score(u, i) = sum over the baskets of u with i of (floor + (1 - floor) x decay(age))
@@ -49,7 +49,7 @@ class RepeatPurchase(FromHistory):
 
     name: ClassVar[str] = "repeat_purchase"
     config_class: ClassVar[type[GeneratorConfig]] = RepeatPurchaseConfig
-    scores_all: ClassVar[bool] = False
+    users_per_chunk: ClassVar[int | None] = 4096
 
     def __init__(self, config: RepeatPurchaseConfig | None = None) -> None:
         super().__init__()
@@ -84,19 +84,18 @@ class RepeatPurchase(FromHistory):
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
 
-    def _best(self, queries: Queries, n: int) -> Candidates:
-        rows = self._rows(queries)
-        return topk_sparse(rows, n, exclude=queries.exclude, eligible=queries.eligible)
-
-    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
-        values = _lookup(self._rows(queries), items)
-        return np.where(values > 0, values, np.float32(np.nan))
-
-    def _rows(self, queries: Queries) -> sp.csr_matrix:
+    def _make(self, queries: Queries) -> sp.csr_matrix:
         """Return the scores of the history items, CSR [b, rows]."""
         matrix = sparse_rows(queries.histories, self._worth(queries), len(self._known))
         matrix.data = np.where(matrix.data > 0, matrix.data + self._prior[matrix.indices], 0)
         return matrix
+
+    def _best(self, made: sp.csr_matrix, queries: Queries, n: int) -> Candidates:
+        return topk_sparse(made, n, exclude=queries.exclude, eligible=queries.eligible)
+
+    def _pairs(self, made: sp.csr_matrix, items: Ragged) -> FloatArray:
+        values = _lookup(made, items)
+        return np.where(values > 0, values, np.float32(np.nan))
 
     def _worth(self, queries: Queries) -> DoubleArray:
         """Return what each interaction counts, [m]; a basket counts an item once."""
@@ -119,7 +118,14 @@ class RepeatPurchase(FromHistory):
 
 
 def _lookup(matrix: sp.csr_matrix, items: Ragged) -> FloatArray:
-    """Read entries of a CSR matrix, [m]; 0 where it has none."""
-    if not len(items.rows):
-        return np.empty(0, dtype=np.float32)
-    return np.asarray(matrix[items.owner, items.rows], dtype=np.float32).ravel()
+    """Read entries of a sorted CSR matrix, [m]; 0 where it has none."""
+    width = matrix.shape[1]
+    owner = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    stored = owner * width + matrix.indices
+    values = np.zeros(len(items.rows), dtype=np.float32)
+    if len(stored):
+        wanted = items.owner * width + items.rows
+        place = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+        found = stored[place] == wanted
+        values[found] = matrix.data[place[found]]
+    return values

@@ -9,20 +9,27 @@ import numpy.typing as npt
 from pydantic import Field
 
 from recsys.candidates.base import Asked, plain
-from recsys.candidates.from_history import FromHistory, KnownItems
+from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.errors import DataError
 from recsys.protocols import State
+from recsys.row_blocks import RowBlocks
 from recsys.schema import Time
-from recsys.topk import topk_blocks
-from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
+from recsys.topk import products
+from recsys.types import (
+    AnyFloats,
+    Candidates,
+    DoubleArray,
+    FloatArray,
+    HalfArray,
+    IntArray,
+    Queries,
+    Ragged,
+)
 
 if TYPE_CHECKING:
-    import torch
-
     from recsys.dataset import Dataset
 
-PAIRS_PER_CHUNK = 100_000
 ROWS_PER_BLOCK = 65536
 
 
@@ -39,7 +46,7 @@ class TextKnnConfig(DecayConfig):
     popularity: float = Field(default=0.3, ge=0)
 
 
-class TextKnn(FromHistory):
+class TextKnn(DenseScores):
     """score(u, i) = cos(sum of x_uj e_j over the history, e_i) + popularity x log share.
 
     e are the items' text embeddings without the direction that all purchases share.
@@ -62,7 +69,8 @@ class TextKnn(FromHistory):
         self._time: Time = "none"
         self._prior: FloatArray = np.empty(0, dtype=np.float32)
         self._centre: FloatArray | None = None  # [dim]
-        self._vectors: npt.NDArray[np.float16] | None = None  # [known, dim]
+        self._vectors: RowBlocks[HalfArray] | None = None  # [texts, dim], each text once
+        self._text_of: IntArray = np.empty(0, dtype=np.int64)  # [known], its text
         if embeddings is not None:
             self.attach(embeddings)
 
@@ -73,7 +81,9 @@ class TextKnn(FromHistory):
         """
         whole = self._prepared(embeddings)
         self._known = KnownItems(np.asarray(whole.any(axis=1)))
-        self._vectors = whole if len(self._known) == len(whole) else whole[self._known.rows]
+        known = whole if len(self._known) == len(whole) else whole[self._known.rows]
+        first, self._text_of = distinct(known)
+        self._vectors = RowBlocks.of(known if len(first) == len(known) else known[first])
         self._n_items = len(whole)
         return self
 
@@ -92,8 +102,11 @@ class TextKnn(FromHistory):
         counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
         share = np.log1p(counts) / max(np.log1p(counts.max(initial=0)), 1e-9)
         self._prior = (self.config.popularity * share).astype(np.float32)
-        self._centre = _weighted_mean(self._vectors, counts[self._known.rows])
-        self._vectors = _unit(self._vectors, self._centre)
+        vectors = self._vectors.whole()
+        bought = np.zeros(len(vectors))
+        np.add.at(bought, self._text_of, counts[self._known.rows])
+        self._centre = _weighted_mean(vectors, bought)
+        self._vectors = RowBlocks.of(_unit(vectors, self._centre))
         self._time = dataset.info.time
         return self
 
@@ -101,7 +114,10 @@ class TextKnn(FromHistory):
         """Append items; they can be recommended at once."""
         new = self._prepared(embeddings)
         has_text = np.asarray(new.any(axis=1))
-        self._vectors = np.concatenate([self._ready(), new[has_text]])
+        texts = len(self._ready())
+        self._vectors = self._ready().grown(new[has_text])
+        more = np.arange(texts, len(self._vectors), dtype=np.int64)
+        self._text_of = np.concatenate([self._text_of, more])
         self._known = KnownItems(np.concatenate([self._known.mask, has_text]))
         self._n_items += len(new)
 
@@ -135,11 +151,11 @@ class TextKnn(FromHistory):
     def _is_fitted(self) -> bool:
         return self._centre is not None
 
-    def _prepared(self, embeddings: npt.NDArray[Any]) -> npt.NDArray[np.float16]:
+    def _prepared(self, embeddings: npt.NDArray[Any]) -> HalfArray:
         vectors = _unit(embeddings)
         return vectors if self._centre is None else _unit(vectors, self._centre)
 
-    def _ready(self) -> npt.NDArray[np.float16]:
+    def _ready(self) -> RowBlocks[HalfArray]:
         if self._vectors is None:
             raise DataError("text_knn has no embeddings; attach() them after loading")
         return self._vectors
@@ -150,8 +166,8 @@ class TextKnn(FromHistory):
         used, columns = np.unique(x.indices, return_inverse=True)
         x.indices = columns.astype(np.int32)
         x.resize((x.shape[0], max(len(used), 1)))
-        vectors = self._ready()[used].astype(np.float32)
-        profile = x @ vectors if len(used) else np.zeros((x.shape[0], self._ready().shape[1]))
+        vectors = self._ready().take(self._text_of[used]).astype(np.float32)
+        profile = x @ vectors if len(used) else np.zeros((x.shape[0], self._ready().width))
         norms = np.linalg.norm(profile, axis=1, keepdims=True)
         unit: FloatArray = (profile / np.maximum(norms, 1e-12)).astype(np.float32)
         return unit
@@ -161,44 +177,15 @@ class TextKnn(FromHistory):
         self._ready()
         return super().ask(queries)
 
-    def _scores(self, queries: Queries) -> FloatArray:
-        users, vectors = self._profiles(queries), self._ready()
-        scores = np.empty((len(users), len(vectors)), dtype=np.float32)
-        for start in range(0, len(vectors), ROWS_PER_BLOCK):
-            block = slice(start, start + ROWS_PER_BLOCK)
-            np.matmul(users, vectors[block].astype(np.float32).T, out=scores[:, block])
-        scores += self._priors()
+    def _make(self, queries: Queries) -> FloatArray:
+        profiles = self._profiles(queries)
+        scores = np.hstack([products(profiles, b) for b in self._ready().blocks])  # [b, texts]
+        if scores.shape[1] < len(self._text_of):
+            scores = np.take(scores, self._text_of, axis=1)
+        # What was added after the fit nobody bought.
+        fitted = int(np.searchsorted(self._known.rows, len(self._prior)))
+        scores[:, :fitted] += self._prior[self._known.rows[:fitted]]
         return scores
-
-    def _best(self, queries: Queries, n: int) -> Candidates:
-        import torch
-
-        users = torch.from_numpy(self._profiles(queries))
-        vectors = torch.from_numpy(self._ready())
-        prior = torch.from_numpy(self._priors())
-
-        def block(u: slice, i: slice) -> torch.Tensor:
-            return users[u] @ vectors[i].float().T + prior[i]
-
-        return topk_blocks(
-            block, len(users), len(vectors), n, exclude=queries.exclude, eligible=queries.eligible
-        )
-
-    def _pairs(self, queries: Queries, items: Ragged) -> FloatArray:
-        users, vectors, prior = self._profiles(queries), self._ready(), self._priors()
-        owner, rows = items.owner, items.rows
-        scores = np.empty(len(rows), dtype=np.float32)
-        for start in range(0, len(rows), PAIRS_PER_CHUNK):
-            part = slice(start, start + PAIRS_PER_CHUNK)
-            right = vectors[rows[part]].astype(np.float32)
-            scores[part] = np.einsum("md,md->m", users[owner[part]], right)
-        return scores + prior[rows]
-
-    def _priors(self) -> FloatArray:
-        prior = np.zeros(self._n_items, dtype=np.float32)
-        prior[: len(self._prior)] = self._prior
-        known: FloatArray = prior[self._known.rows]
-        return known
 
 
 def _unit(
@@ -222,11 +209,36 @@ def _unit(
     return result
 
 
-def _weighted_mean(vectors: npt.NDArray[np.float16], weights: IntArray) -> FloatArray:
+def _weighted_mean(vectors: AnyFloats, weights: DoubleArray) -> FloatArray:
     """Return the mean of rows by weight, [dim]; zeros without weights."""
     total = np.zeros(vectors.shape[1], dtype=np.float64)
     for start in range(0, len(vectors), ROWS_PER_BLOCK):
         block = slice(start, start + ROWS_PER_BLOCK)
         total += weights[block] @ vectors[block].astype(np.float32)
-    mean: FloatArray = (total / max(int(weights.sum()), 1)).astype(np.float32)
+    mean: FloatArray = (total / max(weights.sum(), 1)).astype(np.float32)
     return mean
+
+
+def distinct(vectors: HalfArray) -> tuple[IntArray, IntArray]:
+    """Return the first row of each distinct vector, ascending, and each row's number there.
+
+    Rows are told apart by a 64-bit hash; should two that differ share one, every row
+    counts as distinct.
+    """
+    n, dim = vectors.shape
+    bits = np.ascontiguousarray(vectors).view(np.uint16)
+    odd = np.random.default_rng(0).integers(0, 2**63, dim, dtype=np.uint64) * 2 + 1
+    hashes = np.empty(n, dtype=np.uint64)
+    for start in range(0, n, ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
+        hashes[block] = (bits[block] * odd).sum(axis=1, dtype=np.uint64)
+    _, first, number = np.unique(hashes, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    first, number = first[order], place[number]
+    for start in range(0, n, ROWS_PER_BLOCK):
+        block = slice(start, start + ROWS_PER_BLOCK)
+        if not np.array_equal(bits[block], bits[first[number[block]]]):
+            return np.arange(n), np.arange(n)
+    return first, number

@@ -87,9 +87,9 @@ class FeatureBuilder:
         table = np.stack(columns, axis=1).astype(np.float32)
         return np.nan_to_num(table, nan=0.0, posinf=LONG_AGO, neginf=-LONG_AGO)
 
-    def add_items(self, n: int) -> None:
-        """Append `n` items that nothing is known of."""
-        self.stats = self.stats.add_items(n)
+    def with_items(self, n: int) -> FeatureBuilder:
+        """Return a builder with `n` items after the known ones that nothing is known of."""
+        return FeatureBuilder(self.generators, self.stats.with_items(n))
 
     def state(self) -> State:
         """Return config and arrays for the bundle."""

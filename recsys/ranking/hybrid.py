@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,12 +19,14 @@ class QuantileScaler(nn.Module):
     """
 
     edges: Tensor  # [F, Q], ascending
+    ends: Tensor  # [F, Q], how many edges are at most this one
     mean: Tensor  # [F]
     scale: Tensor  # [F]
 
     def __init__(self, n_features: int, n_quantiles: int = 64) -> None:
         super().__init__()
         self.register_buffer("edges", torch.zeros(n_features, n_quantiles))
+        self.register_buffer("ends", torch.zeros(n_features, n_quantiles), persistent=False)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
 
@@ -34,25 +36,55 @@ class QuantileScaler(nn.Module):
         levels = np.linspace(0, 1, self.edges.shape[1])
         edges = np.quantile(table, levels, axis=0).T  # [F, Q]
         self.edges.copy_(torch.as_tensor(np.ascontiguousarray(edges)))
+        self._index()
         self.mean.copy_(torch.as_tensor(table.mean(axis=0)))
         self.scale.copy_(torch.as_tensor(table.std(axis=0) + 1e-6))
         return self
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._index()
+
+    def _index(self) -> None:
+        self.ends.copy_(torch.searchsorted(self.edges, self.edges, right=True))
 
     def forward(self, table: Tensor) -> Tensor:
         """[m, F] -> [m, 2 F]."""
         columns = table.T.contiguous()  # [F, m]
         n = self.edges.shape[1]
         # Averaging both sides puts a value that fills many quantiles in their middle.
-        left = torch.searchsorted(self.edges, columns, right=False)
-        right = torch.searchsorted(self.edges, columns, right=True)
+        left = _below(self.edges, columns)
+        nearest = left.clamp(max=n - 1)
+        exact = self.edges.gather(1, nearest) == columns
+        right = self.ends.gather(1, nearest)
         low = (left - 1).clamp(0, n - 2)
         start, stop = self.edges.gather(1, low), self.edges.gather(1, low + 1)
         between = ((columns - start) / (stop - start).clamp_min(1e-12)).clamp(0, 1)
-        exact = right > left
         position = torch.where(exact, (left + right - 1) / 2.0, low + between)
         position = (position / (n - 1)).clamp(0, 1) * 2 - 1
         z = ((table - self.mean) / self.scale).clamp(-5, 5)
         return torch.cat([position.T, z], dim=1)
+
+
+def _below(edges: Tensor, columns: Tensor) -> Tensor:
+    """Count the edges below each value, [F, Q] ascending and [F, m] -> [F, m].
+
+    What `torch.searchsorted` counts, by halving all intervals at once: several times as fast.
+    """
+    n_features, n = edges.shape
+    size = 1 << (n - 1).bit_length()
+    if size > n:
+        edges = nn.functional.pad(edges, (0, size - n), value=float("inf"))
+    flat, values = edges.reshape(-1), columns.reshape(-1)
+    start = torch.arange(n_features, dtype=torch.int32, device=edges.device) * size
+    start = start.repeat_interleave(columns.shape[1])
+    at = start.clone()
+    step = size // 2
+    while step:
+        at += (flat.index_select(0, at + (step - 1)) < values).to(torch.int32).mul_(step)
+        step //= 2
+    at += flat.index_select(0, at) < values
+    return (at - start).view_as(columns).long()
 
 
 class HybridNet(nn.Module):

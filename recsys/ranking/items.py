@@ -74,7 +74,7 @@ class ItemStats:
             else cls(table, np.empty(0, np.float32), categories, categories, unit)
         )
 
-    def add_items(self, n: int) -> ItemStats:
+    def with_items(self, n: int) -> ItemStats:
         """Return the statistics with `n` unknown items after the known ones."""
         empty = np.zeros((n, self.table.shape[1]), dtype=np.float32)
         none = np.zeros(n, dtype=np.int64)

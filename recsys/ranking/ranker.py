@@ -51,9 +51,11 @@ class HybridRanker:
                 parts.append(net(rows).float().cpu().numpy())
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
-    def add_items(self, n: int) -> None:
-        """Append `n` items that nothing is known of."""
-        self.builder.add_items(n)
+    def with_items(self, n: int) -> HybridRanker:
+        """Return a ranker of the same networks with `n` items that nothing is known of."""
+        grown = HybridRanker(self.builder.with_items(n), self.nets)
+        grown.device = self.device
+        return grown
 
     def to(self, device: str) -> Self:
         """Move the networks."""

@@ -8,6 +8,7 @@ must put that item first. Two more items were never bought.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cache
 from typing import ClassVar
 
@@ -295,3 +296,13 @@ class CandidateGeneratorContract:
             assert np.isnan(said).all()
             found = grown.candidates(asked, 3)
             assert lists(found) == lists(before)
+
+    def test_new_items_leave_a_copy_as_it_was(self, generator: CandidateGenerator) -> None:
+        old = self.rebuilt(generator)
+        asked = queries([[0, 2, 4], [1, 3]])
+        listed = Ragged.from_lists([[1, 5], [0]])
+        before, said = old.candidates(asked, 5), old.score(asked, listed)
+        copy(old).add_items(embeddings()[[0, 1]])
+        assert old.n_items == N_ITEMS
+        assert lists(old.candidates(asked, 5)) == lists(before)
+        np.testing.assert_array_equal(old.score(asked, listed), said)

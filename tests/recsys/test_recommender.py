@@ -131,6 +131,38 @@ def test_an_added_item_is_recommended_by_its_text(bundle: Path) -> None:
         loaded.add_items(twin.drop("item_id"))
 
 
+def test_an_overlay_leaves_the_recommender_below_as_it_was(bundle: Path) -> None:
+    base = Recommender.load(bundle)
+    users = [*base.users.ids.to_list()[:10], "stranger"]
+    before = [base.recommend(u, 30) for u in users]
+    liked = base.items.ids[3]
+    twin = base.catalogue.frame.filter(pl.col("item_id") == liked)
+    one = base.with_items(twin.with_columns(item_id=pl.lit("twin")))
+    two = one.with_items(twin.with_columns(item_id=pl.lit("triplet")))
+    other = base.with_items(twin.with_columns(item_id=pl.lit("only here")))
+    assert [len(r.items) for r in (base, one, two, other)] == [60, 61, 62, 61]
+    assert one.vectors.blocks[0] is base.vectors.blocks[0]
+    assert set(dict(two.similar_items(liked, 4))) >= {"twin", "triplet"}
+    assert "triplet" not in one.items
+    assert "twin" not in other.items
+    assert [base.recommend(u, 30) for u in users] == before
+    for user in users:
+        assert two.recommend(user, 62, repeats="allow").item_ids.count("triplet") == 1
+    in_place = Recommender.load(bundle)
+    in_place.add_items(twin.with_columns(item_id=pl.lit("twin")))
+    assert [in_place.recommend(u, 30) for u in users] == [one.recommend(u, 30) for u in users]
+
+
+def test_an_overlay_is_saved_whole(bundle: Path, tmp_path: Path) -> None:
+    base = Recommender.load(bundle)
+    twin = base.catalogue.frame.head(1).with_columns(item_id=pl.lit("twin"))
+    overlay = base.with_items(twin)
+    overlay.save(tmp_path / "bundle")
+    again = Recommender.load(tmp_path / "bundle")
+    user = base.users.ids[0]
+    assert again.recommend(user, 61).item_ids == overlay.recommend(user, 61).item_ids
+
+
 def test_blurbs_are_attached_on_request(recommender: Recommender) -> None:
     user = recommender.users.ids[0]
     assert all(i.blurb is None for i in recommender.recommend(user, 5).items)

@@ -6,8 +6,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys import topk
-from recsys.topk import topk_blocks, topk_dense, topk_factors, topk_sparse
+from recsys.topk import blocks, factors, sparse, topk_blocks, topk_dense, topk_factors, topk_sparse
 from recsys.types import BoolArray, Candidates, FloatArray, Ragged
 
 
@@ -60,8 +59,8 @@ def test_blocks_are_merged_exactly(
 ) -> None:
     scores, k, exclude, eligible = problem
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(topk, "ITEMS_PER_BLOCK", size)
-        patch.setattr(topk, "USERS_PER_CHUNK", 2)
+        patch.setattr(blocks, "ITEMS_PER_BLOCK", size)
+        patch.setattr(blocks, "USERS_PER_CHUNK", 2)
         found = topk_dense(scores, k, exclude=exclude, eligible=eligible)
     assert lists(found) == brute_force(scores, k, exclude, eligible)
 
@@ -79,7 +78,7 @@ def test_sparse_is_brute_force_over_what_is_positive(
 
 
 def test_sparse_rows_are_unpacked_in_bounded_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(topk, "VALUES_PER_CHUNK", 5)
+    monkeypatch.setattr(sparse, "VALUES_PER_CHUNK", 5)
     matrix = sp.csr_matrix(np.arange(40, dtype=np.float32).reshape(4, 10) % 7)
     assert lists(topk_sparse(matrix, 2)) == [[6, 5], [3, 2], [0, 7], [4, 3]]
 
@@ -133,6 +132,36 @@ def test_no_block_is_larger_than_promised() -> None:
         return torch.zeros(shape)
 
     topk_blocks(block, 600, 80_000, 3)
-    assert max(u for u, _ in seen) == topk.USERS_PER_CHUNK
-    assert max(i for _, i in seen) == topk.ITEMS_PER_BLOCK
+    assert max(u for u, _ in seen) == blocks.USERS_PER_CHUNK
+    assert max(u * i for u, i in seen) == blocks.USERS_PER_CHUNK * blocks.ITEMS_PER_BLOCK
     assert sum(u * i for u, i in seen) == 600 * 80_000
+
+
+@pytest.mark.parametrize("n_users", [1, 40])
+def test_half_precision_factors_are_read_as_they_are(
+    n_users: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small whole numbers are exact in half precision, so the answers are the same."""
+    monkeypatch.setattr(factors, "VALUES_PER_COPY", 24)
+    rng = np.random.default_rng(3)
+    users = rng.integers(-9, 9, (n_users, 4)).astype(np.float32)
+    items = rng.integers(-9, 9, (101, 4)).astype(np.float32)
+    eligible = rng.random(101) < 0.7
+    single = topk_factors(users, items, 7, eligible=eligible)
+    half = topk_factors(users, items.astype(np.float16), 7, eligible=eligible)
+    assert lists(half) == lists(single)
+    np.testing.assert_array_equal(half.scores, single.scores)
+
+
+@given(problem=problems())
+def test_few_eligible_items_are_searched_alone(
+    problem: tuple[FloatArray, int, Ragged, BoolArray | None],
+) -> None:
+    scores, k, exclude, eligible = problem
+    users = np.eye(len(scores), dtype=np.float32)
+    held = np.nan_to_num(scores)
+    few = np.zeros(scores.shape[1], dtype=np.bool_)
+    few[::5] = True
+    for open_ in (few, eligible):
+        found = topk_factors(users, held.T.copy(), k, exclude=exclude, eligible=open_)
+        assert lists(found) == brute_force(held, k, exclude, open_)

@@ -51,3 +51,19 @@ def test_extending_keeps_the_old_rows() -> None:
 def test_bad_ids_are_refused(bad: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         Vocabulary(bad)
+
+
+@given(known=ids, more=ids)
+def test_extending_is_building_anew(known: list[str], more: list[str]) -> None:
+    more = [name for name in more if name not in known]
+    short, asked = Vocabulary(known), [*known, *more, "?", *("x" * n for n in range(1, 40))]
+    expected = Vocabulary([*known, *more]).rows(asked).tolist()
+    longer = short.extended(more)
+    assert longer.rows(asked).tolist() == expected
+    assert [int(longer.rows([name])[0]) for name in asked] == expected
+    assert short.rows(asked).tolist() == Vocabulary(known).rows(asked).tolist()
+
+
+def test_extending_by_a_known_id_is_refused() -> None:
+    with pytest.raises(DataError, match="twice"):
+        Vocabulary(["a", "b"]).extended(["c", "a"])

@@ -112,7 +112,9 @@ def test_the_same_seed_gives_the_same_model_and_the_recorded_curve() -> None:
     )
     model, result = train_history(cycles(), None, settings, seed=5)
     again, _ = train_history(cycles(), None, settings, seed=5)
-    assert np.array_equal(model.item_matrix(), again.item_matrix())
+    assert np.array_equal(
+        model.item_vectors(np.arange(model.n_items)), again.item_vectors(np.arange(again.n_items))
+    )
     assert result.losses == pytest.approx(json.loads(CURVES.read_text())["history"], rel=1e-3)
 
 
@@ -131,14 +133,14 @@ def test_a_warm_start_keeps_what_is_known_when_more_items_were_bought(
     circle: HistoryGenerator,
 ) -> None:
     """Items that are bought for the first time join the id tables; the others keep theirs."""
-    before = circle.item_matrix()
+    before = circle.item_vectors(np.arange(circle.n_items))
     first = min(set(range(N_ITEMS)) - set(np.flatnonzero(before.any(axis=1)).tolist()))
     log = [(f"u{u}", i, i) for u in range(3) for i in range(N_ITEMS)]
     popularity = np.zeros(N_ITEMS, dtype=np.float32)
     grown = HistoryGenerator.start(
         dataset(log), None, circle.network.config, popularity, warm_start=circle
     )
-    after = grown.item_matrix()
+    after = grown.item_vectors(np.arange(grown.n_items))
     known = before.any(axis=1)
     np.testing.assert_allclose(after[known, :-1], before[known, :-1], rtol=1e-6)
     assert after[first].any()
@@ -384,7 +386,11 @@ def test_a_killed_fit_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(KeyboardInterrupt):
             fit_history(cycles(), None, settings, seed=1, checkpoint=path)
     resumed = fit_history(cycles(), None, settings, seed=1, checkpoint=path)
-    np.testing.assert_allclose(resumed.item_matrix(), whole.item_matrix(), atol=1e-6)
+    np.testing.assert_allclose(
+        resumed.item_vectors(np.arange(resumed.n_items)),
+        whole.item_vectors(np.arange(whole.n_items)),
+        atol=1e-6,
+    )
 
 
 def test_global_time_holds_out_the_last_days(tmp_path: Path) -> None:

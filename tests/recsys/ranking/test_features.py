@@ -80,8 +80,7 @@ def test_rows_from_the_cut_or_later_are_refused(shop: Dataset) -> None:
 
 
 def test_new_items_have_features_without_a_past(shop: Dataset, blended: Blended) -> None:
-    builder = FeatureBuilder.fit(shop, ["ease"], 8 * DAY)
-    builder.add_items(1)
+    builder = FeatureBuilder.fit(shop, ["ease"], 8 * DAY).with_items(1)
     new = Blended(
         np.array([0, 1]), np.array([3]), ("ease",), np.array([[np.nan]], "f4"), np.array([[0]])
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from recsys.ranking.hybrid import HybridNet, QuantileScaler
@@ -58,3 +59,20 @@ def test_reciprocal_ranks_are_added() -> None:
     fused = reciprocal_rank_fusion(blended)
     assert fused.items.tolist() == [11, 10, 12]
     np.testing.assert_allclose(fused.scores, [1 / 62 + 1 / 61, 1 / 61, 1 / 62], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n_quantiles", [2, 3, 50, 64])
+def test_positions_are_those_of_two_searches(n_quantiles: int) -> None:
+    rng = np.random.default_rng(2)
+    table = np.round(rng.standard_normal((300, 4)) * 2).astype(np.float32)
+    table[:, 2], table[:, 3] = rng.standard_normal(300), 1
+    scaler = QuantileScaler(4, n_quantiles).fit(table)
+    asked = torch.as_tensor(np.concatenate([table, table * 1.7, table * 0]))
+    left = torch.searchsorted(scaler.edges, asked.T.contiguous())
+    right = torch.searchsorted(scaler.edges, asked.T.contiguous(), right=True)
+    inside = right > left
+    expected = ((left + right - 1) / 2 / (n_quantiles - 1) * 2 - 1)[inside]
+    assert torch.equal(scaler(asked)[:, :4].T[inside], expected.clamp(-1, 1))
+    again = QuantileScaler(4, n_quantiles)
+    again.load_state_dict(scaler.state_dict())
+    assert torch.equal(again(asked), scaler(asked))
