@@ -7,9 +7,10 @@ so that what a transaction has read still holds when it writes.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from types import MappingProxyType
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Executable, Table
+from sqlalchemy import URL, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,9 +27,11 @@ from serving.store.engines import (
 )
 from serving.store.errors import StoreUnavailable
 from serving.store.gate import Gate
+from serving.store.prepared import Statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
+EMPTY: Values = MappingProxyType({})
 Insert = sqlite.Insert | postgresql.Insert
 
 
@@ -43,11 +46,12 @@ class Database:
         self._reads, self._writes = Gate(), Gate()
 
     async def fetch(
-        self, statement: Executable, values: Values = None, *, large: bool = False
+        self, statement: Statement, values: Values = EMPTY, *, large: bool = False
     ) -> Rows:
         """Run one reading statement; a connection that went stale is replaced once.
 
-        A statement is `large` if its rows are not bounded to some hundreds.
+        A statement is `large` if its rows are not bounded to some hundreds, or it takes a
+        list of values.
 
         Raises:
             StoreUnavailable: the database does not answer.
@@ -56,7 +60,7 @@ class Database:
             return await self._fetch(statement, values, large)
         return await self._reads.finish(self._fetch_again(statement, values, large))
 
-    async def _fetch_again(self, statement: Executable, values: Values, large: bool) -> Rows:
+    async def _fetch_again(self, statement: Statement, values: Values, large: bool) -> Rows:
         try:
             return await self._fetch(statement, values, large)
         except StoreUnavailable as error:
@@ -64,7 +68,7 @@ class Database:
                 raise
             return await self._fetch(statement, values, large)
 
-    async def _fetch(self, statement: Executable, values: Values, large: bool) -> Rows:
+    async def _fetch(self, statement: Statement, values: Values, large: bool) -> Rows:
         with self._reads:
             return await self._reader.fetch(statement, values, large=large)
 

@@ -9,12 +9,15 @@ their own (aiosqlite). PostgreSQL is asynchronous throughout (asyncpg).
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import orjson
-from sqlalchemy import URL, Executable, Row, create_engine, event
+from sqlalchemy import URL, create_engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from serving.store.prepared import Prepared, Statement
 
 CONNECT_SECONDS = 2.0
 STATEMENT_SECONDS = 5.0
@@ -22,8 +25,9 @@ READ_LOCK_SECONDS = 0.05
 """How long a SQLite read waits for a lock. None is held in ordinary work; whoever holds one
 (a recovery, a backup in exclusive mode) must not hold up the event loop."""
 
-Rows = Sequence[Row[Any]]
-Values = Mapping[str, Any] | None
+Rows = Sequence[Any]
+"""Rows whose columns are attributes."""
+Values = Mapping[str, Any]
 
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -38,7 +42,7 @@ _PRAGMAS = (
 class Reader(Protocol):
     """Runs one reading statement at a time, outside any transaction."""
 
-    async def fetch(self, statement: Executable, values: Values, *, large: bool) -> Rows:
+    async def fetch(self, statement: Statement, values: Values, *, large: bool) -> Rows:
         """Return all rows; `large` ones must not hold up the event loop."""
 
     async def close(self) -> None:
@@ -46,33 +50,48 @@ class Reader(Protocol):
 
 
 class SqliteReader:
-    """Small reads at once, large ones in a thread."""
+    """Small reads at once over a connection of their own, large ones in a thread."""
 
     def __init__(self, url: URL, size: int) -> None:
-        """Keep `size` connections open; there are more while large reads need them.
-
-        A small read must never wait for one: the event loop would wait with it.
-        """
+        """Prepare at most `size` connections for large reads."""
+        self._file = str(url.database)
         self._engine = create_engine(
             url.set(drivername="sqlite"),
             isolation_level="AUTOCOMMIT",
             connect_args={"check_same_thread": False},
-            **{**_pool(size, autocommit=True), "max_overflow": -1},
+            **_pool(size, autocommit=True),
         )
-        event.listen(self._engine, "connect", _prepare(READ_LOCK_SECONDS))
+        event.listen(self._engine, "connect", _prepare(STATEMENT_SECONDS))
+        self._connection: sqlite3.Connection | None = None
+        self._prepared: dict[int, tuple[Statement, Prepared]] = {}
 
-    async def fetch(self, statement: Executable, values: Values, *, large: bool) -> Rows:
+    async def fetch(self, statement: Statement, values: Values, *, large: bool) -> Rows:
         """Return all rows."""
         if large:
             return await asyncio.to_thread(self._fetch, statement, values)
-        return self._fetch(statement, values)
+        if self._connection is None:
+            connection = sqlite3.connect(self._file, check_same_thread=False)
+            _prepare(READ_LOCK_SECONDS)(connection, None)
+            self._connection = connection
+        return self._compiled(statement).fetch(self._connection, values)
 
-    def _fetch(self, statement: Executable, values: Values) -> Rows:
+    def _compiled(self, statement: Statement) -> Prepared:
+        # By identity: the statements of this package live as long as it does. The statement
+        # is kept beside, so that no other can take its number.
+        found = self._prepared.get(id(statement))
+        if found is None:
+            found = (statement, Prepared(statement, self._engine.dialect))
+            self._prepared[id(statement)] = found
+        return found[1]
+
+    def _fetch(self, statement: Statement, values: Values) -> Rows:
         with self._engine.connect() as connection:
             return connection.execute(statement, values).all()
 
     async def close(self) -> None:
         """Close the connections."""
+        if self._connection is not None:
+            self._connection.close()
         self._engine.dispose()
 
 
@@ -88,7 +107,7 @@ class PostgresReader:
             **_pool(size, autocommit=True),
         )
 
-    async def fetch(self, statement: Executable, values: Values, *, large: bool) -> Rows:
+    async def fetch(self, statement: Statement, values: Values, *, large: bool) -> Rows:
         """Return all rows."""
         async with self._engine.connect() as connection:
             return (await connection.execute(statement, values)).all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -71,7 +72,7 @@ class Gate:
             raise StoreUnavailable(_first_line(error.orig or error)) from error
         if isinstance(error, PoolTimeout):
             raise StoreUnavailable("all connections are busy") from error
-        if isinstance(error, OSError | TimeoutError | DisconnectionError):
+        if isinstance(error, OSError | TimeoutError | DisconnectionError | sqlite3.Error):
             self._shut()
             raise StoreUnavailable(_first_line(error)) from error
 

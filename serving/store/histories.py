@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     BigInteger,
     BindParameter,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Double,
     Row,
     Select,
+    Text,
     bindparam,
     func,
     literal_column,
@@ -20,8 +22,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from serving.store.records import Seen, Shopper
-from serving.store.tables import ID, deletions, events, sessions, users
+from recsys.types import Repeats
+from serving.store.ids import id_fault
+from serving.store.records import Seen, Served, Shopper, StoredList, Tenant
+from serving.store.tables import ID, deletions, events, lists, sessions, tenants, users
+from serving.store.tombstones import tombstone
 
 _TENANT = bindparam("tenant", type_=BigInteger)
 _USER = bindparam("user", type_=ID)
@@ -51,12 +56,12 @@ _EVENT = select(
     events.c.time,
     events.c.seq,
     events.c.weight,
-).where(events.c.tenant_id == _TENANT, events.c.time > _SINCE)
+).where(events.c.tenant_id == _TENANT)
 
 
-def _newest(*whose: ColumnElement[bool]) -> Select[Any]:
-    newest = _EVENT.where(*whose).order_by(*_ORDER).limit(_LIMIT)
-    return select(newest.subquery())
+def _newest(since: ColumnElement[int], *whose: ColumnElement[bool]) -> Select[Any]:
+    after = _EVENT.where(events.c.time > since, *whose)
+    return select(after.order_by(*_ORDER).limit(_LIMIT).subquery())
 
 
 _who = select(
@@ -72,19 +77,51 @@ _who = select(
 ).cte("who")
 _resolved = select(_who.c.user_id).scalar_subquery()
 
+_deleted = _fact("deleted", null().cast(ID)).where(deletions.c.digest == bindparam("digest"))
+
+
+def _both(since: ColumnElement[int]) -> tuple[Select[Any], Select[Any]]:
+    """The newest events of the user, and of the session while nobody owns them."""
+    anonymous = (events.c.session_id == _SESSION, events.c.user_id.is_(None))
+    return _newest(since, events.c.user_id == _resolved), _newest(since, *anonymous)
+
+
 READ_ONE = union_all(
     _fact("user", _who.c.user_id),
-    _fact("deleted", null().cast(ID)).where(deletions.c.digest == bindparam("digest")),
+    _deleted,
     _fact("merged", users.c.user_id).where(
         users.c.tenant_id == _TENANT, users.c.merged_into == _resolved
     ),
-    _newest(events.c.user_id == _resolved),
-    _newest(events.c.session_id == _SESSION, events.c.user_id.is_(None)),
+    *_both(_SINCE),
 )
 """All that a request needs of one shopper; rows of several kinds, see `shopper`.
 
 Parameters: tenant, user, session (either may be None), digest of the one that counts, since,
 limit.
+"""
+
+_theirs = (
+    lists.c.tenant_id == _TENANT,
+    lists.c.user_id == _resolved,
+    lists.c.repeats == bindparam("repeats"),
+)
+READ_LIST = union_all(
+    select(
+        literal_column("'list'", ID).label("kind"),
+        lists.c["items"].cast(Text).label("name"),
+        lists.c.model_version.label("event"),
+        lists.c.created_at.label("time"),
+        literal_column("0", BigInteger).label("seq"),
+        literal_column("0", Double).label("weight"),
+    ).where(*_theirs),
+    _fact("user", _who.c.user_id),
+    _deleted,
+    _fact("version", tenants.c.items_version.cast(Text)).where(tenants.c.id == _TENANT),
+    *_both(select(lists.c.created_at).where(*_theirs).scalar_subquery()),
+)
+"""All that an answer from a precomputed list needs, see `served`.
+
+Parameters: those of `READ_ONE` but since, and repeats.
 """
 
 ALIASES = select(users.c.user_id, users.c.merged_into).where(
@@ -102,11 +139,30 @@ _numbered = (
         events.c.user_id.label("owner"),
         func.row_number().over(partition_by=events.c.user_id, order_by=_ORDER).label("place"),
     )
-    .where(events.c.user_id.in_(_USERS))
+    .where(events.c.user_id.in_(_USERS), events.c.time > _SINCE)
     .subquery()
 )
 READ_MANY = select(_numbered).where(_numbered.c.place <= _LIMIT)
 """The newest events of many users."""
+
+
+def asked(tenant: Tenant, user_id: str | None, session_id: str | None) -> dict[str, Any] | None:
+    """Return the parameters that say who asks; None where nobody usable is named.
+
+    With both ids the user counts: a device may outlive a deleted user's session.
+    """
+    user_id, session_id = _usable(user_id), _usable(session_id)
+    if user_id is not None:
+        digest = tombstone(tenant, "user", user_id)
+    elif session_id is not None:
+        digest = tombstone(tenant, "session", session_id)
+    else:
+        return None
+    return {"tenant": tenant.id, "user": user_id, "session": session_id, "digest": digest}
+
+
+def _usable(name: str | None) -> str | None:
+    return None if name is None or id_fault(name) else name
 
 
 def shopper(rows: Sequence[Row[Any]], limit: int) -> Shopper:
@@ -124,6 +180,19 @@ def shopper(rows: Sequence[Row[Any]], limit: int) -> Shopper:
         else:
             found.append(row)
     return Shopper(user_id, merged=tuple(sorted(merged)), events=history(found, limit))
+
+
+def served(rows: Sequence[Row[Any]], repeats: Repeats, limit: int) -> Served:
+    """Put the rows of `READ_LIST` together."""
+    one: dict[str, Row[Any]] = {row.kind: row for row in rows if row.kind != "event"}
+    version = int(one["version"].name) if "version" in one else 0
+    found = one.get("list")
+    if found is None or "deleted" in one:
+        return Served(None, (), version)
+    items = tuple(orjson.loads(found.name))
+    made = StoredList(one["user"].name, repeats, items, found.event, found.time)
+    log = [row for row in rows if row.kind == "event"]
+    return Served(made, history(log, limit), version)
 
 
 def history(rows: Sequence[Row[Any]], limit: int) -> tuple[Seen, ...]:

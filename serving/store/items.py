@@ -74,7 +74,7 @@ class Items:
         asked = [i for i in dict.fromkeys(item_ids) if id_fault(i) is None]
         if not asked:
             return []
-        rows = await self._database.fetch(_BY_ID, {"tenant": tenant.id, "ids": asked})
+        rows = await self._database.fetch(_BY_ID, {"tenant": tenant.id, "ids": asked}, large=True)
         found = {row.item_id: _item(row) for row in rows}
         return [found[i] for i in asked if i in found]
 

@@ -8,12 +8,16 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recsys.types import Repeats
+from serving.store import histories
 from serving.store.database import Database
 from serving.store.errors import StoreError
 from serving.store.ids import id_fault
-from serving.store.records import StoredList, Tenant
+from serving.store.records import Served, StoredList, Tenant
 from serving.store.tables import lists
 from serving.store.tombstones import deleted_among, hold_off_deletions, tombstone
+
+MAX_EVENTS = 500
+"""Newest events since the list was made."""
 
 _CHUNK = 500
 _ONE = select(lists).where(
@@ -82,3 +86,23 @@ class Lists:
             items = tuple(row.items)
             return StoredList(row.user_id, row.repeats, items, row.model_version, row.created_at)
         return None
+
+    async def serve(
+        self,
+        tenant: Tenant,
+        user_id: str | None,
+        session_id: str | None = None,
+        *,
+        repeats: Repeats = "exclude",
+        limit: int = MAX_EVENTS,
+    ) -> Served:
+        """Return a shopper's list, what they did since, and the items' version; one statement.
+
+        The shopper is found as `Shoppers.read` finds one.
+        """
+        who = histories.asked(tenant, user_id, session_id)
+        if who is None:
+            return Served(None, (), 0)
+        values = {**who, "repeats": repeats, "limit": limit}
+        rows = await self._database.fetch(histories.READ_LIST, values)
+        return histories.served(rows, repeats, limit)

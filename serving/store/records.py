@@ -203,6 +203,21 @@ class ItemChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Served:
+    """All that an answer from a precomputed list needs, read at one moment.
+
+    Attributes:
+        list: the shopper's; None where there is none, or the shopper was deleted.
+        events: what they did since it was made, oldest first.
+        items_version: of the tenant: tells whether a cached view of their items is behind.
+    """
+
+    list: StoredList | None
+    events: tuple[Seen, ...]
+    items_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredList:
     """A list computed ahead of time by `recsys batch --to-store`.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Executable, Row, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Row, Table, bindparam, func, select
 
 from serving.store import histories
 from serving.store.database import Database
@@ -14,6 +14,7 @@ from serving.store.erasure import erase
 from serving.store.errors import Refused
 from serving.store.ids import id_fault
 from serving.store.merging import merge_session, merge_user
+from serving.store.prepared import Statement
 from serving.store.records import (
     FOREVER,
     IMPRESSION,
@@ -87,21 +88,10 @@ class Shoppers:
         With both ids the user counts, and the session's events that nobody owns are part of
         the history. An id that can't be kept is an unknown one's.
         """
-        user_id, session_id = _usable(user_id), _usable(session_id)
-        if user_id is not None:
-            digest = tombstone(tenant, "user", user_id)
-        elif session_id is not None:
-            digest = tombstone(tenant, "session", session_id)
-        else:
+        who = histories.asked(tenant, user_id, session_id)
+        if who is None:
             return Shopper(None)
-        values = {
-            "tenant": tenant.id,
-            "user": user_id,
-            "session": session_id,
-            "digest": digest,
-            "since": since,
-            "limit": limit,
-        }
+        values = {**who, "since": since, "limit": limit}
         rows = await self._database.fetch(histories.READ_ONE, values)
         return histories.shopper(rows, limit)
 
@@ -213,7 +203,7 @@ class Shoppers:
             return await write(merge_user, database, tenant, user_id, into)
         raise Refused("give either user_id or session_id, not both")
 
-    async def _fetch_large(self, statement: Executable, values: Mapping[str, Any]) -> Rows:
+    async def _fetch_large(self, statement: Statement, values: Mapping[str, Any]) -> Rows:
         return await self._database.fetch(statement, values, large=True)
 
     async def delete(self, tenant: Tenant, user_id: str) -> Deleted:
@@ -225,10 +215,6 @@ class Shoppers:
         if id_fault(user_id):
             return Deleted(0, 0, 0)
         return await self._database.write(erase, self._database, tenant, user_id)
-
-
-def _usable(name: str | None) -> str | None:
-    return None if name is None or id_fault(name) else name
 
 
 def _event(row: Mapping[Any, Any]) -> Event:

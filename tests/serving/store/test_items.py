@@ -4,7 +4,17 @@ import asyncio
 
 import pytest
 
-from serving.store import Item, ItemChanges, Store, StoredList, StoreError, Tenant
+from serving.store import (
+    Event,
+    Item,
+    ItemChanges,
+    Seen,
+    Served,
+    Store,
+    StoredList,
+    StoreError,
+    Tenant,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -88,3 +98,40 @@ async def test_many_lists_are_kept_in_chunks(store: Store, shop: Tenant) -> None
     lists = [StoredList(f"u{i}", "allow", ({"item_id": str(i)},), "v", 1) for i in range(1201)]
     assert await store.lists.put(shop, lists) == 1201
     assert await store.lists.get(shop, "u1200", "allow") == lists[1200]
+
+
+async def test_a_list_is_served_with_what_happened_since(
+    store: Store, shop: Tenant, other: Tenant
+) -> None:
+    def view(event_id: str, time: int, **who: str) -> Event:
+        return Event(event_id, "view", f"item-{event_id}", time, **who)  # type: ignore[arg-type]
+
+    items = tuple({"item_id": f"i{n}", "reason": "because " + "x" * 300} for n in range(50))
+    made = StoredList("anna", "exclude", items, "v1", 100)
+    await store.lists.put(shop, [made])
+    sent = [
+        view("before", 100, user_id="anna"),
+        view("after", 101, user_id="anna"),
+        view("device", 102, session_id="s"),
+        view("else", 103, user_id="ben"),
+    ]
+    await store.events.append(shop, sent)
+    version = await store.items.withdraw(shop, ["tea"])
+    since = Seen("item-after", "view", 101, 1.0)
+
+    assert await store.lists.serve(shop, "anna") == Served(made, (since,), version)
+    both = await store.lists.serve(shop, "anna", "s")
+    assert [seen.time for seen in both.events] == [101, 102]
+    assert await store.lists.serve(shop, "anna", repeats="allow") == Served(None, (), version)
+    assert await store.lists.serve(shop, "nobody") == Served(None, (), version)
+    assert await store.lists.serve(other, "anna") == Served(None, (), 0)
+    assert (await store.lists.serve(shop, None)).list is None
+
+    await store.lists.put(shop, [StoredList("cleo", "exclude", items, "v1", 100)])
+    await store.shoppers.merge(shop, into="cleo", session_id="login")
+    assert (await store.lists.serve(shop, None, "login")).list is None  # the merge dropped it
+    await store.lists.put(shop, [StoredList("cleo", "exclude", items, "v2", 100)])
+    found = (await store.lists.serve(shop, None, "login")).list
+    assert found == StoredList("cleo", "exclude", items, "v2", 100)
+    await store.shoppers.delete(shop, "anna")
+    assert await store.lists.serve(shop, "anna") == Served(None, (), version)

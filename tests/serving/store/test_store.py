@@ -32,8 +32,8 @@ async def test_migrations_make_the_tables_that_the_program_uses(empty: str) -> N
         return list(compare_metadata(context, metadata))
 
     assert await database.write(AsyncConnection.run_sync, differences) == []
-    found = await database.fetch(text("SELECT version_num FROM alembic_version"))
-    assert found[0].version_num == SCHEMA
+    found = text("SELECT version_num FROM alembic_version")
+    assert await database.write(AsyncConnection.scalar, found) == SCHEMA
     await database.close()
 
 
