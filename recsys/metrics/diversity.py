@@ -29,6 +29,7 @@ class IntraListDiversity(UserMetric):
     """
 
     key = "intra_list_diversity"
+    better = "neither"
     formula = (
         "intra_list_diversity@{k}: mean over the pairs of distinct items in the first {k} places "
         "of 1 - cosine of their text embeddings; items without text are left out. Mean over "

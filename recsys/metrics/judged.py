@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +47,9 @@ class Judged:
 
     recommended: Ragged
     relevant: Ragged
+    _parts: dict[int, tuple[BoolArray, Judged]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if len(self.recommended) != len(self.relevant):
@@ -102,6 +105,35 @@ class Judged:
             nth=_counted_within(users, len(self)),
         )
 
+    def on(self, items: BoolArray) -> Judged:
+        """Judge the same lists against the relevant items in a mask, [n_items].
+
+        Worked out once for a mask, from the hits that are known already.
+
+        Raises:
+            DataError: the mask does not cover a relevant item.
+        """
+        known = self._parts.get(id(items))
+        if known is None:
+            # The mask is kept, so that its id stays its own.
+            known = self._parts[id(items)] = (items, self._restricted(items))
+        return known[1]
+
+    def _restricted(self, items: BoolArray) -> Judged:
+        part = Judged(self.recommended, restrict(self.relevant, items))
+        hits = self.hits
+        rows = self.recommended.rows[self.recommended.indptr[hits.users] + hits.ranks - 1]
+        keep = items[rows]
+        users = hits.users[keep]
+        truth = _distinct(part.relevant.owner * self.width + part.relevant.rows)
+        part.__dict__["hits"] = Hits(
+            n_relevant=np.bincount(truth // self.width, minlength=len(self)).astype(np.int64),
+            users=users,
+            ranks=hits.ranks[keep],
+            nth=_counted_within(users, len(self)),
+        )
+        return part
+
     @cached_property
     def _distinct_places(self) -> tuple[IntArray, IntArray, IntArray]:
         owner = self.recommended.owner
@@ -120,6 +152,23 @@ class Judged:
         keep = ranks <= k
         counts = np.bincount(owner[keep], minlength=len(self)).astype(np.int64)
         return Ragged.from_counts(counts, rows[keep])
+
+
+def restrict(relevant: Ragged, items: BoolArray) -> Ragged:
+    """Keep only the relevant items of a slice; users may be left with none.
+
+    Raises:
+        DataError: the mask does not cover a relevant item.
+    """
+    rows = relevant.rows
+    if len(rows) and rows.max() >= len(items):
+        raise DataError(
+            f"the item slice covers {len(items)} rows and the truth has row {rows.max()}; "
+            "make the slice from the whole catalogue, cold items included"
+        )
+    keep = items[rows]
+    counts = np.bincount(relevant.owner[keep], minlength=len(relevant)).astype(np.int64)
+    return Ragged.from_counts(counts, rows[keep])
 
 
 def _distinct(keys: IntArray) -> IntArray:
