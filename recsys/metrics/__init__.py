@@ -15,7 +15,8 @@ from recsys.metrics.bootstrap import (
 from recsys.metrics.calibration import Calibration
 from recsys.metrics.compute import Summary, compute, summarise
 from recsys.metrics.diversity import IntraListDiversity
-from recsys.metrics.evaluate import Evaluation, evaluate
+from recsys.metrics.evaluate import Part, evaluate, measure_part, value_table
+from recsys.metrics.evaluation import Evaluation
 from recsys.metrics.exposure import Coverage, Gini
 from recsys.metrics.frames import Aligned, from_frames
 from recsys.metrics.inputs import Lists, MetricInputs
@@ -46,6 +47,7 @@ __all__ = [
     "Lists",
     "MetricInputs",
     "Novelty",
+    "Part",
     "PopularityPercentile",
     "Precision",
     "Recall",
@@ -61,9 +63,11 @@ __all__ = [
     "explain",
     "from_frames",
     "holm",
+    "measure_part",
     "metrics_at",
     "metrics_command",
     "parse_metric",
     "report",
     "summarise",
+    "value_table",
 ]
