@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from experiments.evaluation import Scorecard
+from experiments.evaluation import Scorecard, cut, measure
 from experiments.terminal import say
-from experiments.train import cut, measure
 from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.recommender import Recommender
@@ -36,7 +35,8 @@ def evaluate_bundle(
         components: measure every component too; None means as the recipe says.
         resamples: of the bootstrap; None means as the recipe says.
         max_users: measure a random sample of this many; None is everybody.
-        out: directory for the scorecard with its per-user values.
+        out: directory for the scorecard with its per-user values; an evaluation that was
+            killed goes on when it is started again with the same one.
 
     Raises:
         LeakageError: the bundle was trained on a part of the window.
@@ -62,10 +62,7 @@ def evaluate_bundle(
         window = {"kind": "temporal", "cut": _time(start)}
         changes["split"] = recipe.split.model_copy(update=window)  # type: ignore[assignment]
     recipe = recipe.model_copy(update=changes)
-    scorecard = measure(recommender, cut(dataset, recipe), recipe, max_users=max_users)
-    if out is not None:
-        scorecard.save(out)
-    return scorecard
+    return measure(recommender, cut(dataset, recipe), recipe, max_users=max_users, out=out)
 
 
 def _time(text: str) -> datetime:

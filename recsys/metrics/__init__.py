@@ -10,6 +10,7 @@ from recsys.metrics.bootstrap import (
     bootstrap_columns,
     bootstrap_difference,
     bootstrap_mean,
+    bootstrap_sums,
     holm,
 )
 from recsys.metrics.calibration import Calibration
@@ -58,6 +59,7 @@ __all__ = [
     "bootstrap_columns",
     "bootstrap_difference",
     "bootstrap_mean",
+    "bootstrap_sums",
     "compute",
     "evaluate",
     "explain",
