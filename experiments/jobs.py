@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments import answers, report, shipped
+from experiments.store import connect, default_uri
 from experiments.terminal import Bars, Stopwatch, duration, say
-from experiments.tracking import connect, default_uri
 from recsys.errors import MissingExtraError
 from recsys.types import Repeats
 
@@ -157,7 +157,7 @@ def open_ui(uri: str | None, host: str, port: int) -> None:
 
 def _same_data(run_id: str, fingerprint: str, uri: str | None) -> None:
     """Say so when a run is repeated on other data than its own."""
-    from experiments.registry import fingerprint_of
+    from experiments.runs import fingerprint_of
 
     logged = fingerprint_of(run_id, uri=uri)
     if logged != fingerprint:

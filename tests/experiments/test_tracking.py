@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from experiments import tracking
+from experiments import store, tracking
 from experiments.recording import RecordingLogger
-from experiments.registry import fingerprint_of, recipe_of
+from experiments.runs import fingerprint_of, recipe_of
 from experiments.tracking import MlflowLogger
 from recsys.errors import RecsysError
 from recsys.schema import DatasetInfo
@@ -28,7 +28,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def client(uri: str) -> Any:
-    return tracking.connect(uri)
+    return store.connect(uri)
 
 
 def test_a_run_holds_what_was_logged(uri: str, client: Any, tmp_path: Path) -> None:
@@ -131,15 +131,15 @@ def test_a_run_without_a_recipe_is_named(uri: str) -> None:
 def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
-    assert tracking.default_uri() == f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
+    assert store.default_uri() == f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
-    assert tracking.default_uri() == "http://tracker:5000"
+    assert store.default_uri() == "http://tracker:5000"
 
 
 def test_a_store_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecsysError, match="--tracking-uri"):
-        tracking.connect(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
+        store.connect(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
 
 
 def test_curves_are_remembered_without_a_store(tmp_path: Path) -> None:

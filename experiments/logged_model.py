@@ -1,40 +1,55 @@
-"""Put a bundle into MLflow as a registered model, and get recipes and models back."""
+"""A bundle as a model of MLflow, and back, without a pickle on the way."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.tracking import RECIPE_FILE, MlflowLogger, connect
+from experiments.store import connect
 from recsys import __version__
-from recsys.errors import RecsysError
-from training.recipe import Recipe
 
 if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
     from mlflow.models.signature import ModelSignature
 
 MODEL_CODE = Path(__file__).with_name("model.py")
+REPORT = "report"
+"""Key of the report among the model's files."""
 
 
 def log_model(
-    logger: MlflowLogger, bundle: Path, registered_name: str, example_users: list[str]
+    run_id: str,
+    bundle: Path,
+    registered_name: str | None,
+    example_users: list[str],
+    *,
+    report: Path | None,
+    uri: str,
 ) -> ModelInfo:
-    """Log a bundle as a pyfunc model of the run and register it as a new version.
+    """Log a bundle, with its report, as a pyfunc model of the run.
 
     Models-from-code: MLflow keeps the source of `experiments/model.py` and the bundle's
     files, so nothing is pickled and nothing needs to be unpickled.
+
+    Args:
+        run_id: the run that it belongs to.
+        bundle: its directory.
+        registered_name: registered as a new version of this model; None: not registered.
+        example_users: users of the input example.
+        report: an HTML file that travels with the model.
+        uri: of the tracking store.
     """
+    connect(uri)
     import mlflow
     import pandas as pd
 
     example = pd.DataFrame({"user_id": example_users})
-    with mlflow.start_run(run_id=logger.run_id):
+    files = {"bundle": str(bundle), **({REPORT: str(report)} if report else {})}
+    with mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(MODEL_CODE),
-            artifacts={"bundle": str(bundle)},
+            artifacts=files,
             signature=signature(),
             input_example=(example, {"k": 10, "repeats": "exclude"}),
             pip_requirements=[f"recsys=={__version__}"],
@@ -68,28 +83,3 @@ def load_model(model_uri: str, *, uri: str | None = None) -> Any:
     import mlflow.pyfunc
 
     return mlflow.pyfunc.load_model(model_uri)
-
-
-def recipe_of(run_id: str, *, uri: str | None = None) -> Recipe:
-    """Return the recipe that a run was made from.
-
-    Raises:
-        RecsysError: the store has no such run, or the run has no recipe.
-    """
-    client = connect(uri)
-    from mlflow.exceptions import MlflowException
-
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = client.download_artifacts(run_id, RECIPE_FILE, folder)
-        except (MlflowException, OSError) as error:
-            raise RecsysError(
-                f"run {run_id} has no recipe in this store: {error}; look for its id in `recsys ui`"
-            ) from error
-        return Recipe.from_toml(Path(path).read_text(encoding="utf-8"))
-
-
-def fingerprint_of(run_id: str, *, uri: str | None = None) -> str:
-    """Return the fingerprint of the dataset that a run was trained on."""
-    run = connect(uri).get_run(run_id)
-    return str(run.data.tags.get("dataset.fingerprint", ""))
