@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from experiments.train import Trained, TrainOptions
 
 EXAMPLE_USERS = 3
+REPORT_FILE = "report.html"
+WARM_START = "warm_start.version"
+"""Tag: the bundle whose weights the run went on from."""
 CUT = "split.cut"
 SPLIT = "split.kind"
 
@@ -87,7 +90,7 @@ def publish(
     scorecard = trained.scorecard
     run.artefact(trained.evaluation, EVALUATION)
     if trained.report is not None:
-        run.artefact(trained.report)
+        run.text(trained.report.read_text(encoding="utf-8"), REPORT_FILE)
     users = trained.recommender.users.ids.head(EXAMPLE_USERS).to_list()
     name = options.register or f"recsys-{recipe.name}"
     model = log_model(

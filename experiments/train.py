@@ -6,17 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import polars as pl
-
-from experiments.evaluation import Scorecard, evaluate_recommender, refuse_overlap
+from experiments.evaluation import Scorecard, cut, measure, refuse_overlap
 from experiments.html.training import write_report
-from experiments.publish import publish, publish_measured, tracked
+from experiments.publish import WARM_START, publish, publish_measured, tracked
 from experiments.recording import RecordingLogger
 from experiments.terminal import Bars, Stopwatch, say, warnings_as_notes
 from recsys.dataset import Dataset
 from recsys.recommender import Recommender
-from recsys.splits import Split, split
+from recsys.splits import Split
 from training.encoders import encoder_for
 from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
@@ -102,7 +99,7 @@ def train(
     with warnings_as_notes(), tracked(recipe, dataset, parts, data, options) as run:
         logger = RecordingLogger(run)
         if run is not None and warm is not None:
-            run.tags({"warm_start.version": warm.version})
+            run.tags({WARM_START: warm.version})
         recommender, aside = _fit(parts.train, recipe, logger, watch, began, warm=warm)
         began("evaluate")
         with watch.stage("evaluate"):
@@ -145,46 +142,6 @@ def train(
                 trained.run_id = run.run_id
                 trained.model_version = publish(run, recipe, dataset.info, trained, options)
     return trained
-
-
-def cut(dataset: Dataset, recipe: Recipe) -> Split:
-    """Cut the test window as the recipe says."""
-    how = recipe.split
-    return split(
-        dataset,
-        kind=how.kind,
-        cut=how.cut_time,
-        days=how.days,
-        fraction=how.fraction,
-        rng=np.random.default_rng([recipe.seed, 2]),
-    )
-
-
-def measure(
-    recommender: Recommender, parts: Split, recipe: Recipe, *, max_users: int | None = None
-) -> Scorecard:
-    """Measure on the test window as the recipe says; refuses one that the model has seen.
-
-    With `max_users`, a random sample of the shoppers stands for all.
-    """
-    refuse_overlap(recommender, parts)
-    how = recipe.evaluate
-    truth = parts.truth
-    users = truth["user_id"].unique().sort()
-    if max_users is not None and len(users) > max_users:
-        say(f"measured on {max_users:,} of {len(users):,} shoppers, drawn at random")
-        some = users.sample(max_users, seed=recipe.seed)
-        truth = truth.filter(pl.col("user_id").is_in(some.implode()))
-    with Bars("users") as bars:
-        return evaluate_recommender(
-            recommender,
-            truth,
-            how.k,
-            components=None if how.components else (),
-            resamples=how.resamples,
-            seed=recipe.seed,
-            progress=lambda label, done, total: bars.update(f"evaluate {label}", done, total),
-        )
 
 
 def scorecard_folder(bundle: Path) -> Path:

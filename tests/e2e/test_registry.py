@@ -32,7 +32,7 @@ def test_the_run_holds_measures_figures_and_tables(trained: Made, client: Any) -
     assert run.data.tags["seed"] == "0"
     assert run.data.tags["host"]
     files = {f.path for f in client.list_artifacts(run.info.run_id)}
-    assert {"recipe.toml", "evaluation", "bundle.report.html"} <= files
+    assert {"recipe.toml", "evaluation", "report.html"} <= files
     assert client.get_experiment(run.info.experiment_id).name == "tiny-shop, last days as test"
     tables = {Path(f.path).name for f in client.list_artifacts(run.info.run_id, "evaluation")}
     assert {"values.parquet", "per_user"} <= tables
