@@ -11,6 +11,7 @@ from experiments.terminal import say
 from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.recommender import Recommender
+from recsys.schema import read_info
 from training.recipe import Recipe
 
 
@@ -43,13 +44,13 @@ def evaluate_bundle(
         DataError: the window is empty, or `start` is no time.
     """
     recommender = Recommender.load(bundle)
-    dataset = Dataset.read(data)
     manifest = recommender.manifest
     recipe = Recipe.from_toml(manifest.recipe)
-    if manifest.dataset_fingerprint not in ("", dataset.info.fingerprint):
+    fingerprint = read_info(data).fingerprint
+    if manifest.dataset_fingerprint not in ("", fingerprint):
         say(
             f"note: trained on another state of {manifest.dataset} "
-            f"({manifest.dataset_fingerprint[:12]}, this is {dataset.info.fingerprint[:12]})"
+            f"({manifest.dataset_fingerprint[:12]}, this is {fingerprint[:12]})"
         )
     wanted = {
         "k": tuple(ks) or None,
@@ -62,7 +63,10 @@ def evaluate_bundle(
         window = {"kind": "temporal", "cut": _time(start)}
         changes["split"] = recipe.split.model_copy(update=window)  # type: ignore[assignment]
     recipe = recipe.model_copy(update=changes)
-    return measure(recommender, cut(dataset, recipe), recipe, max_users=max_users, out=out)
+    # Nobody here holds on to the dataset: from its window on, only the targets are needed.
+    return measure(
+        recommender, cut(Dataset.read(data), recipe), recipe, max_users=max_users, out=out
+    )
 
 
 def _time(text: str) -> datetime:

@@ -28,6 +28,8 @@ from recsys.types import (
 )
 
 QUERIES_PER_CHUNK = 256
+CELLS_PER_CHUNK = 12_000_000
+"""Queries x items: some generators score the whole catalogue for each query of a chunk."""
 FILL_SOURCE = "popular"
 
 
@@ -85,7 +87,7 @@ class Engine:
         def answer(chunk: IntArray) -> Ranked:
             return self._rank_chunk(queries.take(chunk), k, head)
 
-        parts = list(parallel(answer, _chunks(len(queries))))
+        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         return _concatenate(parts, tuple(self.generators))
 
     def rank_with(self, component: str, queries: Queries, k: int) -> Ranked:
@@ -102,7 +104,7 @@ class Engine:
             sources = np.full(len(own.items), number, dtype=np.int64)
             return self._filled(part, own, sources, k)
 
-        parts = list(parallel(answer, _chunks(len(queries))))
+        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         return _concatenate(parts, tuple(self.generators))
 
     def rank_all(
@@ -126,7 +128,7 @@ class Engine:
             alone = [self._from_union(name, part, spoken, union, k) for name in components]
             return [self._rank_union(part, spoken, union, k, head), *alone]
 
-        parts = list(parallel(answer, _chunks(len(queries))))
+        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         names = tuple(self.generators)
         return [_concatenate([p[i] for p in parts], names) for i in range(1 + len(components))]
 
@@ -248,11 +250,9 @@ def eligible_count(n_items: int, eligible: BoolArray | None, exclude: IntArray) 
     return int(mask.sum())
 
 
-def _chunks(n: int) -> list[IntArray]:
-    return [
-        np.arange(s, min(s + QUERIES_PER_CHUNK, n), dtype=np.int64)
-        for s in range(0, n, QUERIES_PER_CHUNK)
-    ]
+def _chunks(n: int, n_items: int) -> list[IntArray]:
+    size = max(1, min(QUERIES_PER_CHUNK, CELLS_PER_CHUNK // max(n_items, 1)))
+    return [np.arange(s, min(s + size, n), dtype=np.int64) for s in range(0, n, size)]
 
 
 def _sources(owner: IntArray, items: IntArray, ranks: IntArray, ranked: Candidates) -> IntArray:

@@ -135,19 +135,29 @@ class Truth:
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Bought:
-    """Training interactions of the users, gathered for a chunk when they are needed."""
+    """Training interactions of the users, gathered for a chunk when they are needed.
+
+    The last chunk is kept: every metric, cut-off and system asks for the same one.
+    """
 
     model: Recommender
     user_rows: IntArray
     seen_only: bool
+    _last: tuple[IntArray, Ragged] | None = None
 
     def __len__(self) -> int:
         return len(self.user_rows)
 
     def take(self, lists: IntArray) -> Ragged:
-        """Return the item rows of some users, repeats included."""
+        """Return the item rows of some users, repeats included unless `seen_only`."""
+        last = self._last
+        if last is None or last[0] is not lists:
+            last = self._last = (lists, self._taken(lists))
+        return last[1]
+
+    def _taken(self, lists: IntArray) -> Ragged:
         rows = self.user_rows[lists]
         there = np.flatnonzero(rows != MISSING_ROW)
         dataset = self.model.dataset

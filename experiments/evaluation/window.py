@@ -49,6 +49,8 @@ def measure(
     refuse_overlap(recommender, parts)
     how = recipe.evaluate
     truth = parts.truth
+    # The training part is not needed any more, and may be large.
+    del parts
     users = truth["user_id"].unique().sort()
     if max_users is not None and len(users) > max_users:
         say(f"measured on {max_users:,} of {len(users):,} shoppers, drawn at random")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from recsys.errors import DataError
-from recsys.types import BoolArray, DoubleArray, FloatArray, HalfArray, IntArray, Ragged
+from recsys.types import AnyFloats, BoolArray, DoubleArray, IntArray, Ragged
 
 
 class Lists(Protocol):
@@ -40,7 +40,7 @@ class MetricInputs:
 
     eligible: BoolArray | None = None
     item_counts: IntArray | DoubleArray | None = None
-    embeddings: FloatArray | HalfArray | None = None
+    embeddings: AnyFloats | None = None
     categories: IntArray | None = None
     histories: Lists | None = None
     excluded: Lists | None = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from recsys.errors import DataError
-from recsys.types import BoolArray, IntArray, Ragged, pointers
+from recsys.types import BoolArray, IntArray, Ragged, distinct, pointers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Judged:
 
     recommended: Ragged
     relevant: Ragged
-    _parts: dict[int, tuple[BoolArray, Judged]] = field(
+    _memo: dict[int, tuple[Any, Any]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
@@ -89,7 +91,7 @@ class Judged:
         """
         width = self.width
         truth = self.relevant.owner * width + self.relevant.rows
-        truth = _distinct(truth)
+        truth = distinct(truth)
         owner = self.recommended.owner
         keys = owner * width + self.recommended.rows
         at = np.searchsorted(truth, keys)
@@ -113,10 +115,18 @@ class Judged:
         Raises:
             DataError: the mask does not cover a relevant item.
         """
-        known = self._parts.get(id(items))
+        part: Judged = self.once(items, lambda: self._restricted(items))
+        return part
+
+    def once(self, key: Any, work: Callable[[], Any]) -> Any:
+        """Return `work()`, done at the first call with this very object as the key.
+
+        What several metrics of a family have in common, at every cut-off, is made once.
+        """
+        known = self._memo.get(id(key))
         if known is None:
-            # The mask is kept, so that its id stays its own.
-            known = self._parts[id(items)] = (items, self._restricted(items))
+            # The key is kept, so that its id stays its own.
+            known = self._memo[id(key)] = (key, work())
         return known[1]
 
     def _restricted(self, items: BoolArray) -> Judged:
@@ -125,7 +135,7 @@ class Judged:
         rows = self.recommended.rows[self.recommended.indptr[hits.users] + hits.ranks - 1]
         keep = items[rows]
         users = hits.users[keep]
-        truth = _distinct(part.relevant.owner * self.width + part.relevant.rows)
+        truth = distinct(part.relevant.owner * self.width + part.relevant.rows)
         part.__dict__["hits"] = Hits(
             n_relevant=np.bincount(truth // self.width, minlength=len(self)).astype(np.int64),
             users=users,
@@ -169,17 +179,6 @@ def restrict(relevant: Ragged, items: BoolArray) -> Ragged:
     keep = items[rows]
     counts = np.bincount(relevant.owner[keep], minlength=len(relevant)).astype(np.int64)
     return Ragged.from_counts(counts, rows[keep])
-
-
-def _distinct(keys: IntArray) -> IntArray:
-    """Sort and drop repeats; what is sorted already is not sorted again."""
-    if len(keys) < 2:
-        return keys
-    if (keys[1:] > keys[:-1]).all():
-        return keys
-    keys = np.sort(keys)
-    distinct: IntArray = keys[np.append(True, keys[1:] != keys[:-1])]
-    return distinct
 
 
 def _first_places(keys: IntArray) -> IntArray:

@@ -23,8 +23,9 @@ class Serendipity(UserMetric):
 
     Attributes:
         standing: [n_items], place of each item in the order of popularity, from 0.
-        excluded: what the baseline must not show each user; None: it shows everybody the
-            same. User `i` is list `i` of what is measured (:meth:`take` restricts it).
+        excluded: distinct items that the baseline must not show each user; None: it shows
+            everybody the same. User `i` is list `i` of what is measured (:meth:`take`
+            restricts it).
     """
 
     key = "serendipity"
@@ -64,23 +65,25 @@ class Serendipity(UserMetric):
         users = hits.users[inside]
         rows = judged.recommended.rows[judged.recommended.indptr[users] + hits.ranks[inside] - 1]
         check_rows(rows, len(self.standing), self.name)
-        place = self.standing[rows] - self._passed_over(users, self.standing[rows], len(judged))
+        standing = self.standing[rows]
+        place = standing - self._passed_over(users, standing, len(judged))
         found = np.bincount(users[place >= self.k], minlength=len(judged))
         return found / self.k
 
     def _passed_over(self, users: IntArray, standing: IntArray, n_users: int) -> IntArray:
         """How many excluded items stand above each hit, [hits]: the baseline skips them."""
+        passed = np.zeros(len(users), dtype=np.int64)
         if self.excluded is None:
-            return np.zeros(len(users), dtype=np.int64)
+            return passed
         if len(self.excluded) != n_users:
             raise DataError(
                 f"{self.name} holds the exclusions of {len(self.excluded)} users and got "
                 f"{n_users} lists; use take(users) to restrict it to the same users"
             )
-        lists = self.excluded.take(np.arange(n_users))
-        check_rows(lists.rows, len(self.standing), f"{self.name} (excluded)")
-        width = len(self.standing)
-        keys = np.unique(lists.owner * width + self.standing[lists.rows])
-        starts = np.searchsorted(keys, users * width)
-        passed: IntArray = np.searchsorted(keys, users * width + standing) - starts
+        # A hit that stands inside the first k can only move up.
+        open_hits = np.flatnonzero(standing >= self.k)
+        closed = self.excluded.take(users[open_hits])
+        check_rows(closed.rows, len(self.standing), f"{self.name} (excluded)")
+        above = self.standing[closed.rows] < standing[open_hits][closed.owner]
+        passed[open_hits] = np.bincount(closed.owner[above], minlength=len(closed))
         return passed
