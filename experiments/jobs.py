@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments import answers, report, shipped
+from experiments.heartbeat import end_stale
 from experiments.store import connect, default_uri
 from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys.errors import MissingExtraError
@@ -77,7 +78,7 @@ def refresh_command(
     `files` are interactions, items, users, mapping and roles of the import.
     """
     from experiments.imports import import_own_files
-    from experiments.refresh import RefreshOptions, refresh
+    from experiments.nightly import RefreshOptions, refresh
     from experiments.registering import shown
 
     interactions, items, users, mapping, roles = files
@@ -183,7 +184,7 @@ def open_ui(uri: str | None, host: str, port: int) -> None:
     """Become the MLflow UI on a store, so that stopping this process stops it."""
     if find_spec("mlflow") is None:
         raise MissingExtraError("mlflow", "the UI of the runs")
-    connect(uri)
+    end_stale(connect(uri))
     store = uri or default_uri()
     say(f"MLflow on {store}: http://{host}:{port} (stop with Ctrl-C)")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store]

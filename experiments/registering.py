@@ -9,8 +9,10 @@ import polars as pl
 from rich.table import Table
 from rich.text import Text
 
+from experiments.heartbeat import end_stale
 from experiments.promotion import PromoteOptions, Promotion, promote, roll_back
 from experiments.registry import listing
+from experiments.store import connect
 
 SHOWN = 6
 """Comparisons shown: those that come closest to a refusal."""
@@ -55,6 +57,7 @@ def rollback_command(model: str, alias: str, uri: str | None) -> tuple[Any, ...]
 
 def list_command(model: str | None, uri: str | None) -> tuple[Any, ...]:
     """List registered versions; return a plain value and what to show of it."""
+    end_stale(connect(uri))
     frame = listing(model=model, uri=uri)
     if not frame.height:
         return [], "nothing is registered yet: `recsys train` registers what it makes"

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
+from experiments.ablation import ablate
 from experiments.evaluation import Scorecard, cut, measure, refuse_overlap
 from experiments.html.training import write_report
 from experiments.publish import WARM_START, publish, publish_measured, tracked
@@ -111,8 +114,9 @@ def train(
         began("report")
         with watch.stage("report"):
             report = report_file(options.out)
+            worth = ablation(recommender, parts, recipe)
             drawn = write_report(
-                report, recipe, recommender, scorecard, logger.curves, parts.truth, say=say
+                report, recipe, recommender, scorecard, logger.curves, parts.truth, worth, say=say
             )
         if options.refit:
             if run is not None:
@@ -152,6 +156,20 @@ def scorecard_folder(bundle: Path) -> Path:
 def report_file(bundle: Path) -> Path:
     """Return where the report of a bundle lies: beside it."""
     return bundle.with_name(bundle.name + REPORT_SUFFIX)
+
+
+def ablation(recommender: Recommender, parts: Split, recipe: Recipe) -> pl.DataFrame:
+    """Measure the hybrid without each component, where components are measured at all."""
+    if not recipe.evaluate.components:
+        return pl.DataFrame()
+    with Bars("components") as bars:
+        return ablate(
+            recommender,
+            parts.truth,
+            recipe.evaluate.k[0],
+            seed=recipe.seed,
+            progress=lambda done, total: bars.update("ablation", done, total),
+        )
 
 
 def warm_start(bundle: Path | None, parts: Split, recipe: Recipe) -> WarmStart | None:

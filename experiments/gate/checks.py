@@ -88,8 +88,8 @@ def check_bundle(path: Path, budget: Budget) -> list[Check]:
 
 def _sample(recommender: Recommender) -> list[str]:
     n = len(recommender.users)
-    rows = np.unique(np.linspace(0, n - 1, min(USERS, n)).astype(np.int64)) if n else []
-    return recommender.users.external(np.asarray(rows, dtype=np.int64))
+    rows = np.unique(np.linspace(0, max(n - 1, 0), min(USERS, n)).astype(np.int64))
+    return recommender.users.external(rows)
 
 
 def _contract(recommender: Recommender, users: Sequence[str]) -> Check:

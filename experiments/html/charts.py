@@ -79,24 +79,30 @@ def at_k(scorecard: Scorecard, targets: str, key: str) -> Figure:
     }
 
 
-def leads(scorecard: Scorecard, metric: str) -> Figure:
-    """Draw the hybrid's lead over each component with its 95 % interval."""
+def leads(rows: pl.DataFrame, names: str, title: str) -> Figure:
+    """Draw differences with their 95 % intervals, a row a system, a colour a kind of targets.
+
+    Args:
+        rows: `targets`, the column `names`, `difference`, `low`, `high`.
+        names: column of what each row is called.
+        title: of the figure.
+    """
     data = []
-    for number, targets in enumerate(scorecard.targets):
-        rows = scorecard.differences.filter(targets=targets, metric=metric)
+    for number, targets in enumerate(rows["targets"].unique(maintain_order=True)):
+        part = rows.filter(targets=targets)
         data.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": targets,
-                "x": rows["difference"].to_list(),
-                "y": [label(s) for s in rows["system"]],
+                "name": label(targets),
+                "x": part["difference"].to_list(),
+                "y": [label(s) for s in part[names]],
                 "marker": {"color": COLOURS[number], "size": 9},
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
-                    "array": (rows["high"] - rows["difference"]).to_list(),
-                    "arrayminus": (rows["difference"] - rows["low"]).to_list(),
+                    "array": (part["high"] - part["difference"]).to_list(),
+                    "arrayminus": (part["difference"] - part["low"]).to_list(),
                     "color": COLOURS[number],
                 },
             }
@@ -104,7 +110,7 @@ def leads(scorecard: Scorecard, metric: str) -> Figure:
     return {
         "data": data,
         "layout": {
-            "title": {"text": f"hybrid minus component, {metric}"},
+            "title": {"text": title},
             "xaxis": {"zeroline": True, "zerolinewidth": 2},
             "yaxis": {"autorange": "reversed"},
         },

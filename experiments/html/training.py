@@ -28,6 +28,7 @@ def write_report(
     scorecard: Scorecard,
     curves: Curves,
     truth: pl.DataFrame,
+    ablation: pl.DataFrame,
     *,
     say: Callable[[str], None] = print,
 ) -> bool:
@@ -40,11 +41,13 @@ def write_report(
         scorecard: what was measured.
         curves: what was logged with steps.
         truth: `user_id`, `item_id` of the test window.
+        ablation: what `experiments.ablation.ablate` returns; may be empty.
         say: told why there is no report.
     """
     page = Page(f"Training report: {recipe.name}", _subtitle(recommender, scorecard))
     _summary(page, scorecard)
     _accuracy(page, scorecard)
+    _blend(page, scorecard, ablation)
     _for_whom(page, scorecard)
     _beyond(page, scorecard)
     _catalogue(page, recommender, truth)
@@ -101,14 +104,32 @@ def _accuracy(page: Page, scorecard: Scorecard) -> None:
                 charts.at_k(scorecard, targets, key),
                 f"{key} of the first k recommendations, {targets} targets, a line a system.",
             )
+
+
+def _blend(page: Page, scorecard: Scorecard, ablation: pl.DataFrame) -> None:
+    metric = f"ndcg@{scorecard.ks[0]}"
     if scorecard.differences.height:
-        metric = f"ndcg@{scorecard.ks[0]}"
         page.text(
             "What the blend adds",
             "Each component alone against the hybrid, shopper by shopper. Right of zero the "
             "hybrid is better; where the line crosses zero, it may be chance.",
         )
-        page.figure(charts.leads(scorecard, metric), f"Lead in {metric}, 95 % intervals.")
+        rows = scorecard.differences.filter(metric=metric)
+        page.figure(
+            charts.leads(rows, "system", f"hybrid minus component, {metric}"),
+            f"Lead in {metric}, 95 % intervals.",
+        )
+    if ablation.height:
+        page.text(
+            "What each component is worth",
+            "The hybrid against itself with one component silenced; its ranker is not trained "
+            "again. Right of zero, the blend leans on the component.",
+        )
+        rows = ablation.filter(metric=metric)
+        page.figure(
+            charts.leads(rows, "component", f"hybrid minus hybrid without it, {metric}"),
+            f"Ablation in {metric} on up to {rows['n_users'].max():,} shoppers, 95 % intervals.",
+        )
 
 
 def _for_whom(page: Page, scorecard: Scorecard) -> None:

@@ -117,8 +117,8 @@ def reproduce(
     a number differs. Example: `recsys reproduce 0123abcd --data data/shop`
     """
     from experiments.jobs import announcer
-    from experiments.reproduce import reproduce as again
-    from experiments.reproduce import shown
+    from experiments.reproduction import reproduce as again
+    from experiments.reproduction import shown
 
     with answering(as_json) as show:
         found = again(

@@ -61,10 +61,10 @@ def test_a_changed_number_is_reported(
     trained: Made, shop: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another seed stands in for a change of code that nobody logged."""
-    from experiments import reproduce, shipped
+    from experiments import reproduction, shipped
 
     other = shipped.find("smoke", [*QUICK, "seed=5"])
-    monkeypatch.setattr(reproduce, "recipe_of", lambda run_id, uri: other)
+    monkeypatch.setattr(reproduction, "recipe_of", lambda run_id, uri: other)
     answer = run(
         "reproduce", trained.report["run_id"], "--data", shop, "--tracking-uri", trained.uri,
         "--json",

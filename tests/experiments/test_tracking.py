@@ -3,10 +3,13 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 
 from experiments import store, tracking
@@ -121,6 +124,29 @@ def test_a_terminated_run_is_killed(uri: str, client: Any) -> None:
     assert stopped.value.code == 128 + signal.SIGTERM
     assert client.get_run(ids[0]).info.status == "KILLED"
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_the_machine_is_sampled(uri: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "SYSTEM_EVERY", 0.2)
+    with tracking.open_run("sampled", uri=uri, system=True) as run:
+        for _ in range(100):
+            time.sleep(0.1)
+            found = client.get_run(run.run_id).data.metrics
+            if "system/system_memory_usage_megabytes" in found:
+                break
+    assert found["system/system_memory_usage_megabytes"] > 0
+
+
+def test_a_run_names_its_code_and_machine(uri: str, client: Any) -> None:
+    with tracking.open_run("provenance", uri=uri, kind="comparison") as run:
+        pass
+    tags = client.get_run(run.run_id).data.tags
+    assert tags["kind"] == "comparison"
+    assert tags["host"] == socket.gethostname()
+    assert tags["version.polars"] == polars.__version__
+    if (Path(__file__).parents[2] / ".git").exists():
+        assert len(tags["mlflow.source.git.commit"]) == 40
+        assert tags["git.dirty"] in ("true", "false")
 
 
 def test_a_run_without_a_recipe_is_named(uri: str) -> None:
