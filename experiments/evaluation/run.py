@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from experiments.evaluation.assemble import assemble
+from experiments.evaluation.memory import release
 from experiments.evaluation.parts import ChunkValues, Parts
 from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard
 from experiments.evaluation.slices import user_slices
@@ -19,7 +20,7 @@ from experiments.evaluation.truth import Truth
 from recsys.errors import DataError
 from recsys.metrics import CatalogueMetric, Judged, measure_part, value_table
 from recsys.metrics.compute import AnyMetric
-from recsys.parallel import parallel
+from recsys.parallel import cores, parallel
 from recsys.types import IntArray, Ragged
 from recsys.vocabulary import MISSING_ROW
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
 USERS_PER_CHUNK = 1024
+USERS_PER_CORE = 128
+"""Users asked for at a time and core: all that a model makes for them is in memory."""
 LISTED = 20
 """Places of the hybrid's lists that are kept for looking at."""
 REMEMBERED = 10
@@ -117,6 +120,7 @@ def _measure_all(
                 if len(asked):
                     some = _measure(truth, targets, chosen, asked, components, slices)
                     found |= {(targets, system): one for system, one in some.items()}
+                    release()
             parts.write(number, found)
         if progress is not None:
             progress("users", int(users[-1]) + 1, n)
@@ -131,12 +135,7 @@ def _measure(
     slices: pl.DataFrame,
 ) -> dict[str, ChunkValues]:
     """Measure every system on some users, asked for once."""
-    lists = truth.recommender.recommend_rows(
-        truth.user_ids.gather(users).to_list(),
-        truth.k,
-        repeats=TARGETS[targets],
-        components=components,
-    )
+    lists = _asked(truth, targets, users, components)
     relevant = truth.relevant[targets].take(users)
     about = pl.DataFrame({"warm": truth.warm[users], "n_relevant": relevant.counts}).hstack(
         slices[users].cast(pl.String)
@@ -155,6 +154,26 @@ def _measure(
     whole = found[HYBRID]
     found[HYBRID] = ChunkValues(whole.table.hstack(shown), whole.exposures, whole.n_missing)
     return found
+
+
+def _asked(truth: Truth, targets: str, users: IntArray, components: Sequence[str]) -> list[Ragged]:
+    """Return the lists of every system, a few users at a time for each core."""
+    parts = []
+    step = USERS_PER_CORE * cores()
+    for start in range(0, len(users), step):
+        ids = truth.user_ids.gather(users[start : start + step]).to_list()
+        parts.append(
+            truth.recommender.recommend_rows(
+                ids, truth.k, repeats=TARGETS[targets], components=components
+            )
+        )
+        release()
+    return [
+        Ragged.from_counts(
+            np.concatenate([one.counts for one in own]), np.concatenate([one.rows for one in own])
+        )
+        for own in zip(*parts, strict=True)
+    ]
 
 
 def _shown(truth: Truth, lists: Ragged, users: IntArray) -> pl.DataFrame:
