@@ -17,8 +17,8 @@ from recsys.errors import MissingExtraError
 from recsys.recommender import Recommender
 from training.recipe import Recipe
 
-LISTED_USERS = 2000
-"""Shoppers whose lists stand for all in the shares by category."""
+LISTED = 10
+"""Recommendations of each shopper that count in the shares by category."""
 
 
 def write_report(
@@ -50,7 +50,7 @@ def write_report(
     _blend(page, scorecard, ablation)
     _for_whom(page, scorecard)
     _beyond(page, scorecard)
-    _catalogue(page, recommender, truth)
+    _catalogue(page, recommender, scorecard)
     _learning(page, curves)
     page.text(
         "Twelve shoppers",
@@ -170,10 +170,10 @@ def _beyond(page: Page, scorecard: Scorecard) -> None:
             page.figure(charts.bars(scorecard, metric, title), caption)
 
 
-def _catalogue(page: Page, recommender: Recommender, truth: pl.DataFrame) -> None:
-    users = truth["user_id"].unique().sort().head(LISTED_USERS).to_list()
-    lists = recommender.recommend_frame(users, 10, repeats="allow")
-    shares = shown_by_category(recommender, lists["item_id"].to_list())
+def _catalogue(page: Page, recommender: Recommender, scorecard: Scorecard) -> None:
+    lists = scorecard.scan(scorecard.targets[0]).select(pl.col("list").list.head(LISTED)).collect()
+    shown = lists["list"].explode().drop_nulls().to_list()
+    shares = shown_by_category(recommender, shown)
     drawn = embedding_map(recommender)
     if shares is None and drawn is None:
         return
@@ -181,8 +181,8 @@ def _catalogue(page: Page, recommender: Recommender, truth: pl.DataFrame) -> Non
     if shares is not None:
         page.figure(
             shares,
-            "The largest categories: their share of all purchases, and of ten recommendations "
-            f"to {len(users):,} shoppers.",
+            f"The largest categories: their share of all purchases, and of {LISTED} "
+            f"recommendations to each of {lists.height:,} shoppers.",
         )
     if drawn is not None:
         figure, share = drawn
