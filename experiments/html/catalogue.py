@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experiments.html.charts import COLOURS, category_shares
+from experiments.html.charts import COLOURS, GREY, category_shares
 from experiments.html.page import Figure, label
 from recsys.recommender import Recommender
 from recsys.types import DoubleArray, IntArray
@@ -45,7 +45,7 @@ def embedding_map(recommender: Recommender, seed: int = 0) -> tuple[Figure, floa
             "text": [titles[i] for i in np.flatnonzero(mask)],
             "hoverinfo": "text",
             "marker": {
-                "color": COLOURS[i % len(COLOURS)] if name != "other" else "#9aa0a6",
+                "color": COLOURS[i % len(COLOURS)] if name != "other" else GREY,
                 "size": np.round(size[mask], 1).tolist(),
                 "opacity": 0.7,
                 "line": {"width": 0},

@@ -18,6 +18,7 @@ COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#8c6bb1",
     "#7f7f7f", "#a6761d",
 )  # fmt: skip
+GREY = "#9aa0a6"
 RESAMPLES = 500
 """Of a band, which is read off by eye."""
 SPEED = "_per_second"

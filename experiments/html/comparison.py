@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from experiments.html.charts import COLOURS
+from experiments.html.charts import COLOURS, GREY
 from experiments.html.page import Figure, Fragment, Page, label, text
 
 if TYPE_CHECKING:
     from experiments.comparison import Comparison
 
 SHOWN_METRICS = ("recall", "ndcg", "map")
-MOST_SLICES = 40
+MOST_SLICES = 60
+TURNED = 20
+VERDICTS = {"better": COLOURS[2], "worse": COLOURS[5], "different": COLOURS[1], "unclear": GREY}
+"""Colour of each verdict."""
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
@@ -26,10 +29,12 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
     others = comparison.differences["run"].unique(maintain_order=True).to_list()
     page = Page(
         f"Comparison: {', '.join(others)} against {comparison.reference}",
-        "Every difference is shopper by shopper, in favour of the run where it is positive. "
-        "Intervals hold 95 %; p is corrected by Holm for the number of metrics.",
+        f"Differences are run minus {comparison.reference}, shopper by shopper. Intervals hold "
+        "95 % each; the verdict and p_holm are corrected for the number of comparisons.",
     )
     _verdict(page, comparison.differences)
+    if comparison.catalogue.height:
+        page.table(comparison.catalogue, "Metrics of the whole catalogue, without an interval.")
     for run in others:
         _intervals(page, comparison.differences.filter(run=run), run)
         _wins(page, comparison.differences.filter(run=run), run)
@@ -43,22 +48,26 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
 def _verdict(page: Page, differences: pl.DataFrame) -> None:
     page.text("The verdict")
     columns = (
-        "run", "targets", "metric", "reference", "value", "difference", "low", "high", "p_holm",
-        "wins", "ties", "losses", "n_users", "verdict",
+        "run", "targets", "metric", "reference", "value", "difference", "verdict", "low", "high",
+        "p_holm", "wins", "ties", "losses", "n_users",
     )  # fmt: skip
+    one = differences["run"].n_unique() == 1
     page.table(
-        differences.select(c for c in columns if c in differences.columns),
+        differences.select(c for c in columns if not (one and c == "run")),
         "A win is a shopper on whom the run does better than the reference.",
     )
 
 
 def _intervals(page: Page, differences: pl.DataFrame, run: str) -> None:
-    page.text(f"{run}: by how much", "Right of zero is better; across zero may be chance.")
+    page.text(
+        f"{run}: by how much",
+        "Green is better, red worse, yellow different where neither is better; grey may be chance.",
+    )
     for targets in differences["targets"].unique(maintain_order=True):
         rows = differences.filter(targets=targets)
         page.figure(
-            intervals(rows, rows["metric"].to_list(), f"{targets} targets"),
-            f"Difference in each metric, {targets} targets, 95 % intervals.",
+            intervals(relative(rows), rows["metric"].to_list(), f"{targets} targets", ".1%"),
+            f"Difference in each metric, in per cent of the reference's value, {targets} targets.",
             height=160 + 20 * rows.height,
         )
 
@@ -70,7 +79,7 @@ def _wins(page: Page, differences: pl.DataFrame, run: str) -> None:
     if not shown.height:
         return
     names = [label(f"{row['targets']} {row['metric']}") for row in shown.iter_rows(named=True)]
-    parts = (("wins", "#009e73"), ("ties", "#9aa0a6"), ("losses", "#d55e00"))
+    parts = (("wins", COLOURS[2]), ("ties", GREY), ("losses", COLOURS[5]))
     figure: Figure = {
         "data": [
             {
@@ -101,16 +110,15 @@ def _wins(page: Page, differences: pl.DataFrame, run: str) -> None:
 def _slices(page: Page, slices: pl.DataFrame, run: str) -> None:
     if not slices.height:
         return
-    turned = slices.filter(pl.col("turned"))
+    turned = slices.filter(pl.col("turned")).sort("p_holm", "slice", maintain_order=True)
+    sure = turned.filter(pl.col("verdict") != "unclear").height
     page.text(
         f"{run}: for whom",
-        f"{turned.height} slices where the sign turns: there the run does the opposite of what "
-        "it does for everybody."
-        if turned.height
-        else "On no slice does the sign turn beyond chance.",
+        f"On {turned.height} slices the difference has the other sign than for everybody; on "
+        f"{sure} of them that is more than chance.",
     )
     if turned.height:
-        page.table(turned.drop("run"), "Slices where the sign turns.")
+        page.table(turned.drop("run").head(TURNED), "The surest slices where the sign turns.")
     metric = _main_metric(slices)
     for targets in slices["targets"].unique(maintain_order=True):
         rows = slices.filter(targets=targets, metric=metric).head(MOST_SLICES)
@@ -138,17 +146,20 @@ def _movers(page: Page, movers: pl.DataFrame, run: str, reference: str) -> None:
 
 
 def _verb(direction: str) -> str:
-    return {"gain": "gain", "gains": "gain", "up": "gain"}.get(direction, "lose")
+    return "gain" if direction == "gains" else "lose"
 
 
 def _card(row: dict[str, Any], run: str, reference: str) -> Fragment:
+    parts = (
+        ("bought lately", row["history"]),
+        (reference, row["reference_list"]),
+        (run, row["list"]),
+    )
+    lists = "".join(f"<h4>{text(name)}</h4>{text(shown)}" for name, shown in parts if shown)
     return Fragment(
         f"<h3>Shopper {text(row['user_id'])}</h3>"
         f"<p>{text(row['targets'])} {text(row['metric'])}: {text(row['reference'])} to "
-        f"<b>{text(row['value'])}</b> ({row['difference']:+.4f})</p>"
-        f"<h4>bought lately</h4>{text(row['history'])}"
-        f"<h4>{text(reference)}</h4>{text(row['reference_list'])}"
-        f"<h4>{text(run)}</h4>{text(row['list'])}"
+        f"<b>{text(row['value'])}</b> ({row['difference']:+.4f})</p>{lists}"
     )
 
 
@@ -157,12 +168,17 @@ def _main_metric(slices: pl.DataFrame) -> str:
     return next((m for m in metrics if m.startswith("ndcg@")), metrics[0])
 
 
-def intervals(rows: pl.DataFrame, names: list[str], title: str) -> Figure:
-    """Draw differences with their intervals: green above zero, red below, grey across."""
-    colours = [
-        COLOURS[2] if low > 0 else COLOURS[5] if high < 0 else "#9aa0a6"
-        for low, high in zip(rows["low"], rows["high"], strict=True)
-    ]
+def relative(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return differences and their intervals as shares of the reference's value.
+
+    Metrics of different units then fit one axis; where the reference is zero there is none.
+    """
+    base = pl.when(pl.col("reference") != 0).then(pl.col("reference").abs())
+    return rows.with_columns(pl.col("difference", "low", "high") / base)
+
+
+def intervals(rows: pl.DataFrame, names: list[str], title: str, unit: str = ".4f") -> Figure:
+    """Draw differences with their intervals, in the colour of their verdict."""
     return {
         "data": [
             {
@@ -170,20 +186,26 @@ def intervals(rows: pl.DataFrame, names: list[str], title: str) -> Figure:
                 "mode": "markers",
                 "x": rows["difference"].to_list(),
                 "y": [label(name) for name in names],
-                "marker": {"color": colours, "size": 9},
+                "text": rows["verdict"].to_list(),
+                "hovertemplate": f"%{{y}}: %{{x:+{unit}}}, %{{text}}<extra></extra>",
+                "marker": {"color": [VERDICTS[v] for v in rows["verdict"]], "size": 9},
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
                     "array": (rows["high"] - rows["difference"]).to_list(),
                     "arrayminus": (rows["difference"] - rows["low"]).to_list(),
-                    "color": "#9aa0a6",
+                    "color": GREY,
                 },
                 "showlegend": False,
             }
         ],
         "layout": {
             "title": {"text": title},
-            "xaxis": {"zeroline": True, "zerolinewidth": 2},
+            "xaxis": {
+                "zeroline": True,
+                "zerolinewidth": 2,
+                "tickformat": "+.1%" if unit == ".1%" else "",
+            },
             "yaxis": {"autorange": "reversed"},
         },
     }

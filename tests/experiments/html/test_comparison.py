@@ -33,7 +33,7 @@ def comparison() -> Any:
             "ties": [30, 30, 60, 60],
             "losses": [20, 30, 30, 20],
             "n_users": [100] * 4,
-            "verdict": ["better", "alike", "worse", "alike"],
+            "verdict": ["better", "unclear", "worse", "unclear"],
         }
     )
     slices = differences.head(2).with_columns(
@@ -46,7 +46,7 @@ def comparison() -> Any:
             "targets": ["ALL", "ALL"],
             "metric": ["ndcg@10"] * 2,
             "user_id": ["u1", EVIL],
-            "direction": ["gain", "loss"],
+            "direction": ["gains", "loses"],
             "difference": [0.5, -0.5],
             "reference": [0.1, 0.6],
             "value": [0.6, 0.1],
@@ -56,7 +56,12 @@ def comparison() -> Any:
         }
     )
     return SimpleNamespace(
-        reference="a", differences=differences, slices=slices, overlap=overlap, movers=movers
+        reference="a",
+        differences=differences,
+        slices=slices,
+        overlap=overlap,
+        movers=movers,
+        catalogue=pl.DataFrame({"run": ["b"], "metric": ["coverage@10"], "value": [0.5]}),
     )
 
 
@@ -65,7 +70,7 @@ def test_a_comparison_is_one_safe_page(tmp_path: Path) -> None:
     write_comparison(comparison(), file)
     html = file.read_text()
     assert "Comparison: b against a" in html
-    assert "1 slices where the sign turns" in html
+    assert "On 1 slices the difference has the other sign" in html
     assert "black tea" in html
     assert EVIL not in html.replace("\\u003c", "")
     with chromium(tmp_path / "profile") as context:
