@@ -20,7 +20,7 @@ from experiments.evaluation.truth import Truth
 from recsys.errors import DataError
 from recsys.metrics import CatalogueMetric, Judged, measure_part, value_table
 from recsys.metrics.compute import AnyMetric
-from recsys.parallel import cores, parallel
+from recsys.parallel import parallel
 from recsys.types import IntArray, Ragged
 from recsys.vocabulary import MISSING_ROW
 
@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
 USERS_PER_CHUNK = 1024
-USERS_PER_CORE = 128
-"""Users asked for at a time and core: all that a model makes for them is in memory."""
+USERS_AT_ONCE = 512
+"""Users asked for at a time: all that a model makes for them is in memory.
+
+The same on every machine, since the last bits of a score depend on the size of a batch.
+"""
 LISTED = 20
 """Places of the hybrid's lists that are kept for looking at."""
 REMEMBERED = 10
@@ -157,11 +160,10 @@ def _measure(
 
 
 def _asked(truth: Truth, targets: str, users: IntArray, components: Sequence[str]) -> list[Ragged]:
-    """Return the lists of every system, a few users at a time for each core."""
+    """Return the lists of every system, made for some users at a time."""
     parts = []
-    step = USERS_PER_CORE * cores()
-    for start in range(0, len(users), step):
-        ids = truth.user_ids.gather(users[start : start + step]).to_list()
+    for start in range(0, len(users), USERS_AT_ONCE):
+        ids = truth.user_ids.gather(users[start : start + USERS_AT_ONCE]).to_list()
         parts.append(
             truth.recommender.recommend_rows(
                 ids, truth.k, repeats=TARGETS[targets], components=components
