@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from experiments.comparison.lists import movers_table, overlap_table
 from experiments.comparison.runs import Run, load_run
-from experiments.comparison.slicing import slice_table
-from experiments.evaluation.paired import difference_table
+from experiments.comparison.slicing import sliced_table
 from experiments.evaluation.scorecard import EVERYBODY
 from recsys.errors import DataError
 from recsys.metrics import better, holm
+from recsys.parallel import parallel
 
 RESAMPLES = 10_000
 """Enough for a p value that survives Holm over some hundred metrics."""
@@ -95,10 +96,12 @@ def compare(
         raise DataError(f"{len(runs)} run was given; name two or more, the reference first")
     loaded = [r if isinstance(r, Run) else load_run(r, uri=uri, truth=truth) for r in runs]
     first, *others = _labelled(loaded)
-    tables: dict[str, list[pl.DataFrame]] = {}
     for other in others:
         _same_truth(first, other, shared_only)
-        one = _pair(first, other, metrics, resamples, seed, shared_only)
+    how = {"resamples": resamples, "seed": seed, "shared_only": shared_only}
+    tables: dict[str, list[pl.DataFrame]] = {}
+    pairs = parallel(lambda other: _pair(first, other, metrics, how), others)
+    for other, one in zip(others, pairs, strict=True):
         for name, table in one.items():
             label = pl.lit(other.label).alias("run")
             tables.setdefault(name, []).append(table.select(label, pl.all()))
@@ -107,28 +110,14 @@ def compare(
 
 
 def _pair(
-    first: Run,
-    other: Run,
-    wanted: Sequence[str] | None,
-    resamples: int,
-    seed: int,
-    shared_only: bool,
+    first: Run, other: Run, wanted: Sequence[str] | None, how: dict[str, Any]
 ) -> dict[str, pl.DataFrame]:
     """Return every table of one run against the reference."""
+    both = [t for t in first.scorecard.targets if t in other.scorecard.targets]
     found: dict[str, list[pl.DataFrame]] = {}
-    for targets in (t for t in first.scorecard.targets if t in other.scorecard.targets):
-        a, b = (r.scorecard.scan(targets, r.system) for r in (first, other))
-        columns = _metrics(first, other, targets, wanted)
-        names = [c for c in columns if "/" not in c]
-        heads = _headlines(names)
-        how = {"resamples": resamples, "seed": seed, "shared_only": shared_only}
-        tables = {
-            "differences": difference_table(a, b, names, **how),  # type: ignore[arg-type]
-            "slices": slice_table(a, b, columns, heads, **how),  # type: ignore[arg-type]
-            "overlap": overlap_table(a, b, first.scorecard.ks),
-            "movers": movers_table(a, b, heads[-1], _titles(first, other)),
-            "catalogue": _catalogue(first, other, targets),
-        }
+    for targets, tables in zip(
+        both, parallel(lambda t: _on_targets(first, other, t, wanted, how), both), strict=True
+    ):
         for name, table in tables.items():
             label = pl.lit(targets).alias("targets")
             found.setdefault(name, []).append(table.select(label, pl.all()))
@@ -136,6 +125,23 @@ def _pair(
         raise DataError(f"{first.label} and {other.label} were measured on other kinds of targets")
     whole = {name: pl.concat(parts) for name, parts in found.items()}
     return {**whole, **{n: _judged(whole[n]) for n in ("differences", "slices")}}
+
+
+def _on_targets(
+    first: Run, other: Run, targets: str, wanted: Sequence[str] | None, how: dict[str, Any]
+) -> dict[str, pl.DataFrame]:
+    """Return every table of one run against the reference, on one kind of targets."""
+    a, b = (r.scorecard.scan(targets, r.system) for r in (first, other))
+    columns = _metrics(first, other, targets, wanted)
+    heads = _headlines([c for c in columns if "/" not in c])
+    whole = sliced_table(a, b, columns, heads, **how)
+    return {
+        "differences": whole.filter(slice=EVERYBODY).drop("slice", "turned"),
+        "slices": whole.filter(pl.col("slice") != EVERYBODY),
+        "overlap": overlap_table(a, b, first.scorecard.ks),
+        "movers": movers_table(a, b, heads[-1], _titles(first, other)),
+        "catalogue": _catalogue(first, other, targets),
+    }
 
 
 def _judged(table: pl.DataFrame) -> pl.DataFrame:

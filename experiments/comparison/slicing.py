@@ -1,4 +1,4 @@
-"""Differences on slices of users and items, and where they turn around."""
+"""Differences over all users and on slices of users and items, and where they turn around."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 
 from experiments.evaluation.paired import Block, PairedSums, blocks
-from experiments.evaluation.scorecard import SLICE_PREFIX
+from experiments.evaluation.scorecard import EVERYBODY, SLICE_PREFIX
 
 MIN_USERS = 10
 """A slice with fewer users says nothing of a difference."""
 
 
-def slice_table(
+def sliced_table(
     reference: pl.LazyFrame,
     other: pl.LazyFrame,
     columns: Sequence[str],
@@ -24,26 +24,26 @@ def slice_table(
     seed: int = 0,
     shared_only: bool = False,
 ) -> pl.DataFrame:
-    """Return other minus reference on every slice: a row a slice and metric.
+    """Return other minus reference over all users and on every slice.
 
     Columns are `slice`, `metric`, those of `PairedSums.table`, and `turned`: the difference
-    has the other sign than over all users.
+    has the other sign than over all users. Slices with fewer than `MIN_USERS` are left out.
 
     Args:
         reference: a per-user table with `slice:` columns.
         other: the same users.
         columns: per-user columns that both have; `recall@10/items: tail` is a slice.
-        metrics: which metrics are shown, plain names.
+        metrics: those of them, plain names, that are taken on slices too.
         resamples: of the bootstrap.
         seed: of the draws.
         shared_only: compare on the users that both have, where they differ.
     """
     ways = [c for c in reference.collect_schema().names() if c.startswith(SLICE_PREFIX)]
-    read = [c for c in columns if c.partition("/")[0] in metrics]
+    read = [c for c in columns if "/" not in c or c.partition("/")[0] in metrics]
     labels = _labels(reference, ways)
-    plain = [j for j, c in enumerate(read) if "/" not in c]
+    plain = [read.index(m) for m in metrics]
     names = pl.DataFrame(
-        [(c.partition("/")[2], c.partition("/")[0]) for c in read]
+        [(c.partition("/")[2] or EVERYBODY, c.partition("/")[0]) for c in read]
         + [(label, read[j]) for _, label in labels for j in plain],
         schema=["slice", "metric"],
         orient="row",
@@ -56,8 +56,9 @@ def slice_table(
         found.add(mine, _spread(part, part.value, labels, plain), part.groups)
     assert found is not None  # blocks refuse nobody
     whole = found.table(names, resamples=resamples, seed=seed)
-    overall = whole.filter(slice="").select("metric", overall=pl.col("difference").sign())
-    table = whole.filter(pl.col("slice") != "", pl.col("n_users") >= MIN_USERS)
+    everybody = pl.col("slice") == EVERYBODY
+    overall = whole.filter(everybody).select("metric", overall=pl.col("difference").sign())
+    table = whole.filter(everybody | (pl.col("n_users") >= MIN_USERS))
     joined = table.join(overall, on="metric", how="left", maintain_order="left")
     turned = joined["difference"].sign() * joined["overall"] < 0
     return joined.drop("overall").with_columns(turned=turned)

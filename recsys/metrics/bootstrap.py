@@ -168,15 +168,17 @@ def _resampled_means(
     """Means over groups drawn with replacement, [resamples, columns]; NaN if none counts."""
     n = len(sums)
     means = np.empty((resamples, sums.shape[1]))
-    # Where everybody is counted the denominator is known.
-    whole = bool((counts == 1.0).all())
+    # Columns that count the same users, most of a table, have one denominator.
+    patterns: dict[bytes, int] = {}
+    which = [patterns.setdefault(column.tobytes(), len(patterns)) for column in counts.T]
+    distinct = counts[:, [which.index(i) for i in range(len(patterns))]]
     step = max(1, _DRAWS_AT_ONCE // n)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         drawn: IntArray = rng.integers(0, n, size=(size, n))
         drawn += np.arange(size)[:, None] * n
         times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
-        there = n if whole else times @ counts
+        there = (times @ distinct)[:, which]
         with np.errstate(invalid="ignore"):
             means[start : start + size] = (times @ sums) / there
     return means
