@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from experiments import registry
+from experiments.comparison import Run as Compared
+from experiments.comparison import compare
 from experiments.evaluation import Scorecard, cut, measure
 from experiments.evaluation.scorecard import EVERYBODY
 from experiments.gate import Budget, Check, Rule, check_bundle, compare_accuracy
+from experiments.html.comparison import write_comparison
 from experiments.registry import CHAMPION, NOTES, Step
 from experiments.runs import MODEL_NAME, bundle_of, find_run, recipe_of, scorecard_of
 from experiments.store import connect
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
 
+RESAMPLES = 2000
+"""Of the comparison page; the gate has intervals of its own."""
 SHOWN = 5
 """Reasons that are printed; all are in gate.parquet of the run."""
 
@@ -40,12 +45,14 @@ class Verdict:
         checks: of the bundle.
         champion: the version that the alias points at; None for the first.
         rule: of the comparison.
+        measured: the champion's numbers on the candidate's window; None without a champion.
     """
 
     accuracy: pl.DataFrame
     checks: list[Check]
     champion: ModelVersion | None
     rule: Rule
+    measured: Scorecard | None = None
 
     @property
     def passed(self) -> bool:
@@ -176,7 +183,7 @@ def promote(run_id: str, options: PromoteOptions) -> Promotion:
             verdict=verdict,
             run_id=log.run_id,
         )
-        _record(log, promotion)
+        _record(log, promotion, scorecard)
         client.set_model_version_tag(model, version.version, NOTES, _noted(promotion))
         if promotion.moved:
             before = _before(verdict.champion, version, options.alias)
@@ -199,7 +206,7 @@ def judge(
         return Verdict(pl.DataFrame(), checks, champion, options.rule)
     theirs = _champion_scorecard(run, scorecard, champion, options)
     accuracy = compare_accuracy(scorecard, theirs, options.rule)
-    return Verdict(accuracy, checks, champion, options.rule)
+    return Verdict(accuracy, checks, champion, options.rule, theirs)
 
 
 def roll_back(model: str, alias: str = CHAMPION, *, uri: str | None = None) -> tuple[str, str]:
@@ -258,7 +265,8 @@ def _noted(promotion: Promotion) -> str:
     return ("forced, " if promotion.forced else "") + promotion.verdict.summary
 
 
-def _record(log: MlflowLogger, promotion: Promotion) -> None:
+def _record(log: MlflowLogger, promotion: Promotion, scorecard: Scorecard) -> None:
+    """Write the verdict, every figure behind it, and the comparison as a page."""
     verdict = promotion.verdict
     log.tags(
         {
@@ -269,11 +277,20 @@ def _record(log: MlflowLogger, promotion: Promotion) -> None:
         }
     )
     log.text(json.dumps(verdict.as_json(), indent=1), "gate.json")
-    if verdict.accuracy.height:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "gate.parquet"
-            verdict.accuracy.write_parquet(file)
-            log.artefact(file)
+    if verdict.champion is None or verdict.measured is None:
+        return
+    runs = [
+        Compared(f"{promotion.model} {version}", "", card)
+        for version, card in (
+            (verdict.champion.version, verdict.measured),
+            (promotion.version, scorecard),
+        )
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        verdict.accuracy.write_parquet(work / "gate.parquet")
+        write_comparison(compare(*runs, resamples=RESAMPLES), work / "comparison.html")
+        log.artefact(work)
 
 
 def _loss(row: dict[str, Any]) -> str:

@@ -72,7 +72,7 @@ def test_promotion(
 ) -> None:
     from experiments.store import connect
 
-    where = ("--model", "killed", "--tracking-uri", trained.uri)
+    where = ("--model", "killed", "--tracking-uri", trained.uri, "--max-latency-ms", "60000")
     command = ["promote", trained.report["run_id"], *where]
     client: Any = connect(trained.uri)
     for wait in (1.0, 2.0, 3.0, 4.0, 5.0):

@@ -37,6 +37,10 @@ def worse(trained: Made, shop: Path, tmp_path_factory: pytest.TempPathFactory) -
     return train(shipped.find("smoke", WORSE), shop, TrainOptions(out, uri=trained.uri)).run_id
 
 
+PATIENT = ("--max-latency-ms", "60000")
+"""Other jobs of the machine are not what is tested here."""
+
+
 def tracking(trained: Made) -> tuple[str, ...]:
     return ("--model", MODEL, "--tracking-uri", trained.uri)
 
@@ -47,14 +51,14 @@ def alias(client: Any) -> str:
 
 def test_the_whole_way(trained: Made, worse: str, client: Any, run: Run) -> None:
     # The first one has nothing to beat; the worse one becomes the champion.
-    first = run("promote", worse, *tracking(trained), "--json").value
+    first = run("promote", worse, *PATIENT, *tracking(trained), "--json").value
     assert first["moved"]
     assert first["gate"]["champion"] is None
     assert alias(client) == "1"
 
     # The better one passes.
     better = trained.report["run_id"]
-    second = run("promote", better, *tracking(trained), "--json").value
+    second = run("promote", better, *PATIENT, *tracking(trained), "--json").value
     assert second["gate"]["passed"]
     assert second["gate"]["comparisons"] > 20
     assert alias(client) == "2"
@@ -64,9 +68,11 @@ def test_the_whole_way(trained: Made, worse: str, client: Any, run: Run) -> None
     promotion = client.get_run(second["run_id"])
     assert promotion.data.tags["kind"] == "promotion"
     assert promotion.info.status == "FINISHED"
+    files = {f.path for f in client.list_artifacts(second["run_id"])}
+    assert files == {"gate.json", "gate.parquet", "comparison.html"}
 
     # The worse one is refused: metric, slice and interval are named, the alias stays.
-    refused = run("promote", worse, *tracking(trained))
+    refused = run("promote", worse, *PATIENT, *tracking(trained))
     assert refused.code == 1
     first = refused.err.splitlines()[1]
     assert re.search(
@@ -89,8 +95,8 @@ def test_the_whole_way(trained: Made, worse: str, client: Any, run: Run) -> None
     assert "nothing to roll back to" in stuck.err
 
     # Forced against the gate, and that is recorded.
-    run("promote", better, *tracking(trained), "--json")
-    forced = run("promote", worse, *tracking(trained), "--force", "--json").value
+    run("promote", better, *PATIENT, *tracking(trained), "--json")
+    forced = run("promote", worse, *PATIENT, *tracking(trained), "--force", "--json").value
     assert forced["forced"]
     assert not forced["gate"]["passed"]
     assert client.get_model_version(MODEL, "1").tags["gate"].startswith("forced, refused: ")
@@ -118,6 +124,7 @@ def test_what_cannot_be_promoted_is_named(trained: Made, client: Any, run: Run) 
     assert "registry list" in unknown.err
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_window_is_measured_again(
     trained: Made, shop: Path, tmp_path: Path, run: Run
 ) -> None:
@@ -128,7 +135,7 @@ def test_a_champion_of_another_window_is_measured_again(
     later = trained.report["run_id"]
     recipe = shipped.find("smoke", [*QUICK, "split.days=14"])
     earlier = train(recipe, shop, TrainOptions(tmp_path / "a", uri=trained.uri)).run_id
-    where = ("--model", "windows", "--tracking-uri", trained.uri)
+    where = (*PATIENT, "--model", "windows", "--tracking-uri", trained.uri)
     assert run("promote", earlier, *where).code == 0
     assert "--data" in run("promote", later, *where).err
     again = run("promote", later, *where, "--data", shop, "--force", "--json")

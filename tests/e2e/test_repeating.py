@@ -44,7 +44,9 @@ def test_a_run_reproduces_to_the_last_number(trained: Made, shop: Path, run: Run
     )  # fmt: skip
     assert again.value["same"], again.value["differences"][:3]
     assert again.value["values"] > 500
-    assert again.value["environment"] == []
+    # Somebody may commit while the tests run; versions and machine are the same.
+    changed = {row["what"] for row in again.value["environment"]}
+    assert changed <= {"mlflow.source.git.commit", "git.dirty"}
 
 
 def test_other_data_is_refused(trained: Made, shop: Path, tmp_path: Path, run: Run) -> None:
@@ -75,6 +77,7 @@ def test_a_changed_number_is_reported(
 
 def test_the_nightly_job(trained: Made, shop: Path, tmp_path: Path, client: Any, run: Run) -> None:
     where = ("--model", "nightly", "--out", tmp_path / "bundle", "--tracking-uri", trained.uri)
+    where = (*where, "--max-latency-ms", "60000")
     data = tmp_path / "data"
     files = ("--interactions", shop / "interactions.parquet", "--items", shop / "items.parquet")
     sets = (*SETS, "--set", "split.days=7")

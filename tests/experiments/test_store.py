@@ -112,11 +112,8 @@ def started(code: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGKILL, "RUNNING"), (signal.SIGHUP, "KILLED")]
-)
 def test_a_killed_process_leaves_a_store_that_works(
-    home: Path, number: signal.Signals, status: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = started(HOLD, uri_of(home))
     assert process.stdout is not None
