@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 import polars as pl
@@ -95,7 +96,8 @@ def _plan(truth: Truth, components: Sequence[str]) -> dict[str, Any]:
     manifest = truth.recommender.manifest
     return {
         "format": FORMAT,
-        "bundle": manifest.version,
+        # A model that was never saved has no version, and its chunks are nobody else's.
+        "bundle": manifest.version or uuid4().hex,
         "truth": truth.digest,
         "ks": list(truth.ks),
         "components": list(components),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
 CURVE = (1, 2, 5, 10)
-"""Recall is measured at these cut-offs too, for its curve."""
+"""Recall and NDCG are measured at these cut-offs too, for their curves."""
 _PAIRS_AT_ONCE = 1_000_000
 
 
@@ -77,7 +77,8 @@ class Truth:
         """Return every metric that there is something to read for, item slices included."""
         inputs = self._inputs(targets)
         whole = metrics_at(self.ks, inputs)
-        curve = [Recall(k) for k in CURVE if k < self.k and k not in self.ks]
+        more = [k for k in CURVE if k < self.k and k not in self.ks]
+        curve = [kind(k) for k in more for kind in (Recall, NDCG)]
         parts = [
             OnItems.of(kind(k), name, mask)
             for name, mask in self.item_slices.items()
