@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import polars as pl
+
 from experiments.evaluation import HYBRID, Scorecard
 from experiments.evaluation.scorecard import FACTS_FILE
+from experiments.html_table import html_table
 from recsys.errors import DataError
 
 SCORECARD_SUFFIX = ".scorecard"
@@ -38,6 +41,10 @@ class Run:
     def facts(self) -> dict[str, str]:
         """What the numbers were measured on, and with what."""
         return self.scorecard.facts
+
+    def _repr_html_(self) -> str:
+        facts = {"label": self.label, "system": self.system, **self.facts}
+        return html_table(pl.DataFrame(facts)) + self.scorecard._repr_html_()
 
     def called(self, label: str) -> Run:
         """Return the run under another name."""

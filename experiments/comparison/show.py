@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from rich.table import Table
 from rich.text import Text
+
+from experiments.html_table import html_table
 
 if TYPE_CHECKING:
     from experiments.comparison.compare import Comparison
@@ -66,7 +68,7 @@ def as_html(comparison: Comparison) -> str:
         ("Lists in common", comparison.overlap),
     ):
         if frame.height:
-            parts.append(f"<h4>{title}</h4>{_html_table(frame)}")
+            parts.append(html_table(frame, title))
     return "".join(parts)
 
 
@@ -197,16 +199,3 @@ def _few(titles: Sequence[str]) -> Text:
 def _plain(text: str) -> Text:
     """Return text that no markup or control character of which takes effect."""
     return Text("".join(c if c.isprintable() else " " for c in str(text)))
-
-
-def _html_table(frame: pl.DataFrame) -> str:
-    head = "".join(f"<th>{escape(c)}</th>" for c in frame.columns)
-    body = "".join(f"<tr>{''.join(_cells(row))}</tr>" for row in frame.iter_rows())
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cells(row: Iterable[Any]) -> Iterable[str]:
-    for value in row:
-        text = f"{value:.4f}" if isinstance(value, float) else str(value)
-        align = ' style="text-align:right"' if isinstance(value, int | float) else ""
-        yield f"<td{align}>{escape(text)}</td>"

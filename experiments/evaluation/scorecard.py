@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import polars as pl
 
+from experiments.html_table import html_table
 from recsys.errors import DataError
 from recsys.types import Repeats
 
@@ -148,6 +149,13 @@ class Scorecard:
         """Return a system's values on all users, keys such as `ALL/recall@10`."""
         rows = self.values.filter(system=system, slice=EVERYBODY).iter_rows(named=True)
         return {f"{row['targets']}/{row['metric']}": row["value"] for row in rows}
+
+    def _repr_html_(self) -> str:
+        k = 10 if 10 in self.ks else self.ks[0]
+        shown = self.values.filter(pl.col("metric").str.ends_with(f"@{k}"), slice=EVERYBODY).pivot(
+            "metric", index=["targets", "system"], values="value", maintain_order=True
+        )
+        return html_table(shown, f"Everybody, first {k} places") + html_table(self.users, "Users")
 
     def save(self, folder: str | Path) -> None:
         """Write everything under a temporary name, then rename."""

@@ -202,6 +202,13 @@ def test_files_of_recommendations(tmp_path: Path) -> None:
         load_run(pair[0])
 
 
+def test_a_notebook_shows_runs_and_scorecards(folders: tuple[Path, Path]) -> None:
+    page = load_run(folders[1]).called("<new>")._repr_html_()
+    assert "&lt;new&gt;" in page
+    assert "<new>" not in page
+    assert "coverage@10" in page
+
+
 def test_html_and_json_escape_what_shops_write(found: Comparison) -> None:
     import json
 
