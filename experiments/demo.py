@@ -23,8 +23,8 @@ from experiments.blurbing import attach_store, write_blurbs, writer_for
 from experiments.evaluation import Scorecard
 from experiments.imports import import_source
 from experiments.jobs import announcer
+from experiments.store import default_uri
 from experiments.terminal import PLAIN_WIDTH, ROOT, Bars, Stopwatch, duration, say
-from experiments.tracking import default_uri
 from experiments.train import TrainOptions, scorecard_folder, train
 from recsys import weights
 from recsys.recommender import Recommender

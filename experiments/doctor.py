@@ -18,7 +18,7 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
-from experiments.tracking import default_uri, sqlite_file
+from experiments.store import default_uri, sqlite_file
 from recsys import weights
 
 GIB = 1024**3

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from experiments.evaluation import Scorecard
+from experiments.evaluation import Scorecard, cut, measure
 from experiments.terminal import say
-from experiments.train import cut, measure
 from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.recommender import Recommender
+from recsys.schema import read_info
 from training.recipe import Recipe
 
 
@@ -36,20 +36,21 @@ def evaluate_bundle(
         components: measure every component too; None means as the recipe says.
         resamples: of the bootstrap; None means as the recipe says.
         max_users: measure a random sample of this many; None is everybody.
-        out: directory for the scorecard with its per-user values.
+        out: directory for the scorecard with its per-user values; an evaluation that was
+            killed goes on when it is started again with the same one.
 
     Raises:
         LeakageError: the bundle was trained on a part of the window.
         DataError: the window is empty, or `start` is no time.
     """
     recommender = Recommender.load(bundle)
-    dataset = Dataset.read(data)
     manifest = recommender.manifest
     recipe = Recipe.from_toml(manifest.recipe)
-    if manifest.dataset_fingerprint not in ("", dataset.info.fingerprint):
+    fingerprint = read_info(data).fingerprint
+    if manifest.dataset_fingerprint not in ("", fingerprint):
         say(
             f"note: trained on another state of {manifest.dataset} "
-            f"({manifest.dataset_fingerprint[:12]}, this is {dataset.info.fingerprint[:12]})"
+            f"({manifest.dataset_fingerprint[:12]}, this is {fingerprint[:12]})"
         )
     wanted = {
         "k": tuple(ks) or None,
@@ -62,10 +63,10 @@ def evaluate_bundle(
         window = {"kind": "temporal", "cut": _time(start)}
         changes["split"] = recipe.split.model_copy(update=window)  # type: ignore[assignment]
     recipe = recipe.model_copy(update=changes)
-    scorecard = measure(recommender, cut(dataset, recipe), recipe, max_users=max_users)
-    if out is not None:
-        scorecard.save(out)
-    return scorecard
+    # Nobody here holds on to the dataset: from its window on, only the targets are needed.
+    return measure(
+        recommender, cut(Dataset.read(data), recipe), recipe, max_users=max_users, out=out
+    )
 
 
 def _time(text: str) -> datetime:

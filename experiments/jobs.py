@@ -5,15 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from experiments import answers, report, shipped
+from experiments.heartbeat import end_stale
+from experiments.store import connect, default_uri
 from experiments.terminal import Bars, Stopwatch, duration, say
-from experiments.tracking import connect, default_uri
 from recsys.errors import MissingExtraError
 from recsys.types import Repeats
+
+if TYPE_CHECKING:
+    from experiments.promotion import PromoteOptions
 
 BUNDLES = Path("bundles")
 
@@ -23,28 +28,24 @@ def train_command(
     data: Path,
     out: Path | None,
     overrides: Sequence[str],
-    refit: bool,
-    uri: str | None,
-    experiment: str,
-    track: bool,
+    **options: Any,
 ) -> tuple[Any, ...]:
-    """Train; return a plain value and what to show of it."""
+    """Train; return a plain value and what to show of it.
+
+    `options` are those of `TrainOptions`.
+    """
     from experiments.train import TrainOptions, train
     from recsys.schema import read_info
 
+    uri = options.get("uri")
     chosen = shipped.find(recipe, overrides, uri=uri)
     if recipe.startswith(shipped.FROM_RUN):
         _same_data(recipe.removeprefix(shipped.FROM_RUN), read_info(data).fingerprint, uri)
-    options = TrainOptions(
-        out=out or BUNDLES / chosen.name,
-        refit=refit,
-        track=track,
-        uri=uri,
-        experiment=experiment,
-    )
-    trained = train(chosen, data, options, began=announcer())
+    where = TrainOptions(out=out or BUNDLES / chosen.name, **options)
+    trained = train(chosen, data, where, began=announcer())
     value = {
         "bundle": str(trained.bundle),
+        "report": str(trained.report or ""),
         "run_id": trained.run_id,
         "model_version": trained.model_version,
         "recipe_digest": chosen.digest,
@@ -53,10 +54,47 @@ def train_command(
         **report.as_json(trained.scorecard),
     }
     lines = [f"bundle: {trained.bundle}"]
+    if trained.report is not None:
+        lines.append(f"report: {trained.report}")
     if trained.run_id:
         lines.append(f"run: {trained.run_id} (recsys ui shows it; run:{trained.run_id} repeats it)")
     lines.append(f"took {duration(sum(trained.seconds.values()))}")
     return (value, *report.tables(trained.scorecard), *lines)
+
+
+def refresh_command(
+    recipe: str,
+    data: Path,
+    out: Path | None,
+    overrides: Sequence[str],
+    options: PromoteOptions,
+    files: tuple[str | None, str | None, str | None, Sequence[str], Sequence[str]],
+    *,
+    warm: bool,
+    train_anyway: bool,
+) -> tuple[Any, ...]:
+    """Run the nightly job; return a plain value and what to show of it.
+
+    `files` are interactions, items, users, mapping and roles of the import.
+    """
+    from experiments.imports import import_own_files
+    from experiments.nightly import RefreshOptions, refresh
+    from experiments.registering import shown
+
+    interactions, items, users, mapping, roles = files
+    importer = None
+    if interactions is not None:
+        importer = partial(
+            import_own_files, data, interactions,
+            items=items, users=users, mapping=mapping, roles=roles,
+        )  # fmt: skip
+    where = RefreshOptions(
+        out or BUNDLES / (options.model or "model"), options, importer, warm, train_anyway
+    )
+    chosen = shipped.find(recipe, overrides, uri=options.uri)
+    done = refresh(chosen, data, where, began=announcer())
+    lines = shown(done.promotion) if done.promotion else ["nothing changed; the champion stays"]
+    return (done.as_json(), *lines)
 
 
 def announcer() -> Any:
@@ -174,7 +212,7 @@ def open_ui(uri: str | None, host: str, port: int) -> None:
     """Become the MLflow UI on a store, so that stopping this process stops it."""
     if find_spec("mlflow") is None:
         raise MissingExtraError("mlflow", "the UI of the runs")
-    connect(uri)
+    end_stale(connect(uri))
     store = uri or default_uri()
     say(f"MLflow on {store}: http://{host}:{port} (stop with Ctrl-C)")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", store]
@@ -185,7 +223,7 @@ def open_ui(uri: str | None, host: str, port: int) -> None:
 
 def _same_data(run_id: str, fingerprint: str, uri: str | None) -> None:
     """Say so when a run is repeated on other data than its own."""
-    from experiments.registry import fingerprint_of
+    from experiments.runs import fingerprint_of
 
     logged = fingerprint_of(run_id, uri=uri)
     if logged != fingerprint:

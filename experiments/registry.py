@@ -1,95 +1,160 @@
-"""Put a bundle into MLflow as a registered model, and get recipes and models back."""
+"""Versions of registered models: register, point an alias, find the way back.
+
+An alias moves in one step of the store, so a promotion that is killed leaves either the old
+champion or the new one. Before it moves, the new version gets a tag that names the version
+the alias comes from: that is the way back.
+"""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from experiments.tracking import RECIPE_FILE, MlflowLogger, connect
-from recsys import __version__
+import polars as pl
+
+from experiments.runs import model_of
+from experiments.store import connect
 from recsys.errors import RecsysError
-from training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from mlflow.models.model import ModelInfo
-    from mlflow.models.signature import ModelSignature
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
-MODEL_CODE = Path(__file__).with_name("model.py")
+CHAMPION = "champion"
+NOTES = "gate"
+"""Tag of a version: what the gate said."""
 
 
-def log_model(
-    logger: MlflowLogger, bundle: Path, registered_name: str, example_users: list[str]
-) -> ModelInfo:
-    """Log a bundle as a pyfunc model of the run and register it as a new version.
+@dataclass(frozen=True)
+class Step:
+    """One move of an alias, kept as a tag of the version that it moved to.
 
-    Models-from-code: MLflow keeps the source of `experiments/model.py` and the bundle's
-    files, so nothing is pickled and nothing needs to be unpickled.
+    Attributes:
+        at: UTC time.
+        before: the version that the alias came from; empty for the first.
+        run: the MLflow run of the promotion.
+        forced: the gate had refused.
     """
-    import mlflow
-    import pandas as pd
 
-    example = pd.DataFrame({"user_id": example_users})
-    with mlflow.start_run(run_id=logger.run_id):
-        info = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(MODEL_CODE),
-            artifacts={"bundle": str(bundle)},
-            signature=signature(),
-            input_example=(example, {"k": 10, "repeats": "exclude"}),
-            pip_requirements=[f"recsys=={__version__}"],
-            registered_model_name=registered_name,
-        )
-    return info
+    at: str
+    before: str
+    run: str
+    forced: bool = False
 
 
-def signature() -> ModelSignature:
-    """Return what the model reads and answers."""
-    from mlflow.models.signature import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-
-    answers = {
-        "user_id": "string",
-        "item_id": "string",
-        "rank": "long",
-        "score": "double",
-        "source": "string",
-    }
-    return ModelSignature(
-        inputs=Schema([ColSpec("string", "user_id")]),
-        outputs=Schema([ColSpec(kind, name) for name, kind in answers.items()]),
-        params=ParamSchema([ParamSpec("k", "long", 10), ParamSpec("repeats", "string", "exclude")]),
-    )
-
-
-def load_model(model_uri: str, *, uri: str | None = None) -> Any:
-    """Load a logged model, with the loading of pickles switched off."""
-    connect(uri)
-    import mlflow.pyfunc
-
-    return mlflow.pyfunc.load_model(model_uri)
-
-
-def recipe_of(run_id: str, *, uri: str | None = None) -> Recipe:
-    """Return the recipe that a run was made from.
-
-    Raises:
-        RecsysError: the store has no such run, or the run has no recipe.
-    """
+def register(run_id: str, model: str, *, uri: str | None = None) -> ModelVersion:
+    """Return the version of a model that a run's bundle is, registered now if it is not yet."""
     client = connect(uri)
+    model_id = model_of(run_id, uri=uri)
+    for version in versions(client, model):
+        if version.run_id == run_id:
+            return version
+    import mlflow
+
+    made = mlflow.register_model(f"models:/{model_id}", model)
+    return client.get_model_version(model, made.version)
+
+
+def versions(client: MlflowClient, model: str) -> list[ModelVersion]:
+    """Return all versions of a model, newest first; none where there is no such model."""
+    found = client.search_model_versions(f"name = '{_quoted(model)}'")
+    return sorted(found, key=lambda v: int(v.version), reverse=True)
+
+
+def holder(client: MlflowClient, model: str, alias: str) -> ModelVersion | None:
+    """Return the version that an alias points at, if there is one."""
     from mlflow.exceptions import MlflowException
 
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = client.download_artifacts(run_id, RECIPE_FILE, folder)
-        except (MlflowException, OSError) as error:
-            raise RecsysError(
-                f"run {run_id} has no recipe in this store: {error}; look for its id in `recsys ui`"
-            ) from error
-        return Recipe.from_toml(Path(path).read_text(encoding="utf-8"))
+    try:
+        return client.get_model_version_by_alias(model, alias)
+    except MlflowException:
+        return None
 
 
-def fingerprint_of(run_id: str, *, uri: str | None = None) -> str:
-    """Return the fingerprint of the dataset that a run was trained on."""
-    run = connect(uri).get_run(run_id)
-    return str(run.data.tags.get("dataset.fingerprint", ""))
+def point(client: MlflowClient, version: ModelVersion, alias: str, step: Step) -> None:
+    """Move an alias to a version; what it takes to go back is written first."""
+    client.set_model_version_tag(
+        version.name, version.version, _tag(alias), json.dumps(asdict(step))
+    )
+    client.set_registered_model_alias(version.name, alias, version.version)
+
+
+def step_of(version: ModelVersion, alias: str) -> Step | None:
+    """Return how an alias came to a version; None where it did not come by promotion."""
+    text = version.tags.get(_tag(alias))
+    return Step(**json.loads(text)) if text else None
+
+
+def previous(client: MlflowClient, model: str, alias: str) -> tuple[ModelVersion, ModelVersion]:
+    """Return the version that an alias points at, and the one to roll back to.
+
+    Raises:
+        RecsysError: the alias is unknown, or there is nothing before it.
+    """
+    from mlflow.exceptions import MlflowException
+
+    current = holder(client, model, alias)
+    if current is None:
+        raise RecsysError(
+            f"no version of {model!r} is its {alias}; `recsys registry list` shows what there is"
+        )
+    step = step_of(current, alias)
+    if step is None or not step.before:
+        raise RecsysError(
+            f"{model} {current.version} is the first {alias}: there is nothing to roll back to; "
+            "promote another run instead"
+        )
+    try:
+        return current, client.get_model_version(model, step.before)
+    except MlflowException as error:
+        raise RecsysError(
+            f"{model} {step.before}, the {alias} before, was deleted; promote another run"
+        ) from error
+
+
+def listing(*, model: str | None = None, uri: str | None = None) -> pl.DataFrame:
+    """Return a row a version: model, version, aliases, run, when, and what the gate said."""
+    client = connect(uri)
+    names = [model] if model else [m.name for m in client.search_registered_models()]
+    rows = []
+    for name in names:
+        aliases = _aliases(client, name)
+        for version in versions(client, name):
+            made = datetime.fromtimestamp(version.creation_timestamp / 1000, UTC)
+            rows.append(
+                {
+                    "model": name,
+                    "version": int(version.version),
+                    "aliases": ", ".join(aliases.get(str(version.version), [])),
+                    "run": version.run_id or "",
+                    "created": f"{made:%Y-%m-%d %H:%M}",
+                    "gate": version.tags.get(NOTES, ""),
+                }
+            )
+    schema = dict.fromkeys(("model", "version", "aliases", "run", "created", "gate"), pl.String)
+    return pl.DataFrame(rows, schema={**schema, "version": pl.Int64})
+
+
+def now() -> str:
+    """Return the time, UTC, as it is written into tags."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _aliases(client: MlflowClient, model: str) -> dict[str, list[str]]:
+    """Return version -> aliases."""
+    found: dict[str, list[str]] = {}
+    for alias, version in client.get_registered_model(model).aliases.items():
+        found.setdefault(str(version), []).append(alias)
+    return found
+
+
+def _tag(alias: str) -> str:
+    return f"promoted.{alias}"
+
+
+def _quoted(name: str) -> str:
+    if "'" in name:
+        raise RecsysError(f"the model name {name!r} holds a quote; choose another")
+    return name

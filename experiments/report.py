@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from experiments.evaluation import HYBRID, Scorecard
+from experiments.evaluation.scorecard import EVERYBODY
 
 MEANING = {
     "ALL": "everything bought in the test window, repeats too",
@@ -45,6 +46,7 @@ def beyond_table(scorecard: Scorecard) -> Table:
         "gini",
         "popularity_percentile",
         "novelty",
+        "serendipity",
         "intra_list_diversity",
         "calibration",
     )
@@ -59,19 +61,21 @@ def beyond_table(scorecard: Scorecard) -> Table:
 
 
 def slices_table(scorecard: Scorecard) -> Table:
-    """Show the hybrid on the users that the model knows and on those that it does not."""
+    """Show the hybrid for every kind of user and on every kind of item."""
     shown = [(t, m) for t in scorecard.targets for m in _accuracy(scorecard)]
-    table = Table(title="The hybrid by kind of user", title_justify="left")
-    table.add_column("users")
+    table = Table(title="The hybrid by slice of users and items", title_justify="left")
+    table.add_column("slice", no_wrap=True)
+    table.add_column("users", justify="right")
     for targets, metric in shown:
         table.add_column(f"{targets}\n{metric}", justify="right")
-    for users in ("all", "warm", "cold"):
-        row = [
-            scorecard.values.filter(targets=t, system=HYBRID, metric=m, users=users)
-            for t, m in shown
-        ]
-        if any(found.height for found in row):
-            table.add_row(users, *(f"{f['value'][0]:.4f}" if f.height else "" for f in row))
+    mine = scorecard.values.filter(system=HYBRID)
+    cells = {(r["slice"], r["targets"], r["metric"]): r for r in mine.iter_rows(named=True)}
+    for name in scorecard.slices:
+        row = [cells.get((name, t, m)) for t, m in shown]
+        if any(row):
+            n_users = max(cell["n_users"] for cell in row if cell)
+            values = (f"{cell['value']:.4f}" if cell else "" for cell in row)
+            table.add_row(Text(name), f"{n_users:,}", *values)
     return table
 
 
@@ -81,7 +85,7 @@ def as_json(scorecard: Scorecard) -> dict[str, Any]:
         "metrics": scorecard.summary(),
         "systems": {system: scorecard.summary(system) for system in scorecard.systems},
         "differences": scorecard.differences.to_dicts(),
-        "slices": scorecard.values.filter(scorecard.values["users"] != "all").to_dicts(),
+        "slices": scorecard.values.filter(scorecard.values["slice"] != EVERYBODY).to_dicts(),
         "users": scorecard.users.to_dicts(),
         "k": list(scorecard.ks),
         "resamples": scorecard.resamples,

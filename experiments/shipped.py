@@ -32,7 +32,7 @@ def find(recipe: str, overrides: Sequence[str] = (), *, uri: str | None = None) 
         RecipeError: there is no such recipe, or it has a fault; the message names it.
     """
     if recipe.startswith(FROM_RUN):
-        from experiments.registry import recipe_of
+        from experiments.runs import recipe_of
 
         logged = recipe_of(recipe.removeprefix(FROM_RUN), uri=uri)
         return Recipe.from_toml(logged.to_toml(), overrides)

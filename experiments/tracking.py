@@ -1,88 +1,38 @@
-"""MLflow as a `RunLogger`: a run, a child run a component, batched, closed with its true status.
-
-The default store is one SQLite file under `RECSYS_HOME`, with the artefacts beside it;
-`MLFLOW_TRACKING_URI` or an explicit URI puts it elsewhere.
-"""
+"""MLflow as a `RunLogger`: a run, a child run a component, batched, closed with its true status."""
 
 from __future__ import annotations
 
-import logging
-import os
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recsys.errors import MissingExtraError, RecsysError
+from experiments.heartbeat import ALIVE, Heartbeat, end_stale
+from experiments.provenance import system_tags
+from experiments.store import connect, default_uri, experiment_for
+from experiments.terminal import say
 from recsys.schema import DatasetInfo
-from recsys.weights import home
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "recsys"
-SETTINGS = {
-    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_LOGGING_LEVEL": "WARNING",
-}
 RECIPE_FILE = "recipe.toml"
+KIND = "kind"
+"""Tag: what a run is: train, evaluation, comparison or promotion."""
 FLUSH_EVERY = 5.0
 """Seconds that a metric may wait for its batch."""
 BATCH = 1000
 """Metrics of one request; the server's limit."""
 PARAMS_PER_BATCH = 100
 PARAM_CHARACTERS = 6000
-PACKAGES = ("recsys", "torch", "numpy", "polars", "transformers", "implicit", "rectools-lightfm")
-
-
-def default_uri() -> str:
-    """Return the address of the store: `MLFLOW_TRACKING_URI`, else SQLite under the home."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow' / 'mlflow.db'}"
-
-
-def connect(uri: str | None = None) -> MlflowClient:
-    """Open a tracking store; the SQLite file and its directory are made when missing.
-
-    Raises:
-        MissingExtraError: MLflow is not installed.
-        RecsysError: the store cannot be opened.
-    """
-    # Before MLflow is imported.
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    for chatty in ("alembic", "mlflow"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    try:
-        import mlflow
-        from mlflow.exceptions import MlflowException
-    except ImportError as error:
-        raise MissingExtraError("mlflow", "tracking runs") from error
-    uri = uri or default_uri()
-    try:
-        if file := sqlite_file(uri):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(uri)
-        return mlflow.MlflowClient(tracking_uri=uri)
-    except (MlflowException, OSError) as error:
-        raise RecsysError(
-            f"the MLflow store {uri} cannot be opened: {error}; "
-            "name another with --tracking-uri, or go without with --no-mlflow"
-        ) from error
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a SQLite store, or None for any other kind."""
-    prefix = "sqlite:///"
-    return Path(uri.removeprefix(prefix)) if uri.startswith(prefix) else None
+SYSTEM_EVERY = 10.0
+"""Seconds between two samples of processor, memory, disk, network and GPU."""
 
 
 def metric_name(name: str) -> str:
@@ -101,7 +51,7 @@ class MlflowLogger:
     client: MlflowClient
     experiment_id: str
     run_id: str
-    _waiting: list[tuple[str, float, int, int]] = field(default_factory=list)
+    _waiting: list[tuple[Any, ...]] = field(default_factory=list)
     _flushed: float = field(default_factory=time.monotonic)
     _children: dict[str, MlflowLogger] = field(default_factory=dict)
 
@@ -120,6 +70,12 @@ class MlflowLogger:
         late = time.monotonic() - self._flushed > FLUSH_EVERY
         if late or len(self._waiting) >= BATCH:
             self.flush()
+
+    def scores(self, values: Mapping[str, float], model_id: str, info: DatasetInfo) -> None:
+        """Log numbers that belong to a logged model on a dataset; MLflow links the three."""
+        now = time.time_ns() // 1_000_000
+        link = (model_id, info.name, _digest(info))
+        self._waiting += [(metric_name(k), float(v), now, 0, *link) for k, v in values.items()]
 
     def artefact(self, path: Path, folder: str | None = None) -> None:
         """Log a file or the content of a directory."""
@@ -145,8 +101,7 @@ class MlflowLogger:
         from mlflow.entities import DatasetInput, InputTag
 
         where = str(path.resolve()) if path else info.source or info.name
-        # MLflow keeps 36 characters of a digest; the whole one is a tag.
-        data = MetaDataset(resolve_dataset_source(where), info.name, info.fingerprint[:32])
+        data = MetaDataset(resolve_dataset_source(where), info.name, _digest(info))
         tags = [InputTag("mlflow.data.context", context)]
         self.client.log_inputs(self.run_id, [DatasetInput(data._to_mlflow_entity(), tags)])
         self.tags(
@@ -193,70 +148,67 @@ class MlflowLogger:
 
 @contextmanager
 def open_run(
-    name: str, *, uri: str | None = None, experiment: str = EXPERIMENT
+    name: str,
+    *,
+    uri: str | None = None,
+    experiment: str = EXPERIMENT,
+    kind: str = "train",
+    system: bool = False,
 ) -> Iterator[MlflowLogger]:
-    """Open a run that ends FINISHED, FAILED after an exception, KILLED after a signal."""
+    """Open a run that ends FINISHED, FAILED after an exception, KILLED after a signal.
+
+    Runs that died before without a word are ended first.
+
+    Args:
+        name: of the run.
+        uri: of the tracking store; None is the default one.
+        experiment: its name; made when missing.
+        kind: the run's tag `kind`.
+        system: sample processor, memory, disk, network and GPU while it runs.
+    """
     client = connect(uri)
-    experiment_id = _experiment(client, experiment, uri or default_uri())
-    run = client.create_run(experiment_id, run_name=name)
-    logger = MlflowLogger(client, experiment_id, run.info.run_id)
-    status = "FAILED"
-    try:
-        with _terminate_as_exit():
-            logger.tags(system_tags())
-            yield logger
-        status = "FINISHED"
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
-        raise
-    finally:
-        logger.close(status)
-
-
-def system_tags() -> dict[str, str]:
-    """Return what a run depends on besides recipe and data: commit and versions."""
-    tags = {}
-    for package in PACKAGES:
+    for dead in end_stale(client):
+        say(f"note: run {dead} had died without a word; it is marked KILLED")
+    experiment_id = experiment_for(client, experiment, uri or default_uri())
+    with _stoppable():
+        tags = {**system_tags(), KIND: kind, ALIVE: f"{time.time():.0f}"}
+        run = client.create_run(experiment_id, run_name=name, tags=tags)
+        logger = MlflowLogger(client, experiment_id, run.info.run_id)
+        heart = Heartbeat(client, logger.run_id)
+        status = "FAILED"
         try:
-            tags[f"version.{package}"] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    root = Path(__file__).parents[1]
-    if (root / ".git").exists():
-        sha = _git(root, "rev-parse", "HEAD")
-        if sha:
-            tags["mlflow.source.git.commit"] = sha
-            tags["git.modified"] = str(bool(_git(root, "status", "--porcelain"))).lower()
-    return tags
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip()
-
-
-def _experiment(client: MlflowClient, name: str, uri: str) -> str:
-    """Return the experiment's id, making it with its artefacts beside the SQLite file."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    file = sqlite_file(uri)
-    beside = (file.resolve().parent / "artefacts" / name).as_uri() if file else None
-    try:
-        return str(client.create_experiment(name, artifact_location=beside))
-    except MlflowException:
-        # Another process made it in between.
-        found = client.get_experiment_by_name(name)
-        if found is None:
+            heart.start()
+            with _sampled(logger.run_id, uri or default_uri()) if system else nullcontext():
+                yield logger
+            status = "FINISHED"
+        except (KeyboardInterrupt, SystemExit):
+            status = "KILLED"
             raise
-        return str(found.experiment_id)
+        finally:
+            heart.stop()
+            logger.close(status)
+
+
+@contextmanager
+def _sampled(run_id: str, uri: str) -> Iterator[None]:
+    """Let MLflow sample what the machine does."""
+    from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+    try:
+        monitor = SystemMetricsMonitor(run_id, sampling_interval=SYSTEM_EVERY, tracking_uri=uri)
+    except ImportError:  # psutil is missing
+        yield
+        return
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
+
+
+def _digest(info: DatasetInfo) -> str:
+    """Return what MLflow can keep of a fingerprint, 36 characters; the whole one is a tag."""
+    return info.fingerprint[:32]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -268,17 +220,29 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
 
 
 @contextmanager
-def _terminate_as_exit() -> Iterator[None]:
-    """Turn SIGTERM into SystemExit(143), so that a stopped run can say so."""
+def _stoppable() -> Iterator[None]:
+    """Turn the first SIGTERM or SIGHUP into SystemExit, so that a stopped run can say so.
+
+    Those that follow are ignored: the run is closing already.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(number: int, frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, stop)
+    names = ("SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        # Under nohup a hang-up is ignored, and stays so.
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -25,6 +25,7 @@ from recsys.types import (
     Ragged,
     Repeats,
     Timestamp,
+    gather,
     pointers,
 )
 from recsys.vocabulary import MISSING_ROW, Vocabulary
@@ -237,8 +238,10 @@ class Dataset:
 
     def seen(self, users: IntArray | None = None) -> Ragged:
         """Return the distinct items each user "already bought", ascending by row."""
-        histories = self.histories.keep(self.interactions.seen)
-        return (histories if users is None else histories.take(users)).unique()
+        if users is None:
+            return self.histories.keep(self.interactions.seen).unique()
+        _, flat = gather(self.histories.indptr, users)
+        return self.histories.take(users).keep(self.interactions.seen[flat]).unique()
 
     def queries(
         self,

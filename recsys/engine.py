@@ -6,7 +6,7 @@ puts ids, reasons and blurbs around it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -30,6 +30,8 @@ from recsys.types import (
 )
 
 QUERIES_PER_CHUNK = 256
+CELLS_PER_CHUNK = 12_000_000
+"""Queries x items: some generators score the whole catalogue for each query of a chunk."""
 FILL_SOURCE = "popular"
 PINNED = -2
 PINNED_SOURCE = "pinned"
@@ -103,7 +105,7 @@ class Engine:
         def answer(chunk: IntArray) -> Ranked:
             return self._rank_chunk(queries.take(chunk), k, head)
 
-        parts = list(parallel(answer, _chunks(len(queries))))
+        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         return _concatenate(parts, tuple(self.generators))
 
     def rank_with(self, component: str, queries: Queries, k: int) -> Ranked:
@@ -112,11 +114,7 @@ class Engine:
         Raises:
             ValueError: there is no such generator.
         """
-        if component not in self.generators:
-            raise ValueError(
-                f"component is {component!r}; this bundle has {', '.join(self.generators)}"
-            )
-        number = list(self.generators).index(component)
+        number = self._number(component)
 
         def answer(chunk: IntArray) -> Ranked:
             part = queries.take(chunk)
@@ -124,8 +122,33 @@ class Engine:
             sources = np.full(len(own.items), number, dtype=np.int64)
             return self._filled(part, own, sources, k)
 
-        parts = list(parallel(answer, _chunks(len(queries))))
+        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         return _concatenate(parts, tuple(self.generators))
+
+    def rank_all(
+        self, queries: Queries, k: int, head: Head, components: Sequence[str]
+    ) -> list[Ranked]:
+        """Answer a batch with the hybrid, then with each component alone.
+
+        The lists are those of `rank` and `rank_with`, but each generator is asked once.
+
+        Raises:
+            ValueError: there is no such generator.
+        """
+        for name in components:
+            self._number(name)
+
+        def answer(chunk: IntArray) -> list[Ranked]:
+            part = queries.take(chunk)
+            # A generator's own answer to a shopper without a history is not in the union.
+            spoken = np.flatnonzero(part.histories.counts > 0)
+            union = self.propose(part.take(spoken), k)
+            alone = [self._from_union(name, part, spoken, union, k) for name in components]
+            return [self._rank_union(part, spoken, union, k, head), *alone]
+
+        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
+        names = tuple(self.generators)
+        return [_concatenate([p[i] for p in parts], names) for i in range(1 + len(components))]
 
     def propose(self, queries: Queries, k: int) -> Blended:
         """Unite what the generators propose for a few queries."""
@@ -163,17 +186,48 @@ class Engine:
         # A shopper without a history gets what is popular: no model has anything to add.
         spoken = np.flatnonzero(queries.histories.counts > 0)
         asked = queries.take(spoken)
-        blended = self.propose(asked, k)
+        return self._rank_union(queries, spoken, self.propose(asked, k), k, head)
+
+    def _rank_union(
+        self, queries: Queries, spoken: IntArray, blended: Blended, k: int, head: Head
+    ) -> Ranked:
         ranked = (
             reciprocal_rank_fusion(blended)
             if self.ranker is None
-            else self.ranker.rank(asked, blended, head)
+            else self.ranker.rank(queries.take(spoken), blended, head)
         )
         sources = _sources(blended.owner, blended.items, blended.ranks, ranked)
         counts = np.zeros(len(queries), dtype=np.int64)
         counts[spoken] = ranked.counts
         whole = Candidates(pointers(counts), ranked.items, ranked.scores)
         return self._filled(queries, whole, sources, k)
+
+    def _from_union(
+        self, component: str, queries: Queries, spoken: IntArray, union: Blended, k: int
+    ) -> Ranked:
+        """Read a generator's own list off the union, and ask it for the other shoppers."""
+        number = self._number(component)
+        own = union.ranks[number]
+        listed = np.flatnonzero((own > 0) & (own <= k))
+        listed = listed[np.lexsort((own[listed], union.owner[listed]))]
+        silent = np.flatnonzero(queries.histories.counts == 0)
+        rest = self.generators[component].candidates(queries.take(silent), min(k, self.n_items))
+        owner = np.concatenate([spoken[union.owner[listed]], silent[rest.owner]])
+        order = np.argsort(owner, kind="stable")
+        whole = Candidates(
+            pointers(np.bincount(owner, minlength=len(queries))),
+            np.concatenate([union.items[listed], rest.items])[order],
+            np.concatenate([union.scores[number, listed], rest.scores])[order],
+        )
+        sources = np.full(len(order), number, dtype=np.int64)
+        return self._filled(queries, whole, sources, k)
+
+    def _number(self, component: str) -> int:
+        if component not in self.generators:
+            raise ValueError(
+                f"component is {component!r}; this bundle has {', '.join(self.generators)}"
+            )
+        return list(self.generators).index(component)
 
     def _pool(self, k: int) -> int:
         return max(1, min(max(self.n_candidates, k), self.n_items))
@@ -206,11 +260,9 @@ class Engine:
         return first_open(self.popularity, n, queries.eligible, closed)
 
 
-def _chunks(n: int) -> list[IntArray]:
-    return [
-        np.arange(s, min(s + QUERIES_PER_CHUNK, n), dtype=np.int64)
-        for s in range(0, n, QUERIES_PER_CHUNK)
-    ]
+def _chunks(n: int, n_items: int) -> list[IntArray]:
+    size = max(1, min(QUERIES_PER_CHUNK, CELLS_PER_CHUNK // max(n_items, 1)))
+    return [np.arange(s, min(s + size, n), dtype=np.int64) for s in range(0, n, size)]
 
 
 def _sources(owner: IntArray, items: IntArray, ranks: IntArray, ranked: Candidates) -> IntArray:

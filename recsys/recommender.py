@@ -26,6 +26,7 @@ from recsys.types import (
     HalfArray,
     HistoryItem,
     IntArray,
+    Ragged,
     RecommendationRequest,
     Recommendations,
     Repeats,
@@ -218,6 +219,35 @@ class Recommender:
                 )
             )
         return pl.concat(frames) if frames else _no_rows()
+
+    def recommend_rows(
+        self,
+        user_ids: Sequence[str],
+        k: int = 10,
+        *,
+        repeats: Repeats = "exclude",
+        components: Sequence[str] = (),
+    ) -> list[Ragged]:
+        """Return the lists of many shoppers as item rows: the hybrid's, then each component's.
+
+        What `recommend_frame` answers, for evaluation: without ids, and with the work that
+        hybrid and components have in common done once.
+
+        Args:
+            user_ids: external ids, known or not, each once.
+            k: items a shopper.
+            repeats: as in `recommend`.
+            components: generators that answer alone as well, popularity behind them.
+
+        Raises:
+            ValueError: there is no such component, or k < 1.
+        """
+        requests = [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in user_ids]
+        # Requests that differ in nothing but the shopper are one batch, in their order.
+        for batch in batches(self.dataset, requests):
+            ranked = self.engine.rank_all(batch.queries, k, batch.head, components)
+            return [r.candidates.ragged() for r in ranked]
+        return [Ragged.empty(0) for _ in (None, *components)]
 
     def similar_items(self, item_id: str, k: int = 10) -> list[tuple[str, float]]:
         """Return the k items most like one, with the mean cosine over all item spaces.

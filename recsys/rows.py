@@ -201,7 +201,7 @@ class Histories:
         if not len(self.items):
             return Ragged.empty(len(self))
         width = int(self.items.max()) + 1
-        keys = np.unique(self.owner * width + self.items)
+        keys = distinct(self.owner * width + self.items)
         counts = np.bincount(keys // width, minlength=len(self)).astype(np.int64)
         return Ragged.from_counts(counts, keys % width)
 
@@ -326,6 +326,16 @@ def pointers(counts: npt.NDArray[Any]) -> IntArray:
     indptr = np.zeros(len(counts) + 1, dtype=np.int64)
     np.cumsum(counts, out=indptr[1:])
     return indptr
+
+
+def distinct(keys: IntArray) -> IntArray:
+    """Sort and drop repeats, several times as fast as `np.unique` is on millions of keys.
+
+    >>> distinct(np.array([3, 1, 3])).tolist()
+    [1, 3]
+    """
+    keys = np.sort(keys)
+    return keys if len(keys) < 2 else keys[np.append(True, keys[1:] != keys[:-1])]
 
 
 def gather(indptr: IntArray, lists: IntArray) -> tuple[IntArray, IntArray]:

@@ -26,7 +26,7 @@ HEAVY = (
     "lightfm",
     "mlflow",
     "fastapi",
-    "matplotlib",
+    "plotly",
 )
 
 PROBE = """

@@ -40,6 +40,7 @@ from training.generators import Fitted, fit_generators
 from training.ranker import fit_head
 from training.recipe import Recipe
 from training.tables import Table, build_table, merge
+from training.warm import WarmStart
 from training.windows import label_windows
 
 Tables = dict[Head, list[Table]]
@@ -85,6 +86,7 @@ def fit_recommender(
     encoder: TextEncoder | None = None,
     encoder_spec: Mapping[str, Any] | None = None,
     stages: Stages | None = None,
+    warm: WarmStart | None = None,
 ) -> Recommender:
     """Train everything on `dataset` and return a recommender that knows all of it.
 
@@ -96,6 +98,8 @@ def fit_recommender(
         encoder_spec: how a bundle gets a given encoder back, the arguments of
             `recsys.text.load_encoder`; None: a loaded bundle cannot add items.
         stages: filled with wall times.
+        warm: weights of an earlier bundle to go on from, where they saw nothing that the
+            fit may not see.
 
     Raises:
         DataError: the dataset has no interactions or no items.
@@ -110,11 +114,17 @@ def fit_recommender(
             encoder, encoder_spec = encoder_for(recipe.text, texts, device=recipe.device)
         # Half precision from the start: a bundle then scores exactly as what was saved.
         embeddings = encoder.encode(texts).astype(np.float16)
-    tables, warm = _tables(dataset, recipe, embeddings, device, stages, logger)
+    earlier = _Earlier(warm, encoder.fingerprint)
+    tables, chained = _tables(dataset, recipe, embeddings, device, stages, logger, earlier)
     nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
     with stages.time("generators"):
         fitted = fit_generators(
-            dataset, recipe, embeddings, device=device, warm=warm, logger=logger
+            dataset,
+            recipe,
+            embeddings,
+            device=device,
+            warm=chained | earlier.generators(dataset, dataset.end + 1),
+            logger=logger,
         )
     stages.aside.update(fitted.aside)
     _log_times(fitted, stages, logger)
@@ -146,6 +156,23 @@ def fit_recommender(
     return Recommender(dataset, engine, RowBlocks.of(embeddings), encoder, manifest)
 
 
+@dataclass
+class _Earlier:
+    """What each fit may go on from: a bundle's weights, until a fit has seen more."""
+
+    warm: WarmStart | None
+    encoder: str
+
+    def generators(self, past: Dataset, until: int | None) -> dict[str, CandidateGenerator]:
+        """Return the bundle's generators where they may be used and are the newest."""
+        if self.warm is None:
+            return {}
+        found = self.warm.generators(past, until, self.encoder)
+        if found:
+            self.warm = None  # the fit that goes on from them is the newest from here on
+        return found
+
+
 def popularity(dataset: Dataset, fitted: Fitted) -> IntArray:
     """Return all item rows, most popular first: what stands behind every list."""
     model = fitted.generators.get("popular")
@@ -161,6 +188,7 @@ def _tables(
     device: str,
     stages: Stages,
     logger: RunLogger | None,
+    earlier: _Earlier,
 ) -> tuple[Tables, dict[str, CandidateGenerator]]:
     """Tabulate every window; return the tables and the newest window's generators."""
     if not recipe.ranker.enabled:
@@ -173,11 +201,16 @@ def _tables(
     builder: FeatureBuilder | None = None
     for i, window in enumerate(windows):
         if previous is None or window.past is not previous.past:
+            until = int(window.at.max()) if dataset.info.time == "global" else None
             with stages.time("windows: generators"):
                 warm = fit_generators(
-                    window.past, recipe, embeddings, device=device, warm=warm, logger=logger
+                    window.past,
+                    recipe,
+                    embeddings,
+                    device=device,
+                    warm=warm | earlier.generators(window.past, until),
+                    logger=logger,
                 ).generators
-            until = int(window.at.max()) if dataset.info.time == "global" else None
             builder = FeatureBuilder.fit(window.past, tuple(warm), until)
         previous = window
         assert builder is not None

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys.candidates.base import Asked, Generator
 from recsys.protocols import CandidateGenerator
-from recsys.types import Blended, IntArray, Queries, Ragged
+from recsys.types import Blended, IntArray, Queries, Ragged, distinct
 
 
 def blend(
@@ -41,7 +41,7 @@ def blend(
             found = asked[name].candidates(wanted[name])
             keys[name] = found.owner * width + found.items
             places[name] = found.ranks
-    union = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *keys.values()]))
+    union = distinct(np.concatenate([np.empty(0, dtype=np.int64), *keys.values()]))
     counts = np.bincount(union // width, minlength=len(queries)).astype(np.int64)
     items = Ragged.from_counts(counts, union % width)
     scores = np.empty((len(wanted), len(union)), dtype=np.float32)

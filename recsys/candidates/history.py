@@ -138,6 +138,17 @@ class HistoryGenerator(Generator):
         self._grow(self._n_items - len(self._id_of_item))
         return self
 
+    def in_rows(self, rows: IntArray) -> Self:
+        """Return the same network for items in other rows, without texts.
+
+        Args:
+            rows: [n], the row here of each item there; -1 for an item unknown here.
+        """
+        known = rows >= 0
+        ids = np.where(known, self._id_of_item[rows], -1)
+        popularity = np.where(known, self._popularity[rows], 0.0).astype(np.float32)
+        return type(self)(self.network, ids, popularity)
+
     def refresh(self) -> None:
         """Forget what is kept of the items, after the weights or the items changed."""
         self._vectors = self._readable = None

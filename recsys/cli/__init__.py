@@ -13,7 +13,18 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli import asking, data, looking, measuring, serve, store, training, writing
+from recsys.cli import (
+    asking,
+    comparing,
+    data,
+    looking,
+    measuring,
+    registry,
+    serve,
+    store,
+    training,
+    writing,
+)
 from recsys.errors import RecsysError
 
 DEBUG = "RECSYS_DEBUG"
@@ -28,12 +39,13 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (training, measuring, asking, writing, serve, store, looking):
+for _module in (training, measuring, comparing, registry, asking, writing, serve, store, looking):
     app.add_typer(_module.app)
 app.add_typer(data.weights_app, name="weights")
 app.add_typer(data.data_app, name="data")
 app.add_typer(store.keys_app, name="keys")
 app.add_typer(store.events_app, name="events")
+app.add_typer(registry.registry_app, name="registry")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -53,8 +53,12 @@ def evaluate(
 
 @app.command()
 def metrics(
-    recs: Annotated[Path, typer.Option(help="Parquet: user_id, item_id, rank.")],
-    truth: Annotated[Path, typer.Option(help="Parquet: user_id, item_id.")],
+    recs: Annotated[
+        Path | None, typer.Option(help="Parquet: user_id, item_id, rank.", show_default=False)
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="Parquet: user_id, item_id.", show_default=False)
+    ] = None,
     k: Ks = [10],  # noqa: B006
     metric: Annotated[
         list[str] | None, typer.Option(help="ndcg, or ndcg@10; default all that the files allow.")
@@ -65,16 +69,34 @@ def metrics(
     train: Annotated[
         Path | None, typer.Option(help="Parquet: item_id of training rows (novelty).")
     ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(help="Print the written definition of a metric, ndcg@10, or of all."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure recommendations made by anything.
+    """Measure recommendations made by anything, or say how a metric is defined.
 
-    Example: `recsys metrics --recs recs.parquet --truth truth.parquet -k 10 -k 20 --json`
+    Examples: `recsys metrics --recs recs.parquet --truth truth.parquet -k 10 -k 20 --json`,
+    `recsys metrics --explain ndcg@10`, `recsys metrics --explain all`
     """
     from dataclasses import asdict
 
-    from recsys.metrics import report
+    from recsys.metrics import DEFINITIONS, report
+    from recsys.metrics import explain as define
 
+    if explain is not None:
+        names = list(DEFINITIONS) if explain == "all" else [explain]
+        with answering(as_json) as show:
+            found = {name: define(name) for name in names}
+            show({"definitions": found}, *found.values())
+        return
+    if recs is None or truth is None:
+        missing = "--recs" if recs is None else "--truth"
+        raise typer.BadParameter(
+            "give recommendations and truth, or ask for a definition with --explain ndcg@10",
+            param_hint=missing,
+        )
     with answering(as_json) as show:
         summary = report(recs, truth, k, metric, items=items, train=train)
         found = asdict(summary)

@@ -49,8 +49,16 @@ def train(
     refit: Annotated[
         str | None, typer.Option(help="all: after measuring, train on everything, for production.")
     ] = None,
+    warm_start: Annotated[
+        Path | None, typer.Option(help="A bundle whose weights training goes on from.")
+    ] = None,
     tracking_uri: Uri = None,
-    experiment: Annotated[str, typer.Option(help="MLflow experiment.")] = "recsys",
+    experiment: Annotated[
+        str | None, typer.Option(help="MLflow experiment; default the dataset and its split.")
+    ] = None,
+    register: Annotated[
+        str | None, typer.Option(help="Registered model; default recsys-RECIPE.")
+    ] = None,
     mlflow: Annotated[bool, typer.Option(help="Track the run in MLflow.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -66,6 +74,15 @@ def train(
     with answering(as_json) as show:
         show(
             *train_command(
-                recipe, data, out, overrides or [], refit == "all", tracking_uri, experiment, mlflow
+                recipe,
+                data,
+                out,
+                overrides or [],
+                refit=refit == "all",
+                track=mlflow,
+                uri=tracking_uri,
+                experiment=experiment,
+                register=register,
+                warm_start=warm_start,
             )
         )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,15 @@ from recsys.metrics.inputs import MetricInputs
 from recsys.metrics.judged import Judged
 from recsys.types import BoolArray, DoubleArray, IntArray, Ragged
 
+Better = Literal["higher", "lower", "neither"]
+
 
 @dataclass(frozen=True, eq=False)
 class TopK:
     """A measure of the first `k` places of each list.
 
-    `key` is the name without the cut-off; `formula` holds `{k}` where the cut-off goes.
+    `key` is the name without the cut-off; `formula` holds `{k}` where the cut-off goes;
+    `better` tells which way is an improvement, `neither` where it depends on the shop.
 
     Raises:
         ValueError: `k` is not a whole number of at least 1.
@@ -37,6 +40,7 @@ class TopK:
 
     key: ClassVar[str]
     formula: ClassVar[str]
+    better: ClassVar[Better] = "higher"
 
     k: int
 

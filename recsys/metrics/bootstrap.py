@@ -107,54 +107,94 @@ def bootstrap_columns(
 ) -> list[Interval]:
     """Return an interval for each column of [users, columns]; NaN is not counted.
 
-    Columns that count the same users share their resamples.
+    One draw of users serves every column.
 
     Raises:
         DataError: a column counts nobody, or holds an infinite value.
+        ValueError: `resamples` or `level` is out of range.
+    """
+    if np.isinf(values).any():
+        raise DataError("per-user values hold infinities; find out which metric made them")
+    there = ~np.isnan(values)
+    sums = np.where(there, values, 0.0)
+    return bootstrap_sums(
+        sums, there.astype(np.float64), resamples=resamples, level=level, seed=seed
+    )
+
+
+def bootstrap_sums(
+    sums: DoubleArray,
+    counts: DoubleArray,
+    *,
+    resamples: int = RESAMPLES,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[Interval]:
+    """Return an interval for each column of sums over groups of users, [groups, columns].
+
+    A column's mean is its sum over its count. With a group a user this is the bootstrap
+    over users; with users put into groups at random, it is close to it at a fixed cost.
+
+    Args:
+        sums: of the values of each group's users, 0 where nobody is counted.
+        counts: users counted, [groups, columns].
+        resamples: how often groups are drawn again.
+        level: probability of the interval.
+        seed: of the draws.
+
+    Raises:
+        DataError: a column counts nobody.
         ValueError: `resamples` or `level` is out of range.
     """
     if resamples < 1:
         raise ValueError(f"resamples is {resamples}; draw at least once, 2000 is usual")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; it lies between 0 and 1, 0.95 is usual")
-    if np.isinf(values).any():
-        raise DataError("per-user values hold infinities; find out which metric made them")
-    there = ~np.isnan(values)
-    intervals: dict[int, Interval] = {}
-    for pattern in np.unique(there, axis=1).T:
-        columns = np.flatnonzero((there == pattern[:, None]).all(axis=0))
-        if not pattern.any():
-            raise DataError(f"nobody is counted in column {columns[0]} of the per-user values")
-        part = values[np.ix_(pattern, columns)]
-        drawn = _resampled_means(part, resamples, np.random.default_rng(seed))
-        for j, column in enumerate(columns):
-            intervals[int(column)] = _interval(part[:, j], drawn[:, j], level)
-    return [intervals[j] for j in range(values.shape[1])]
+    n_users = counts.sum(axis=0)
+    if not n_users.all():
+        column = np.flatnonzero(n_users == 0)[0]
+        raise DataError(f"nobody is counted in column {column} of the per-user values")
+    drawn = _resampled_means(sums, counts, resamples, np.random.default_rng(seed))
+    means = sums.sum(axis=0) / n_users
+    return [
+        _interval(float(means[j]), drawn[:, j], int(n_users[j]), level)
+        for j in range(sums.shape[1])
+    ]
 
 
-def _resampled_means(values: DoubleArray, resamples: int, rng: np.random.Generator) -> DoubleArray:
-    """Means of [users, columns] over users drawn with replacement, [resamples, columns]."""
-    n = len(values)
-    means = np.empty((resamples, values.shape[1]))
+def _resampled_means(
+    sums: DoubleArray, counts: DoubleArray, resamples: int, rng: np.random.Generator
+) -> DoubleArray:
+    """Means over groups drawn with replacement, [resamples, columns]; NaN if none counts."""
+    n = len(sums)
+    means = np.empty((resamples, sums.shape[1]))
+    # Columns that count the same users, most of a table, have one denominator.
+    patterns: dict[bytes, int] = {}
+    which = [patterns.setdefault(column.tobytes(), len(patterns)) for column in counts.T]
+    distinct = counts[:, [which.index(i) for i in range(len(patterns))]]
     step = max(1, _DRAWS_AT_ONCE // n)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
         drawn: IntArray = rng.integers(0, n, size=(size, n))
         drawn += np.arange(size)[:, None] * n
-        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        means[start : start + size] = times.astype(np.float64) @ values / n
+        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+        there = (times @ distinct)[:, which]
+        with np.errstate(invalid="ignore"):
+            means[start : start + size] = (times @ sums) / there
     return means
 
 
-def _interval(values: DoubleArray, drawn: DoubleArray, level: float) -> Interval:
+def _interval(mean: float, drawn: DoubleArray, n_users: int, level: float) -> Interval:
+    # A draw that holds none of the few users counted says nothing.
+    drawn = drawn[~np.isnan(drawn)]
     low, high = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     extreme = min(int((drawn <= 0.0).sum()), int((drawn >= 0.0).sum()))
     return Interval(
-        mean=float(values.mean()),
+        mean=mean,
         low=float(low),
         high=float(high),
         p_value=min(1.0, 2.0 * (extreme + 1) / (len(drawn) + 1)),
-        n_users=len(values),
+        n_users=n_users,
         level=level,
         resamples=len(drawn),
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from recsys.errors import DataError
 from recsys.metrics.base import UserMetric, check_rows, check_vector
-from recsys.metrics.inputs import MetricInputs
+from recsys.metrics.inputs import Lists, MetricInputs
 from recsys.metrics.judged import Judged
 from recsys.types import BoolArray, DoubleArray, IntArray, Ragged
 
@@ -32,6 +32,7 @@ class Calibration(UserMetric):
     """
 
     key = "calibration"
+    better = "lower"
     formula = (
         "calibration@{k}: Jensen-Shannon distance (base 2, in [0, 1], lower is better) between "
         "the category shares of the user's training interactions and of the distinct items in "
@@ -40,12 +41,13 @@ class Calibration(UserMetric):
     )
 
     categories: IntArray
-    histories: Ragged
+    histories: Lists
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_vector(self.categories, self.name, "categories")
-        check_rows(self.histories.rows, len(self.categories), f"{self.name} (histories)")
+        if isinstance(self.histories, Ragged):
+            check_rows(self.histories.rows, len(self.categories), f"{self.name} (histories)")
 
     @classmethod
     def build(cls, k: int, inputs: MetricInputs) -> Self:
@@ -60,7 +62,7 @@ class Calibration(UserMetric):
     def counted(self, judged: Judged) -> BoolArray:
         """Users with a relevant item, and a category in both history and list."""
         known = self._known(judged.head(self.k)).counts > 0
-        return judged.has_relevant & known & (self._known(self.histories).counts > 0)
+        return judged.has_relevant & known & (self._known(self._past).counts > 0)
 
     def measure(self, judged: Judged) -> DoubleArray:
         """Return the distance, [users], in [0, 1]; 0 for a user who is not counted."""
@@ -69,7 +71,7 @@ class Calibration(UserMetric):
                 f"{self.name} holds the histories of {len(self.histories)} users and got "
                 f"{len(judged)} lists; use take(users) to restrict it to the same users"
             )
-        lists, histories = self._known(judged.head(self.k)), self._known(self.histories)
+        lists, histories = self._known(judged.head(self.k)), self._known(self._past)
         values = np.zeros(len(judged))
         users = np.flatnonzero((lists.counts > 0) & (histories.counts > 0))
         n_categories = int(self.categories.max(initial=0)) + 1
@@ -81,6 +83,12 @@ class Calibration(UserMetric):
                 self._shares(lists.take(some), n_categories),
             )
         return values
+
+    @property
+    def _past(self) -> Ragged:
+        if isinstance(self.histories, Ragged):
+            return self.histories
+        return self.histories.take(np.arange(len(self.histories)))
 
     def _known(self, lists: Ragged) -> Ragged:
         """Leave out items without a category."""

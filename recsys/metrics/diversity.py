@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
+import scipy.sparse as sp
 
 from recsys.metrics.base import UserMetric, check_rows, check_vector
 from recsys.metrics.inputs import MetricInputs
 from recsys.metrics.judged import Judged
-from recsys.types import BoolArray, DoubleArray, FloatArray, Ragged
+from recsys.types import AnyFloats, BoolArray, DoubleArray, IntArray, Ragged
 
 _ROWS_AT_ONCE = 1 << 15
 """Embeddings gathered at a time: 384 dimensions in float64 are 100 MB."""
@@ -29,13 +29,14 @@ class IntraListDiversity(UserMetric):
     """
 
     key = "intra_list_diversity"
+    better = "neither"
     formula = (
         "intra_list_diversity@{k}: mean over the pairs of distinct items in the first {k} places "
         "of 1 - cosine of their text embeddings; items without text are left out. Mean over "
         "users with a non-empty R and at least two such items."
     )
 
-    embeddings: FloatArray
+    embeddings: AnyFloats
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -48,38 +49,58 @@ class IntraListDiversity(UserMetric):
 
     def counted(self, judged: Judged) -> BoolArray:
         """Users with a relevant item and two listed items that have text."""
-        return judged.has_relevant & (self._with_text(judged).counts > 1)
+        return judged.has_relevant & (self._with_text(judged)[0].counts > 1)
 
     def measure(self, judged: Judged) -> DoubleArray:
         """Return the diversity, [users], in [0, 2]; 0 where there is no pair."""
-        head = self._with_text(judged)
+        head, shown = self._with_text(judged)
         values = np.zeros(len(judged))
         users = np.flatnonzero(head.counts > 1)
         step = max(1, _ROWS_AT_ONCE // self.k)
         for start in range(0, len(users), step):
             some = users[start : start + step]
-            values[some] = self._distances(head.take(some))
+            values[some] = _distances(head.take(some), shown.units)
         return values
 
-    def _with_text(self, judged: Judged) -> Ragged:
+    def _with_text(self, judged: Judged) -> tuple[Ragged, _Shown]:
+        """Return the first k items that have text, as rows of the vectors of all shown."""
+        shown: _Shown = judged.once(self.embeddings, lambda: self._shown(judged))
         head = judged.head(self.k)
-        check_rows(head.rows, len(self.embeddings), self.name)
-        keep = self._has_text[head.rows]
+        rows = shown.place[head.rows]
+        keep = rows >= 0
         counts = np.bincount(head.owner[keep], minlength=len(head)).astype(np.int64)
-        return Ragged.from_counts(counts, head.rows[keep])
+        return Ragged.from_counts(counts, rows[keep]), shown
 
-    @cached_property
-    def _has_text(self) -> BoolArray:
-        """Which items have an embedding, [n_items]."""
-        there: BoolArray = np.asarray(self.embeddings.any(axis=1))
-        return there
+    def _shown(self, judged: Judged) -> _Shown:
+        rows = judged.recommended.rows
+        check_rows(rows, len(self.embeddings), self.name)
+        listed = np.flatnonzero(np.bincount(rows, minlength=len(self.embeddings)))
+        vectors = self.embeddings[listed].astype(np.float64)
+        norms = np.linalg.norm(vectors, axis=1)
+        place = np.full(len(self.embeddings), -1, dtype=np.int64)
+        place[listed[norms > 0]] = np.arange(int((norms > 0).sum()))
+        return _Shown(place, vectors[norms > 0] / norms[norms > 0, None])
 
-    def _distances(self, lists: Ragged) -> DoubleArray:
-        """Mean pairwise distance of lists of two items or more, [lists]."""
-        vectors = self.embeddings[lists.rows].astype(np.float64)  # [entries, dim]
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        total = np.add.reduceat(vectors, lists.indptr[:-1], axis=0)  # [lists, dim]
-        m = lists.counts.astype(np.float64)
-        cosine = ((total * total).sum(axis=1) - m) / (m * (m - 1.0))
-        distances: DoubleArray = np.clip(1.0 - cosine, 0.0, 2.0)
-        return distances
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """Unit vectors of the items that any list shows, [shown, dim], and where each is.
+
+    Attributes:
+        place: [n_items], row of each item's vector; -1 for one not shown, or without text.
+        units: [shown, dim].
+    """
+
+    place: IntArray
+    units: DoubleArray
+
+
+def _distances(lists: Ragged, units: DoubleArray) -> DoubleArray:
+    """Mean pairwise distance of lists of two items or more, [lists]."""
+    ones = np.ones(len(lists.rows))
+    into = sp.csr_matrix((ones, lists.rows, lists.indptr), shape=(len(lists), len(units)))
+    total = into @ units  # [lists, dim]
+    m = lists.counts.astype(np.float64)
+    cosine = (np.einsum("ld,ld->l", total, total) - m) / (m * (m - 1.0))
+    distances: DoubleArray = np.clip(1.0 - cosine, 0.0, 2.0)
+    return distances

@@ -85,6 +85,7 @@ class Gini(_Exposure):
     """Inequality of exposure: 0 if all items are shown alike, towards 1 if one takes all."""
 
     key = "gini"
+    better = "lower"
     formula = (
         "gini@{k}: Gini coefficient of how many lists show each eligible item in their first "
         "{k} places, never-shown items included: sum over items in ascending exposure x_i of "

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Protocol
 
 from recsys.errors import DataError
-from recsys.types import BoolArray, DoubleArray, FloatArray, IntArray, Ragged
+from recsys.types import AnyFloats, BoolArray, DoubleArray, IntArray, Ragged
+
+
+class Lists(Protocol):
+    """One list of item rows a user; `Ragged`, or something that gathers a few on demand."""
+
+    def __len__(self) -> int:
+        """How many users."""
+        ...
+
+    def take(self, lists: IntArray) -> Ragged:
+        """Return the lists of these users, in the order given."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,19 +28,22 @@ class MetricInputs:
     Attributes:
         eligible: [n_items], items that could be recommended (coverage, gini).
         item_counts: [n_items], training interactions of each item (novelty,
-            popularity_percentile).
+            popularity_percentile, serendipity).
         embeddings: [n_items, dim], text embeddings, zeros where there is no text
             (intra_list_diversity).
         categories: [n_items], category number of each item, -1 for none (calibration).
         histories: item rows of each user's training interactions, repeats included,
             aligned with the lists (calibration).
+        excluded: item rows that must not be recommended to each user, aligned with the
+            lists (serendipity: the popularity baseline keeps to them too).
     """
 
     eligible: BoolArray | None = None
     item_counts: IntArray | DoubleArray | None = None
-    embeddings: FloatArray | None = None
+    embeddings: AnyFloats | None = None
     categories: IntArray | None = None
-    histories: Ragged | None = None
+    histories: Lists | None = None
+    excluded: Lists | None = None
 
     def need(self, field: str, metric: str) -> Any:
         """Return a field.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from recsys.errors import DataError
-from recsys.types import BoolArray, IntArray, Ragged, pointers
+from recsys.types import BoolArray, IntArray, Ragged, distinct, pointers
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class Judged:
 
     recommended: Ragged
     relevant: Ragged
+    _memo: dict[int, tuple[Any, Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         if len(self.recommended) != len(self.relevant):
@@ -86,7 +91,7 @@ class Judged:
         """
         width = self.width
         truth = self.relevant.owner * width + self.relevant.rows
-        truth = _distinct(truth)
+        truth = distinct(truth)
         owner = self.recommended.owner
         keys = owner * width + self.recommended.rows
         at = np.searchsorted(truth, keys)
@@ -101,6 +106,43 @@ class Judged:
             ranks=flat - self.recommended.indptr[users] + 1,
             nth=_counted_within(users, len(self)),
         )
+
+    def on(self, items: BoolArray) -> Judged:
+        """Judge the same lists against the relevant items in a mask, [n_items].
+
+        Worked out once for a mask, from the hits that are known already.
+
+        Raises:
+            DataError: the mask does not cover a relevant item.
+        """
+        part: Judged = self.once(items, lambda: self._restricted(items))
+        return part
+
+    def once(self, key: Any, work: Callable[[], Any]) -> Any:
+        """Return `work()`, done at the first call with this very object as the key.
+
+        What several metrics of a family have in common, at every cut-off, is made once.
+        """
+        known = self._memo.get(id(key))
+        if known is None:
+            # The key is kept, so that its id stays its own.
+            known = self._memo[id(key)] = (key, work())
+        return known[1]
+
+    def _restricted(self, items: BoolArray) -> Judged:
+        part = Judged(self.recommended, restrict(self.relevant, items))
+        hits = self.hits
+        rows = self.recommended.rows[self.recommended.indptr[hits.users] + hits.ranks - 1]
+        keep = items[rows]
+        users = hits.users[keep]
+        truth = distinct(part.relevant.owner * self.width + part.relevant.rows)
+        part.__dict__["hits"] = Hits(
+            n_relevant=np.bincount(truth // self.width, minlength=len(self)).astype(np.int64),
+            users=users,
+            ranks=hits.ranks[keep],
+            nth=_counted_within(users, len(self)),
+        )
+        return part
 
     @cached_property
     def _distinct_places(self) -> tuple[IntArray, IntArray, IntArray]:
@@ -122,15 +164,21 @@ class Judged:
         return Ragged.from_counts(counts, rows[keep])
 
 
-def _distinct(keys: IntArray) -> IntArray:
-    """Sort and drop repeats; what is sorted already is not sorted again."""
-    if len(keys) < 2:
-        return keys
-    if (keys[1:] > keys[:-1]).all():
-        return keys
-    keys = np.sort(keys)
-    distinct: IntArray = keys[np.append(True, keys[1:] != keys[:-1])]
-    return distinct
+def restrict(relevant: Ragged, items: BoolArray) -> Ragged:
+    """Keep only the relevant items of a slice; users may be left with none.
+
+    Raises:
+        DataError: the mask does not cover a relevant item.
+    """
+    rows = relevant.rows
+    if len(rows) and rows.max() >= len(items):
+        raise DataError(
+            f"the item slice covers {len(items)} rows and the truth has row {rows.max()}; "
+            "make the slice from the whole catalogue, cold items included"
+        )
+    keep = items[rows]
+    counts = np.bincount(relevant.owner[keep], minlength=len(relevant)).astype(np.int64)
+    return Ragged.from_counts(counts, rows[keep])
 
 
 def _first_places(keys: IntArray) -> IntArray:

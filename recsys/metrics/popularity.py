@@ -59,6 +59,7 @@ class PopularityPercentile(_Popularity):
     """Popularity bias: the mean standing of the listed items in the order of popularity."""
 
     key = "popularity_percentile"
+    better = "neither"
     formula = (
         "popularity_percentile@{k}: mean over the distinct items in the first {k} places of the "
         "share of the catalogue with fewer training interactions, items with as many counting "
@@ -85,6 +86,7 @@ class Novelty(_Popularity):
     """
 
     key = "novelty"
+    better = "neither"
     formula = (
         "novelty@{k}: mean over the distinct items in the first {k} places of -log2 p(item), in "
         "bits, p = training interactions of the item (at least 1) / all training interactions. "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from recsys.metrics.base import CatalogueMetric, UserMetric
+from recsys.metrics.base import Better, CatalogueMetric, UserMetric
 from recsys.metrics.calibration import Calibration
 from recsys.metrics.diversity import IntraListDiversity
 from recsys.metrics.exposure import Coverage, Gini
@@ -14,6 +14,7 @@ from recsys.metrics.inputs import MetricInputs
 from recsys.metrics.popularity import Novelty, PopularityPercentile
 from recsys.metrics.ranking import MAP, MRR, NDCG
 from recsys.metrics.recall import HitRate, Precision, Recall
+from recsys.metrics.serendipity import Serendipity
 from recsys.protocols import Metric
 
 ACCURACY: tuple[type[UserMetric], ...] = (Recall, Precision, HitRate, NDCG, MAP, MRR)
@@ -25,6 +26,7 @@ _BEYOND: tuple[_Kind, ...] = (
     Gini,
     PopularityPercentile,
     Novelty,
+    Serendipity,
     IntraListDiversity,
     Calibration,
 )
@@ -35,6 +37,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "gini": ("eligible",),
     "popularity_percentile": ("item_counts",),
     "novelty": ("item_counts",),
+    "serendipity": ("item_counts",),
     "intra_list_diversity": ("embeddings",),
     "calibration": ("categories", "histories"),
 }
@@ -72,6 +75,18 @@ def explain(name: str) -> str:
     """
     key, k = _split(name)
     return DEFINITIONS[key] if k is None else _ALL[key].formula.format(k=k)
+
+
+def better(name: str) -> Better:
+    """Tell which way a metric improves: `ndcg@10`, `ndcg`, or `ndcg@10/a slice`.
+
+    Raises:
+        ValueError: the name is unknown; the message has the nearest.
+
+    >>> better("gini@10"), better("recall@10/items: tail"), better("novelty")
+    ('lower', 'higher', 'neither')
+    """
+    return _ALL[_split(name.partition("/")[0])[0]].better
 
 
 def metrics_at(

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from recsys.errors import DataError
 from recsys.metrics.base import UserMetric
 from recsys.metrics.compute import AnyMetric, Summary, summarise
-from recsys.metrics.judged import Judged
+from recsys.metrics.judged import Judged, restrict
 from recsys.types import BoolArray, DoubleArray, IntArray, Ragged
 
 UserSlices = dict[str, BoolArray]
@@ -95,19 +94,6 @@ def by_popularity(
     return {name: tier == i for i, name in enumerate(("head", "middle", "tail", "cold"))}
 
 
-def restrict(relevant: Ragged, items: BoolArray) -> Ragged:
-    """Keep only the relevant items of a slice; users may be left with none."""
-    rows: npt.NDArray[np.int64] = relevant.rows
-    if len(rows) and rows.max() >= len(items):
-        raise DataError(
-            f"the item slice covers {len(items)} rows and the truth has row {rows.max()}; "
-            "make the slice from the whole catalogue, cold items included"
-        )
-    keep = items[rows]
-    counts = np.bincount(relevant.owner[keep], minlength=len(relevant)).astype(np.int64)
-    return Ragged.from_counts(counts, rows[keep])
-
-
 @dataclass(frozen=True, eq=False)
 class OnItems(UserMetric):
     """A user metric on a slice of the items: R is restricted to it, the lists stay.
@@ -144,18 +130,15 @@ class OnItems(UserMetric):
 
     def measure(self, judged: Judged) -> DoubleArray:
         """Return the metric against the restricted truth, [users]."""
-        return self.metric.measure(self._judged(judged))
+        return self.metric.measure(judged.on(self.items))
 
     def counted(self, judged: Judged) -> BoolArray:
         """Users with a relevant item in the slice."""
-        return self.metric.counted(self._judged(judged))
+        return self.metric.counted(judged.on(self.items))
 
     def take(self, users: IntArray) -> OnItems:
         """Return the metric for these users only."""
         return OnItems(self.k, self.metric.take(users), self.label, self.items)
-
-    def _judged(self, judged: Judged) -> Judged:
-        return Judged(judged.recommended, restrict(judged.relevant, self.items))
 
 
 def summarise_users(

@@ -163,6 +163,19 @@ class RecommenderContract:
             )
             assert falling.to_series().all()
 
+    @pytest.mark.parametrize("repeats", ["allow", "exclude"])
+    def test_rows_are_those_of_the_frames(self, recommender: Recommender, repeats: str) -> None:
+        users = ["stranger", *recommender.users.ids.to_list()[:10], "nobody"]
+        kinds = recommender.components
+        rows = recommender.recommend_rows(users, 6, repeats=repeats, components=kinds)  # type: ignore[arg-type]
+        assert len(rows) == 1 + len(kinds)
+        for component, lists in zip((None, *kinds), rows, strict=True):
+            frame = recommender.recommend_frame(users, 6, repeats=repeats, component=component)  # type: ignore[arg-type]
+            for i, user in enumerate(users):
+                expected = frame.filter(pl.col("user_id") == user).sort("rank")["item_id"]
+                got = recommender.items.external(lists[i])
+                assert list(got) == expected.to_list(), (component, user)
+
     def test_an_unknown_component_is_named(self, recommender: Recommender) -> None:
         with pytest.raises(ValueError, match="als"):
             recommender.recommend_frame(["x"], 3, component="magic")

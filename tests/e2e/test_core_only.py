@@ -11,7 +11,7 @@ import pytest
 
 EXTRAS = (
     "mlflow",
-    "matplotlib",
+    "plotly",
     "pandas",
     "implicit",
     "lightfm",

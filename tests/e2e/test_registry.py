@@ -16,7 +16,7 @@ pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
 
 @pytest.fixture(scope="module")
 def client(trained: Made) -> Any:
-    from experiments.tracking import connect
+    from experiments.store import connect
 
     return connect(trained.uri)
 
@@ -29,11 +29,36 @@ def test_the_run_holds_measures_figures_and_tables(trained: Made, client: Any) -
     assert run.data.metrics["new/ndcg_at_10"] == pytest.approx(metrics["NEW/ndcg@10"])
     assert run.data.params["ranker.epochs"] == "3"
     assert run.data.tags["recipe.digest"] == trained.report["recipe_digest"]
-    figures = {Path(f.path).name for f in client.list_artifacts(run.info.run_id, "plots")}
-    assert {"recall_at_k.png", "coverage.png", "popularity.png"} <= figures
-    assert "learning_ranker_all.png" in figures
+    assert run.data.tags["seed"] == "0"
+    assert run.data.tags["host"]
+    files = {f.path for f in client.list_artifacts(run.info.run_id)}
+    assert {"recipe.toml", "evaluation", "report.html"} <= files
+    assert client.get_experiment(run.info.experiment_id).name == "tiny-shop, last days as test"
     tables = {Path(f.path).name for f in client.list_artifacts(run.info.run_id, "evaluation")}
-    assert "per_user.parquet" in tables
+    assert {"values.parquet", "per_user"} <= tables
+    curve = client.get_metric_history(run.info.run_id, "seconds/evaluate")
+    assert len(curve) == 1
+
+
+def test_metrics_are_linked_to_the_model_and_the_data(trained: Made, client: Any) -> None:
+    run = client.get_run(trained.report["run_id"])
+    model = client.get_logged_model(run.data.tags["model.id"])
+    assert model.source_run_id == run.info.run_id
+    linked = {m.key: m for m in model.metrics}
+    found = linked["all/recall_at_5"]
+    assert found.value == pytest.approx(trained.report["metrics"]["ALL/recall@5"])
+    data = run.inputs.dataset_inputs[0].dataset
+    assert (found.dataset_name, found.dataset_digest) == (data.name, data.digest)
+
+
+def test_the_registered_version_carries_its_report(trained: Made, client: Any) -> None:
+    from experiments.runs import model_files
+
+    version = trained.report["model_version"]
+    with model_files(f"models:/recsys-smoke/{version}", uri=trained.uri) as bundle:
+        reports = list(bundle.parent.glob("*.report.html"))
+        assert len(reports) == 1
+        assert "Training report: smoke" in reports[0].read_text()
 
 
 def test_every_component_has_a_child_run(trained: Made, client: Any) -> None:
@@ -52,7 +77,7 @@ def test_every_component_has_a_child_run(trained: Made, client: Any) -> None:
 def test_the_registered_model_answers_as_the_bundle_does(trained: Made) -> None:
     import pandas as pd
 
-    from experiments.registry import load_model
+    from experiments.logged_model import load_model
 
     version = trained.report["model_version"]
     model = load_model(f"models:/recsys-smoke/{version}", uri=trained.uri)

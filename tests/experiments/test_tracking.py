@@ -3,15 +3,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 
-from experiments import tracking
+from experiments import store, tracking
 from experiments.recording import RecordingLogger
-from experiments.registry import fingerprint_of, recipe_of
+from experiments.runs import fingerprint_of, recipe_of
 from experiments.tracking import MlflowLogger
 from recsys.errors import RecsysError
 from recsys.schema import DatasetInfo
@@ -28,7 +31,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def client(uri: str) -> Any:
-    return tracking.connect(uri)
+    return store.connect(uri)
 
 
 def test_a_run_holds_what_was_logged(uri: str, client: Any, tmp_path: Path) -> None:
@@ -123,6 +126,29 @@ def test_a_terminated_run_is_killed(uri: str, client: Any) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_the_machine_is_sampled(uri: str, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "SYSTEM_EVERY", 0.2)
+    with tracking.open_run("sampled", uri=uri, system=True) as run:
+        for _ in range(100):
+            time.sleep(0.1)
+            found = client.get_run(run.run_id).data.metrics
+            if "system/system_memory_usage_megabytes" in found:
+                break
+    assert found["system/system_memory_usage_megabytes"] > 0
+
+
+def test_a_run_names_its_code_and_machine(uri: str, client: Any) -> None:
+    with tracking.open_run("provenance", uri=uri, kind="comparison") as run:
+        pass
+    tags = client.get_run(run.run_id).data.tags
+    assert tags["kind"] == "comparison"
+    assert tags["host"] == socket.gethostname()
+    assert tags["version.polars"] == polars.__version__
+    if (Path(__file__).parents[2] / ".git").exists():
+        assert len(tags["mlflow.source.git.commit"]) == 40
+        assert tags["git.dirty"] in ("true", "false")
+
+
 def test_a_run_without_a_recipe_is_named(uri: str) -> None:
     with pytest.raises(RecsysError, match="0123"):
         recipe_of("0123", uri=uri)
@@ -131,15 +157,15 @@ def test_a_run_without_a_recipe_is_named(uri: str) -> None:
 def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
-    assert tracking.default_uri() == f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
+    assert store.default_uri() == f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracker:5000")
-    assert tracking.default_uri() == "http://tracker:5000"
+    assert store.default_uri() == "http://tracker:5000"
 
 
 def test_a_store_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecsysError, match="--tracking-uri"):
-        tracking.connect(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
+        store.connect(f"sqlite:///{tmp_path / 'file' / 'mlflow.db'}")
 
 
 def test_curves_are_remembered_without_a_store(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str], comma
 
 def test_help_needs_nothing_but_the_core() -> None:
     """Heavy and optional packages must not be imported before a command needs them."""
-    heavy = "torch transformers mlflow implicit lightfm matplotlib sentence_transformers fastapi"
+    heavy = "torch transformers mlflow implicit lightfm plotly sentence_transformers fastapi"
     code = (
         "import sys, recsys.cli\n"
         "try: recsys.cli.main(['--help'])\n"

@@ -40,7 +40,7 @@ def test_equal_metrics_are_equal():
 def test_every_metric_is_defined():
     assert set(DEFINITIONS) == {
         "recall", "precision", "hit_rate", "ndcg", "map", "mrr", "coverage", "gini",
-        "popularity_percentile", "novelty", "intra_list_diversity", "calibration",
+        "popularity_percentile", "novelty", "serendipity", "intra_list_diversity", "calibration",
     }  # fmt: skip
     for key, text in DEFINITIONS.items():
         assert explain(key) == text
@@ -79,7 +79,8 @@ def test_defaults_are_what_the_inputs_allow():
         f"{key}@{k}" for k in (10, 20) for key in accuracy
     ]
     names = [m.name for m in metrics_at([5], MetricInputs(item_counts=np.ones(3)))]
-    assert names == [f"{key}@5" for key in [*accuracy, "popularity_percentile", "novelty"]]
+    counted = ["popularity_percentile", "novelty", "serendipity"]
+    assert names == [f"{key}@5" for key in [*accuracy, *counted]]
     assert [m.name for m in metrics_at([5], EVERYTHING)] == [f"{key}@5" for key in DEFINITIONS]
 
 

@@ -49,7 +49,8 @@ def test_a_catalogue_and_training_data_allow_more(files):
     )
     assert {name: more[name] for name in plain} == plain
     assert set(more) - set(plain) == {
-        "coverage@2", "gini@2", "popularity_percentile@2", "novelty@2"
+        "coverage@2", "gini@2", "popularity_percentile@2", "novelty@2",
+            "serendipity@2",
     }  # fmt: skip
     assert more["coverage@2"] == 2 / 4
     assert more["novelty@2"] == (1.0 + 2.0) / 2  # tea 2 of 4, milk 1 of 4; ann only

@@ -1,0 +1,186 @@
+"""A store that was moved, a run that died, a server instead of a file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from experiments import heartbeat, store, tracking
+from experiments.runs import find_run
+from recsys.errors import RecsysError
+
+pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One store for the module: making its tables takes seconds."""
+    folder = tmp_path_factory.mktemp("store") / "mlflow"
+    store.connect(uri_of(folder)).search_experiments()
+    return folder
+
+
+def uri_of(folder: Path) -> str:
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+def test_a_moved_store_finds_its_artefacts(home: Path, tmp_path: Path) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(home, before)
+    with tracking.open_run("moved", uri=uri_of(before), experiment="a shop, last days") as run:
+        run.text("hello", "note.txt")
+    after = tmp_path / "with a space" / "after"
+    after.parent.mkdir()
+    before.rename(after)
+    client = store.connect(uri_of(after))
+    assert client.get_run(run.run_id).info.artifact_uri.startswith(after.resolve().as_uri())
+    assert Path(client.download_artifacts(run.run_id, "note.txt")).read_text() == "hello"
+    with tracking.open_run("more", uri=uri_of(after), experiment="a shop, last days") as run:
+        run.text("again", "note.txt")
+    assert not before.exists()
+    assert store.follow(after / "mlflow.db") is None
+
+
+def test_a_copy_beside_its_original_is_left_alone(home: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    shutil.copytree(home, first)
+    with tracking.open_run("x", uri=uri_of(first)) as run:
+        run.text("hello", "note.txt")
+    shutil.copytree(first, second)
+    assert store.follow(second / "mlflow.db") is None
+
+
+def test_experiment_names_never_become_paths(home: Path) -> None:
+    client = store.connect(uri_of(home))
+    made = store.experiment_for(client, "../../etc, <b>", uri_of(home))
+    location = client.get_experiment(made).artifact_location
+    assert location == (home / "artefacts" / "etc-b").resolve().as_uri()
+
+
+def test_a_silent_run_is_ended_and_a_live_one_is_not(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "BEAT", 0.05)
+    monkeypatch.setattr(heartbeat, "STALE", 2.0)
+    client = store.connect(uri_of(home))
+    experiment = store.experiment_for(client, "hearts", uri_of(home))
+    old = {heartbeat.ALIVE: f"{time.time() - 60:.0f}"}
+    dead = client.create_run(experiment, tags=old).info.run_id
+    child = client.create_run(experiment, tags={"mlflow.parentRunId": dead}).info.run_id
+    foreign = client.create_run(experiment).info.run_id
+    with tracking.open_run("alive", uri=uri_of(home), experiment="hearts") as run:
+        with run.child("component") as component:
+            time.sleep(2.5)
+            ended = heartbeat.end_stale(client)
+            assert client.get_run(run.run_id).info.status == "RUNNING"
+            assert client.get_run(component.run_id).info.status == "RUNNING"
+    assert ended == []  # opening the run had ended them
+    assert client.get_run(dead).info.status == "KILLED"
+    assert client.get_run(child).info.status == "KILLED"
+    assert "no sign of life" in client.get_run(dead).data.tags[heartbeat.ENDED_BY]
+    assert client.get_run(foreign).info.status == "RUNNING"
+    assert client.get_run(run.run_id).info.status == "FINISHED"
+    client.set_terminated(foreign)
+
+
+HOLD = """
+import sys, time
+from experiments import tracking
+with tracking.open_run("held", uri=sys.argv[1], experiment="killed") as run:
+    with run.child("component"):
+        print(run.run_id, flush=True)
+        time.sleep(60)
+"""
+
+
+def started(code: str, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_a_killed_process_leaves_a_store_that_works(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = started(HOLD, uri_of(home))
+    assert process.stdout is not None
+    run_id = process.stdout.readline().strip()
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    client = store.connect(uri_of(home))
+    assert client.get_run(run_id).info.status == "RUNNING"
+    monkeypatch.setattr(heartbeat, "STALE", -1.0)
+    with tracking.open_run("next", uri=uri_of(home), experiment="killed"):
+        pass
+    runs = client.search_runs([client.get_run(run_id).info.experiment_id])
+    assert {run.info.status for run in runs} == {"KILLED", "FINISHED"}
+
+
+def test_an_unknown_run_is_named(home: Path) -> None:
+    with pytest.raises(RecsysError, match="'0123' is not in the store"):
+        find_run("0123", uri=uri_of(home))
+
+
+@pytest.fixture
+def server(home: Path, tmp_path: Path) -> Iterator[str]:
+    """A real tracking server that serves its artefacts."""
+    shutil.copy(home / "mlflow.db", tmp_path / "server.db")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}", "--workers", "1",
+        "--artifacts-destination", str(tmp_path / "served"),
+    ]  # fmt: skip
+    environment = {**os.environ, **store.SETTINGS}
+    log = (tmp_path / "server.log").open("w")
+    process = subprocess.Popen(
+        command, stdout=log, stderr=log, env=environment, start_new_session=True
+    )
+    try:
+        for _ in range(300):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None, (tmp_path / "server.log").read_text()
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+        log.close()
+
+
+@pytest.mark.slow
+def test_a_tracking_server_does_as_well(server: str, tmp_path: Path) -> None:
+    from experiments.runs import artefact
+
+    with tracking.open_run("served", uri=server, experiment="a shop, last days") as run:
+        run.params({"seed": 1})
+        run.metrics({f"m{i}": float(i) for i in range(5)})
+        run.text("hello", "folder/note.txt")
+        with run.child("ease") as child:
+            child.metrics({"all/ndcg@10": 0.5})
+    client: Any = store.connect(server)
+    found = client.get_run(run.run_id)
+    assert found.info.status == "FINISHED"
+    assert found.info.artifact_uri.startswith("mlflow-artifacts:/")  # relative: it can move
+    assert found.data.metrics["m3"] == 3.0
+    assert client.get_run(child.run_id).data.metrics == {"all/ndcg_at_10": 0.5}
+    with artefact(run.run_id, "folder/note.txt", uri=server) as path:
+        assert path.read_text() == "hello"
+    assert list((tmp_path / "served").rglob("note.txt"))
