@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys.engine import eligible_count
 from recsys.recommender import Recommender
 from recsys.requests import batches
-from recsys.types import RecommendationRequest, Recommendations, Repeats
+from recsys.types import BoolArray, IntArray, RecommendationRequest, Recommendations, Repeats
 
 K = 10
 USERS = 40
@@ -93,6 +92,12 @@ def _sample(recommender: Recommender) -> list[str]:
     return recommender.users.external(rows)
 
 
+def _n_eligible(n_items: int, eligible: BoolArray | None, out: IntArray) -> int:
+    mask = np.ones(n_items, dtype=np.bool_) if eligible is None else eligible.copy()
+    mask[out] = False
+    return int(mask.sum())
+
+
 def _contract(recommender: Recommender, users: Sequence[str]) -> Check:
     """Ask for everybody with and without repeats; name the first fault."""
     kinds: tuple[Repeats, ...] = ("exclude", "allow")
@@ -102,10 +107,8 @@ def _contract(recommender: Recommender, users: Sequence[str]) -> Check:
         for batch in batches(recommender.dataset, requests):
             queries = batch.queries
             for i, position in enumerate(batch.positions):
-                out = queries.exclude.rows[
-                    queries.exclude.indptr[i] : queries.exclude.indptr[i + 1]
-                ]
-                n = eligible_count(len(recommender.items), queries.eligible, out)
+                out = queries.exclude[i]
+                n = _n_eligible(len(recommender.items), queries.eligible, out)
                 fault = _fault(answers[position], n, set(recommender.items.external(out)))
                 if fault:
                     text = f"shopper {users[position]!r}, repeats {repeats}: {fault}"
