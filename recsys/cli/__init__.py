@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from recsys.cli import asking, data, looking, measuring, training, writing
+from recsys.cli import asking, data, looking, measuring, scoring, training, writing
 from recsys.errors import RecsysError
 
 DEBUG = "RECSYS_DEBUG"
@@ -28,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (training, measuring, asking, writing, looking):
+for _module in (training, measuring, asking, writing, scoring, looking):
     app.add_typer(_module.app)
 app.add_typer(data.weights_app, name="weights")
 app.add_typer(data.data_app, name="data")
