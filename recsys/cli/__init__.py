@@ -20,6 +20,7 @@ from recsys.cli import (
     looking,
     measuring,
     registry,
+    scoring,
     serve,
     store,
     training,
@@ -39,7 +40,18 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (training, measuring, comparing, registry, asking, writing, serve, store, looking):
+for _module in (
+    training,
+    measuring,
+    comparing,
+    registry,
+    asking,
+    writing,
+    scoring,
+    serve,
+    store,
+    looking,
+):
     app.add_typer(_module.app)
 app.add_typer(data.weights_app, name="weights")
 app.add_typer(data.data_app, name="data")

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from experiments.scoreboards.command import Asked, scoreboard_command
+from recsys.errors import DataError
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve users who walk round a circle of eight items, each from another start."""
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "circle"
+    folder.mkdir()
+    rows = [(f"u{u}", f"i{(u + step) % 8}", step) for u in range(12) for step in range(5)]
+    table = pl.DataFrame(rows, schema=["user_id", "item_id", "position"], orient="row")
+    table.write_parquet(folder / "interactions.parquet")
+    items = pl.DataFrame({"item_id": [f"i{i}" for i in range(8)]})
+    items = items.with_columns(title=pl.col("item_id"), keywords=pl.lit("round"))
+    items.write_parquet(folder / "items.parquet")
+    return folder
+
+
+def test_a_seed_is_played_once_and_the_page_is_written_in_place(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "scoreboards.md"
+    asked = Asked(
+        "beauty", data, seeds=1, models=("popular", "item_knn"), recipe="smoke", page=page
+    )
+    value, _ = scoreboard_command(asked)
+    found = {
+        (row["system"], row["metric"]): row["mean"]
+        for row in value["results"]
+        if row["users"] == "all"
+    }
+    assert {system for system, _ in found} == {"popular", "item_knn"}
+    # Three items of eight are open to everybody (four bought, one left out of ten places).
+    assert found["item_knn", "recall@10"] == 1.0
+    first = page.read_text()
+    assert "eSASRec" in first
+    capsys.readouterr()
+    again, _ = scoreboard_command(asked)
+    assert "measured before" in capsys.readouterr().err
+    assert again == value
+    assert page.read_text() == first
+
+
+def test_what_does_not_exist_is_named(data: Path) -> None:
+    with pytest.raises(DataError, match="no scoreboard is called 'beautty'"):
+        scoreboard_command(Asked("beautty", data))
+    with pytest.raises(DataError, match="no model is called 'sasrec'"):
+        scoreboard_command(Asked("beauty", data, models=("sasrec",)))
+    with pytest.raises(DataError, match="has no track 'train'"):
+        scoreboard_command(Asked("beauty", data, track="train"))
+
+
+def test_validation_figures_are_not_published(data: Path, tmp_path: Path) -> None:
+    asked = Asked(
+        "beauty",
+        data,
+        seeds=1,
+        models=("popular",),
+        validate=True,
+        recipe="smoke",
+        page=tmp_path / "page.md",
+    )
+    with pytest.raises(DataError, match="not published"):
+        scoreboard_command(asked)
+    assert not (tmp_path / "page.md").exists()
