@@ -85,8 +85,7 @@ def generate(
     limit = budget or Budget()
     plan = service.plan(pairs)
     todo = plan.todo
-    meter = service.writer.usage if isinstance(service.writer, Metered) else None
-    before = meter.tokens if meter is not None else 0
+    before = _tokens(service)
     began = time.monotonic()
     written = refused = done = 0
     stopped: Stopped = "done"
@@ -98,8 +97,8 @@ def generate(
         progress(done, len(todo))
         if limit.seconds is not None and time.monotonic() - began >= limit.seconds:
             stopped = "seconds"
-        elif limit.tokens is not None and meter is not None:
-            stopped = "tokens" if meter.tokens - before >= limit.tokens else "done"
+        elif limit.tokens is not None and before is not None:
+            stopped = "tokens" if (_tokens(service) or 0) - before >= limit.tokens else "done"
         if stopped != "done":
             break
     return Generated(
@@ -110,6 +109,10 @@ def generate(
         unanswered=done - written - refused,
         left=len(todo) - done,
         seconds=time.monotonic() - began,
-        tokens=meter.tokens - before if meter is not None else None,
+        tokens=(_tokens(service) or 0) - before if before is not None else None,
         stopped=stopped if done < len(todo) else "done",
     )
+
+
+def _tokens(service: BlurbService) -> int | None:
+    return service.writer.usage.tokens if isinstance(service.writer, Metered) else None

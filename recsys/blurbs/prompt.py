@@ -64,16 +64,17 @@ def fact_lines(sheet: FactSheet) -> list[str]:
     return [t[:_MAX_FACT_CHARACTERS].rstrip(".\u3002") for t in texts[:_MAX_FACTS]]
 
 
-def completion_prompt(sheet: FactSheet, locale: str = "en") -> str:
-    """Return a few-shot prompt for a small model; the next line is the sentence."""
-    product, facts, sentence = _LABELS[get_locale(locale).code]
-    lines = "; ".join(fact_lines(sheet)) or sheet.name
-    return (
-        _COMPLETION[get_locale(locale).code]
-        + product.format(name=sheet.name)
-        + facts.format(facts=lines)
-        + sentence
-    )
+def completion_prompt(sheet: FactSheet, locale: str = "en", *, tuned: bool = False) -> str:
+    """Return a few-shot prompt for a small model; the next line is the sentence.
+
+    A model that was tuned on these prompts needs no examples.
+    """
+    code = get_locale(locale).code
+    product, facts, sentence = _LABELS[code]
+    joint = "\uff1b" if code == "zh" else "; "
+    lines = joint.join(fact_lines(sheet)) or sheet.name
+    question = product.format(name=sheet.name) + facts.format(facts=lines) + sentence
+    return question if tuned else _COMPLETION[code] + question
 
 
 def scoring_prompt(sheet: FactSheet, locale: str = "en") -> str:

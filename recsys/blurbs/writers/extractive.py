@@ -7,19 +7,21 @@ chooses among.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from recsys.blurbs.context import UserContext
-from recsys.blurbs.display import readable_kind, tidy
+from recsys.blurbs.display import tidy
 from recsys.blurbs.facts import Fact, FactSheet
 from recsys.blurbs.locales import get_locale
-from recsys.blurbs.opener import pick
 from recsys.blurbs.protocol import Draft
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import content_stems
+from recsys.blurbs.writers.attributes import from_attributes
+from recsys.blurbs.writers.fragments import fragment, shortened
+from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "1"
+EXTRACTIVE_VERSION = "2"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
 
 _UNSUITED = re.compile(
@@ -52,6 +54,7 @@ _UNSUITED = re.compile(
     r"|\b(?:not|cannot|can't|vulnerable|damages?|harm\w*|hazard\w*|may cause|limited)\b"
     r"|\ball (?:models|sizes|products|items|units)\b|\bregulations?\b|\bregistered\b|"
     r"\bthan ever\b|\bis consist\b"
+    r"|\bis the (?:\w+ )?(?:choice|solution|way|answer)\b|\baspirations?\b|\bbrand name\b"
     r"|, (?:prevent|avoid|make|keep|allow|provide|protect|reduce|improve|help|give|offer)\b"
     r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
     r"add|let|enjoy|wait)\b"
@@ -70,7 +73,7 @@ _DANGLING = re.compile(
 )
 _IMPERATIVE = re.compile(
     r"(?i)^(?:simply |just |please |easily |quickly )*"
-    r"(?:use|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|turn|"
+    r"(?:use|adhere|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|turn|"
     r"press|pull|push|hold"
     r"|attach|wipe|check|choose|select|order|buy|add|avoid|read|follow|measure|cut|drill|"
     r"connect|try|get|enjoy"
@@ -122,32 +125,45 @@ class ExtractiveWriter:
 
 @lru_cache(maxsize=16_384)
 def clauses(sheet: FactSheet, locale: str = "en") -> tuple[Draft, ...]:
-    """Return every usable clause of a product, best first: prose, then attributes."""
-    scored = sorted(
-        ((_score(f, sheet, locale), -i, f) for i, f in enumerate(sheet.prose)), reverse=True
-    )
-    prose = [_finish(f.text, locale) for score, _, f in scored if score > 0]
+    """Return every usable clause of a product, best first: prose, fragments, then attributes."""
+    scored = sorted(_rated(sheet, locale), key=lambda x: (-x[0], x[1]))
+    said = [_finish(text, locale) for _, _, text in scored]
     made = from_attributes(sheet, locale)
-    return tuple(Draft(text, "extracted") for text in dict.fromkeys([*prose, *made]))
+    return tuple(Draft(text, "extracted") for text in dict.fromkeys([*said, *made]))
 
 
-def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
+def _rated(sheet: FactSheet, locale: str) -> Iterator[tuple[float, int, str]]:
+    """Yield (rating, place, text): of each sentence the best of its forms that may be used."""
+    table = get_locale(locale)
+    for place, fact in enumerate(sheet.prose):
+        forms = variants(fact.text, sheet) if table.spaced else shortened(fact.text)
+        rated = [
+            (_score(form, fact, sheet, locale) - EDIT * edits, form)
+            for edits, form in enumerate(forms)
+        ]
+        best = max(rated, key=lambda x: x[0], default=(0.0, ""))
+        if best[0] > 0:
+            yield best[0], place, best[1]
+        elif table.spaced and (part := fragment(fact.text, sheet)):
+            if not any(p.search(part) for p in table.claims.values()):
+                yield 0.0, place, part
+
+
+EDIT = 0.4
+"""What each edit of a sentence takes from its rating."""
+
+
+def _score(text: str, fact: Fact, sheet: FactSheet, locale: str) -> float:
     """Rate a catalogue sentence as a blurb; 0 for one that must not be used.
 
     Liked: says much beyond the title, has a verb, ten to twenty words, stands early.
     Refused: speaks for the seller, gives orders, hangs on the sentence before, or is a
     table that lost its lines.
     """
-    text = fact.text
     words = count_words(text)
     if not MIN_SENTENCE_WORDS <= words <= MAX_SENTENCE_WORDS:
         return 0.0
-    if (
-        _UNSUITED.search(text)
-        or _DANGLING.search(text)
-        or _IMPERATIVE.search(text)
-        or _SHAPELESS.search(text)
-    ):
+    if any(p.search(text) for p in (_UNSUITED, _DANGLING, _IMPERATIVE, _SHAPELESS)):
         return 0.0
     if (
         text.count("(") != text.count(")")
@@ -157,100 +173,35 @@ def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
     ):
         return 0.0
     table = get_locale(locale)
-    if table.spaced:
-        capitals = sum(w[0].isupper() for w in text.split())
-        shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
-        digits = sum(any(c.isdigit() for c in w) for w in text.split())
-        if (
-            shouting > 1
-            or digits > words / 3
-            or (words >= 8 and capitals > words / 2)
-            or not _VERB.search(text)
-            or not text[0].isalnum()
-            or text[0].islower()
-        ):
-            return 0.0
-        if not re.search(r"[.]$", text) and not re.search(r"[a-z0-9)]$", text):
-            return 0.0
+    if table.spaced and not _reads_well(text, words):
+        return 0.0
     own = set(content_stems(text, table))
     title = set(content_stems(sheet.value("title"), table))
     new = len(own - title)
-    if new < 2 or any(p.search(text) for p in table.claims.values()):
+    if new < 1 or any(p.search(text) for p in table.claims.values()):
         return 0.0
     position = int(fact.id.rpartition(".")[2])
     mentions = len(own & title) > 0
-    return min(new, 10) + 2.0 * mentions - 0.3 * position - 0.1 * abs(words - 14)
+    return 6 + min(new, 10) + 2.0 * mentions - 0.3 * position - 0.1 * abs(words - 14)
+
+
+def _reads_well(text: str, words: float) -> bool:
+    """Tell whether an English text has the shape of a sentence."""
+    capitals = sum(w[0].isupper() for w in text.split())
+    shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
+    digits = sum(any(c.isdigit() for c in w) for w in text.split())
+    return (
+        shouting <= 1
+        and digits <= words / 3
+        and not (words >= 8 and capitals > words / 2)
+        and bool(_VERB.search(text))
+        and text[0].isalnum()
+        and not text[0].islower()
+        and bool(re.search(r"[.]$", text) or re.search(r"[a-z0-9)]$", text))
+    )
 
 
 def _finish(text: str, locale: str) -> str:
     mark = get_locale(locale).end_mark
     text = tidy(text).rstrip(".\u3002")
     return text + mark
-
-
-_SIZE = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(oz|lb|ct|pk|ml|l|g|kg|gal|qt|pt|pack|ft|in|yd|count)\b", re.IGNORECASE
-)
-_SIZE_WORDS = {"ct": "count pack", "count": "count pack", "pk": "pack", "pack": "pack"}
-
-
-def from_attributes(sheet: FactSheet, locale: str = "en") -> list[str]:
-    """Put a clause together from kind, brand, size and category; [] when there is too little.
-
-    >>> from recsys.blurbs.facts import Fact
-    >>> values = {"type": "Shredded cheese", "size": "8 oz", "brand": "store brand"}
-    >>> facts = tuple(Fact(field, field, text) for field, text in values.items())
-    >>> from_attributes(FactSheet("1", "Shredded cheese", facts))[0]
-    'shredded cheese from a store brand in an 8 oz size.'
-    """
-    return _chinese(sheet) if not get_locale(locale).spaced else _english(sheet)
-
-
-def _english(sheet: FactSheet) -> list[str]:
-    kind = readable_kind(sheet.value("type"))
-    category = readable_kind(sheet.value("category"))
-    if not kind:
-        kind, category = category, ""
-    if not kind:
-        return []
-    brand, size = sheet.value("brand"), _size_phrase(sheet.value("size"))
-    shelf = ""
-    if category and not set(category.split()) & set(kind.split()):
-        shelf = f" from the {category} section"
-    material = sheet.value("material").lower()
-    made_of = f" made of {material}" if material and material not in kind else ""
-    lead = tail = kind
-    if brand.endswith("store brand"):
-        lead, tail = f"store-brand {kind}", f"{kind} from a store brand"
-    elif not brand.endswith(" brand") and re.fullmatch(r"[\w&.' -]{2,40}", brand):
-        lead = tail = kind if brand.lower() in kind.lower() else f"{kind} by {brand}"
-    forms = [f"{lead}{made_of}{shelf}{size}", f"{tail}{made_of}{size}", f"{lead}{shelf}"]
-    turn = pick(sheet.item_id, 2)
-    ordered = dict.fromkeys([*forms[turn:2], *forms[:turn], *forms[2:]])
-    return [f"{form}." for form in ordered if form != kind]
-
-
-def _size_phrase(size: str) -> str:
-    match = _SIZE.fullmatch(size.strip())
-    if not match:
-        return ""
-    number, unit = match.group(1), match.group(2).lower()
-    article = "an" if re.match(r"8|11(?!\d)|18(?!\d)", number) else "a"
-    if unit in _SIZE_WORDS:
-        return f" in {article} {number}-{_SIZE_WORDS[unit]}"
-    return f" in {article} {number} {unit} size"
-
-
-def _chinese(sheet: FactSheet) -> list[str]:
-    kind = sheet.value("类型") or sheet.value("type") or sheet.value("category")
-    brand = sheet.value("品牌") or sheet.value("brand")
-    size = sheet.value("规格") or sheet.value("size")
-    material = sheet.value("材质") or sheet.value("material")
-    if not kind or not (brand or size or material):
-        return []
-    parts = [f"{brand}的{kind}" if brand and brand not in kind else kind]
-    if material:
-        parts.append(f"采用{material}")
-    if size:
-        parts.append(f"规格{size}")
-    return ["\uff0c".join(parts) + "。"]
