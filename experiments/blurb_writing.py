@@ -17,6 +17,7 @@ from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys.blurbs import BlurbService, BlurbWriter, FactSheet, UserContext, fact_sheet
 from recsys.blurbs.anchors import AnchorChooser
 from recsys.blurbs.generation import Budget, generate
+from recsys.blurbs.protocol import Metered
 from recsys.schema import ColumnRoles
 from recsys.types import Blurb
 
@@ -47,6 +48,7 @@ def write_command(
     budget: Budget,
     endpoint: str | None,
     model: str | None,
+    prices: str | None,
 ) -> tuple[Any, ...]:
     """Write the blurbs of a catalogue file; return a plain value and what to show of it."""
     watch = Stopwatch()
@@ -54,7 +56,9 @@ def write_command(
         frame, roles = read_items(items, mapping)
         shoppers = read_histories(histories)
         wanted = read_pairs(pairs, shoppers, frame["item_id"]) if pairs else None
-        hand = writer_for(writer, locale=locale, endpoint=endpoint, model=model, say=say)
+        hand = writer_for(
+            writer, locale=locale, endpoint=endpoint, model=model, prices=prices, say=say
+        )
     with watch.stage("write"), Bars("pairs") as bars:
         tiers = write_file(
             frame,
@@ -69,7 +73,7 @@ def write_command(
             budget=budget,
             progress=bars.update,
         )
-    usage = getattr(hand, "usage", None)
+    usage = hand.usage if isinstance(hand, Metered) else None
     value = {
         "out": str(out),
         "rows": sum(tiers.values()),
@@ -82,7 +86,7 @@ def write_command(
     }
     shares = ", ".join(f"{tier} {n:,}" for tier, n in sorted(tiers.items()))
     line = f"{out}: {sum(tiers.values()):,} rows ({shares}) in {duration(watch.seconds['write'])}"
-    return (value, line, *([f"endpoint: {usage}"] if usage is not None else []))
+    return (value, line, *([f"{writer}: {usage}"] if usage is not None else []))
 
 
 def write_file(
