@@ -119,7 +119,7 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
 
 def _separate_units(text: str, locale: Locale) -> str:
     """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
-    return locale.glued_unit.sub(r"\1 \2", text)
+    return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and "))
 
 
 def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str | None, int]:
@@ -127,6 +127,9 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
     if i >= len(raw):
         return None, 0
     group, value = raw[i]
+    if value in ("a", "an") and i + 1 < len(raw) and raw[i - 1][1] == "half":
+        unit, used = _unit_after(raw, i + 1, locale)
+        return unit, used + 1 if unit else 0
     if group == "mark":
         return locale.units.get(value), 1
     if group == "han":

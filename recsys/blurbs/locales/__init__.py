@@ -36,6 +36,9 @@ class Locale:
         foreign_words: common words of other languages with the same script.
         field_words: words that a field's name licenses ("brand", "size").
         values: shopper-friendly wording of bare catalogue values, by field.
+        glue: further words that a text about a product may have without support.
+        linking: verbs among the glue: they end the relation before them.
+        synonyms: groups of words that say the same of a product.
     """
 
     code: str
@@ -61,6 +64,9 @@ class Locale:
     values: Mapping[str, Mapping[str, str]]
     glued_unit: re.Pattern[str]
     end_mark: str
+    glue: frozenset[str] = frozenset()
+    linking: frozenset[str] = frozenset()
+    synonyms: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def markers_from(self) -> Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]:
@@ -69,6 +75,11 @@ class Locale:
         for words, cls in self.markers:
             out.setdefault(words[0], []).append((words, cls))
         return {word: tuple(found) for word, found in out.items()}
+
+    @cached_property
+    def markers_by_word(self) -> Mapping[str, str]:
+        """Class of the markers of one token."""
+        return {words[0]: cls for words, cls in self.markers if len(words) == 1}
 
 
 def glue_pattern(units: Mapping[str, str]) -> re.Pattern[str]:

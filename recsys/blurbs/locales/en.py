@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
+from recsys.blurbs.locales.en_paraphrase import GLUE, LINKING, SYNONYMS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -215,21 +216,51 @@ UNITS = {
     **dict.fromkeys(("month", "months"), "month"),
     **dict.fromkeys(("year", "years", "yr", "yrs"), "year"),
     **dict.fromkeys(("dozen", "dz"), "dozen"),
+    **dict.fromkeys(("ghz", "gigahertz"), "ghz"),
+    **dict.fromkeys(("mhz", "megahertz"), "mhz"),
+    **dict.fromkeys(("khz", "kilohertz"), "khz"),
+    **dict.fromkeys(("kw", "kilowatt", "kilowatts"), "kw"),
+    **dict.fromkeys(("mw", "milliwatt", "milliwatts"), "mw"),
+    **dict.fromkeys(("ma", "milliamp", "milliamps"), "ma"),
+    **dict.fromkeys(("kv", "kilovolt", "kilovolts"), "kv"),
+    **dict.fromkeys(("hp", "horsepower"), "hp"),
+    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), "nm"),
+    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres"), "km"),
+    **dict.fromkeys(("mile", "miles"), "mile"),
+    **dict.fromkeys(("cc",), "cc"),
+    **dict.fromkeys(("gb", "gigabyte", "gigabytes"), "gb"),
+    **dict.fromkeys(("tb", "terabyte", "terabytes"), "tb"),
+    **dict.fromkeys(("mb", "megabyte", "megabytes"), "mb"),
+    **dict.fromkeys(("lumen", "lumens", "lm"), "lumen"),
+    **dict.fromkeys(("ohm", "ohms", "\u03c9", "\u2126"), "ohm"),
+    **dict.fromkeys(("db", "decibel", "decibels"), "db"),
+    **dict.fromkeys(("cfm",), "cfm"),
+    **dict.fromkeys(("gpm",), "gpm"),
+    **dict.fromkeys(("btu", "btus"), "btu"),
+    **dict.fromkeys(("celsius", "centigrade"), "degc"),
+    **dict.fromkeys(("fahrenheit",), "degf"),
 }
 
 _MARKERS = {
-    "fit": "compatible with|works with|work with|use with|used with|fits|fit|suitable for|"
-    "designed for|for use in|for use with|for|suits",
-    "not": "not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|non|except|"
-    "excluding|avoid|instead of|rather than",
-    "need": "requires|require|required|needs|need",
-    "replace": "replaces|replace|replacement for|replacing",
-    "verb": "has|have|includes|include|comes|made|is|are|contains|features|featuring|provides|"
-    "offers|gives|but|can|will",
-    "weak": "with|from|which|that|while|to",
-    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below",
-    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than",
-    "about": "about|approximately|approx|around|nearly|almost",
+    "fit": "compatible with|compatible|works with|work with|use with|used with|fits|fit|"
+    "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
+    "built for|for use in|for use with|intended for|meant for",
+    "for": "for",
+    "not": "not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|non|except|"
+    "excluding|avoid|instead of|rather than|free of|free from|lacks|lack|lacking|neither|nor|"
+    "hardly|unlike",
+    "need": "requires|require|required|needs|need|calls for|requiring",
+    "replace": "replaces|replace|replacement for|replacing|in place of",
+    "has": "has|have|having|includes|include|including|contains|contain|containing|comes with|"
+    "come with|comes in|come in|coming in|features|feature|featuring|equipped with|boasts|"
+    "supplied with|complete with",
+    "made": "made of|made from|made with|made out of|constructed of|constructed from|"
+    "built from|manufactured from|made",
+    "verb": "is|are|was|were|provides|offers|gives|can|will",
+    "weak": "with|from|which|that|while|to|so|because|as|by|but|who",
+    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below|not over",
+    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
+    "about": "about|approximately|approx|around|nearly|almost|roughly",
 }
 
 EN = Locale(
@@ -284,8 +315,10 @@ EN = Locale(
         )
     ),
     directed=_words(
-        "of with without contains includes from into to on over under inside holds connects "
-        "replaces than than by between requires"
+        "of with without contains contain includes include from into to on onto over under inside "
+        "holds hold connects replaces than by between requires require in at for through along "
+        "against like fits fit suits keeps keep protects gives give makes make lets needs need "
+        "has have is are as"
     ),
     history=_any(
         r"\b(?:because|since|as|if|when|like|that|the \w[^.:;]* )?\s*you(?:'ve|"
@@ -351,4 +384,7 @@ EN = Locale(
     },
     glued_unit=glue_pattern(UNITS),
     end_mark=".",
+    glue=GLUE | LINKING,
+    linking=LINKING,
+    synonyms=SYNONYMS,
 )

@@ -50,12 +50,12 @@ def units(text: str) -> tuple[str, ...]:
 
 
 def check_sentence(
-    parts: tuple[str, ...], sheet: FactSheet, locale: Locale
+    sentence: str, sheet: FactSheet, locale: Locale
 ) -> tuple[list[str], list[str]]:
-    """Check one sentence's product parts; return faults and the ids of supporting facts."""
+    """Check one sentence about the product; return faults and the ids of supporting facts."""
     faults: list[str] = []
     ids: list[str] = []
-    for part in (p for whole in parts for p in _BREAK.split(whole)):
+    for part in _BREAK.split(sentence):
         if part.strip():
             bad, good = _check(units(part), sheet, locale)
             faults.extend(bad)

@@ -1,0 +1,226 @@
+"""A text as words that carry meaning, each with what governs it and what it stands beside."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from recsys.blurbs.locales import Locale
+from recsys.blurbs.tokens import Token, stem
+from recsys.blurbs.verify.concepts import concept
+
+_REACH = 4
+"""How many words a relation or a negation governs."""
+_BOUNDS = frozenset({"upto", "atleast", "about"})
+_COORDINATION = frozenset({"and", "or", "but", "nor", "plus"})
+_COUNTS = frozenset({"pack", "count", "piece", "item", "set"})
+_CONTAINERS = frozenset({"box", "bag", "case", "roll", "sheet", "can", "bottle"})
+_DETERMINERS = frozenset({"this", "these", "it", "our"})
+"""They bring the product itself in, so what stands before them is not tied to what follows."""
+_RETRO = {"included": "has", "supplied": "has", "provided": "has", "required": "need",
+          "needed": "need", "necessary": "need"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word or number that says something.
+
+    Attributes:
+        key: concept of a word; value and unit of a number, counts without unit.
+        text: as written, lower case.
+        is_number: it is a number.
+        negated: a negation governs it.
+        role: relation that governs it (`fit`, `has`, `upto`, ...), or None.
+        block: number of the stretch without punctuation or conjunction it stands in.
+        part: number of the stretch without punctuation.
+        field: number of the stretch that a number's label is looked for in.
+        link: what connects it to the word before it in its block: a preposition or linking
+            verb, "" for nothing, None at the block's start.
+        scope: number of the negation, for words that share one.
+    """
+
+    key: str
+    text: str
+    is_number: bool
+    negated: bool
+    role: str | None
+    block: int
+    part: int
+    field: int
+    link: str | None
+    scope: int = 0
+
+
+class _Reader:
+    """Reads tokens from left to right, keeping the relations in force."""
+
+    def __init__(self, locale: Locale) -> None:
+        self.locale = locale
+        self.words: list[Word] = []
+        self.block = self.part = self.field = self.scope = 0
+        self.link: str | None = None
+        self.role: str | None = None
+        self.bound: str | None = None
+        self.reach = self.negated = 0
+
+    def pause(self, mark: str) -> None:
+        """Meet punctuation: it ends blocks, and all relations but those of a list."""
+        self.block += 1
+        self.part += 1
+        self.field += mark not in ":()"
+        self.link = None
+        self.bound = None
+        if mark != "," or not self.words or self.words[-1].part != self.part - 1:
+            self.role, self.reach, self.negated = None, 0, 0
+        else:
+            self.negated = min(self.negated, 1)
+            self.reach = min(self.reach, 2)
+
+    def coordinate(self) -> None:
+        """Meet "and" or "or": a new block in the same part."""
+        self.block += 1
+        self.field += 1
+        self.link = None
+        self.negated = min(self.negated, 2)
+
+    def enter(self, marker: str, word: str) -> None:
+        """Meet a relation marker."""
+        if marker in _BOUNDS:
+            self.bound = marker
+        elif marker == "not":
+            self.negated = 1 if word in ("non", "no") else _REACH
+            if word == "no":
+                self.negated = 3
+            self.scope += 1
+        else:
+            self.role = None if marker in ("verb", "weak") else marker
+            self.reach = _REACH
+            if marker in ("verb", "has") and self.words and self._since_negation():
+                self.negated = 0
+
+    def _since_negation(self) -> bool:
+        return self.words[-1].negated and self.words[-1].scope == self.scope
+
+    def look_back(self, role: str, negative: bool) -> None:
+        """Meet "(not) included" or "required" after what it speaks of."""
+        for i in range(len(self.words) - 1, max(-1, len(self.words) - 7), -1):
+            word = self.words[i]
+            if word.part != self.words[-1].part:
+                break
+            self.words[i] = replace(word, negated=negative, role=word.role or role)
+        self.negated = 0
+
+    def take(self, token: Token) -> None:
+        """Meet a word that says something."""
+        number = token.kind == "number"
+        key = concept(token, self.locale)
+        extra = None
+        if number and token.unit in _COUNTS | _CONTAINERS:
+            key = f"{token.stem}|"
+            extra = token.unit if token.unit in _CONTAINERS else None
+        role = self.bound if number and self.bound else (self.role if self.reach > 0 else None)
+        self._append(key, token.text, number, role)
+        if number:
+            self.bound = None
+        if extra:
+            self._append(stem(extra), extra, False, role)
+
+    def _append(self, key: str, text: str, number: bool, role: str | None) -> None:
+        first = not self.words or self.words[-1].block != self.block
+        link = None if first else (self.link or "")
+        self.words.append(
+            Word(
+                key, text, number, self.negated > 0, role,
+                self.block, self.part, self.field, link, self.scope,
+            )
+        )  # fmt: skip
+        self.link = None
+        self.reach -= 1
+        self.negated = max(0, self.negated - 1)
+
+
+def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
+    """Reduce tokens to the words that say something."""
+    reader = _Reader(locale)
+    i = 0
+    while i < len(items):
+        token = items[i]
+        marker, used = _marker_at(items, i, locale)
+        if token.kind == "break":
+            reader.pause(token.text)
+        elif token.text == "cans" or (token.text == "can" and _is_noun(items, i)):
+            reader.take(token)
+            used = 1
+        elif token.text in _COORDINATION:
+            reader.coordinate()
+            if token.text == "but":
+                reader.negated = 0
+        elif token.text in _RETRO and _ends(items, i + 1, locale):
+            negative = any(
+                locale.markers_by_word.get(t.text) == "not" for t in items[max(0, i - 3) : i]
+            )
+            reader.look_back(_RETRO[token.text], negative or reader.negated > 0)
+        elif token.text == "free" and reader.words and _ends(items, i + 1, locale, ("of", "from")):
+            last = reader.words[-1]
+            reader.words[-1] = replace(last, negated=True)
+        elif marker is not None:
+            reader.enter(marker, token.text)
+            reader.link = stem(items[i + used - 1].text)
+            reader.field += reader.link in ("with", "has", "have")
+        elif token.text in _DETERMINERS:
+            reader.block += 1
+            reader.link = None
+        elif token.text == "x" and i + 1 < len(items) and items[i + 1].kind == "number":
+            reader.field += 1
+        elif _is_silent(token, locale):
+            if token.text in locale.linking:
+                reader.role = None
+            if token.text in locale.directed:
+                reader.link = stem(token.text)
+        else:
+            reader.take(token)
+        i += used
+    return tuple(reader.words)
+
+
+def _is_silent(token: Token, locale: Locale) -> bool:
+    if token.kind != "word":
+        return False
+    text = re.sub("'(?:s|re|ll|d|ve)$", "", token.text)
+    return any(
+        form in locale.function_words or form in locale.glue
+        for form in (text, text.removesuffix("s"), text.removesuffix("es"))
+    )
+
+
+def _is_noun(items: tuple[Token, ...], i: int) -> bool:
+    """Tell a can of drink from "can do"."""
+    following = items[i + 1] if i + 1 < len(items) else None
+    return following is None or following.kind == "break" or (
+        i > 0 and items[i - 1].kind == "number"
+    )
+
+
+def _ends(
+    items: tuple[Token, ...], i: int, locale: Locale, unless: tuple[str, ...] = ()
+) -> bool:
+    """Tell whether nothing is said from `i` to the next break."""
+    for token in items[i:]:
+        if token.kind == "break" or token.text in _COORDINATION:
+            return True
+        if token.text in unless:
+            return False
+        if not _is_silent(token, locale):
+            return bool(unless)
+    return True
+
+
+def _marker_at(items: tuple[Token, ...], i: int, locale: Locale) -> tuple[str | None, int]:
+    if items[i].kind != "word":
+        return None, 1
+    for words, cls in locale.markers_from.get(items[i].text, ()):
+        if len(words) <= len(items) - i and all(
+            items[i + j].text == word for j, word in enumerate(words)
+        ):
+            return cls, len(words)
+    return None, 1
