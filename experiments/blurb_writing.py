@@ -113,13 +113,13 @@ def write_file(
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         service = BlurbService(roles, store or work / "blurbs.sqlite", writer, locale)
-        rows = frame.to_dicts()
-        sheets = [fact_sheet(row, roles, locale=locale) for row in rows]
+        if wanted is not None:
+            frame = frame.filter(pl.col("item_id").is_in(wanted["item_id"].implode()))
+        sheets = [fact_sheet(row, roles, locale=locale) for row in frame.iter_rows(named=True)]
         if writer is not None:
-            asked = sheets if wanted is None else _among(sheets, set(wanted["item_id"]))
             generate(
                 service,
-                [(sheet, UserContext()) for sheet in asked],
+                [(sheet, UserContext()) for sheet in sheets],
                 n=candidates,
                 budget=budget,
                 progress=lambda done, total: progress("write clauses", done, total),
@@ -137,10 +137,6 @@ def write_file(
         return dict(tiers)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _among(sheets: Sequence[FactSheet], wanted: set[str]) -> list[FactSheet]:
-    return [sheet for sheet in sheets if sheet.item_id in wanted]
 
 
 def _parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ def answer(
     """Make the answer to query `i` of a batch.
 
     With `explain`, evidence are the history items whose removal lowers the item's final
-    score; without, the ones most like it.
+    score; without, the ones most like it. A blurb needs `explain`: it says "because".
     """
     rows, start = _rows(ranked, i)
     counts = history_counts(batch.queries.histories, i)
@@ -121,37 +122,51 @@ def _recommendation(
 def _measured(
     recommender: Recommender, batch: Batch, i: int, rows: IntArray, guesses: list[list[Anchor]]
 ) -> list[list[Anchor]]:
-    """Keep the anchors whose removal lowers the item's final score, most first."""
+    """Keep the anchors whose removal lowers the item's final score, most first.
+
+    Remembered for the same history and items: a page that is asked for again costs nothing.
+    """
     removed = np.array(sorted({a.row for guess in guesses for a in guess}), dtype=np.int64)
     if not len(removed):
         return guesses
     query = batch.queries.take(np.array([i]))
-    union = recommender.engine.propose(query, batch.k)
-    items = Ragged(union.indptr, union.items)
-    drops = _drops(recommender, query, items, removed, batch.head)
-    found: list[list[Anchor]] = []
-    for row, guess in zip(rows, guesses, strict=True):
-        column = int(np.searchsorted(union.items, row))
-        if column == len(union.items) or union.items[column] != row:
-            found.append([])  # it filled the list up: nothing in the history speaks for it
-            continue
-        moved = [
-            replace(a, strength=float(drops[np.searchsorted(removed, a.row), column]))
-            for a in guess
-        ]
+    key = _fingerprint(query, rows, removed, batch.head)
+    drops = recommender.drops.get(key)
+    if drops is None:
+        drops = _drops(recommender, query, rows, removed, batch)
+        recommender.drops.put(key, drops)
+    found = []
+    for guess, lost in zip(guesses, drops.T, strict=True):
+        moved = [replace(a, strength=float(lost[np.searchsorted(removed, a.row)])) for a in guess]
         found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
     return found
 
 
 def _drops(
-    recommender: Recommender, query: Queries, items: Ragged, removed: IntArray, head: Head
+    recommender: Recommender, query: Queries, rows: IntArray, removed: IntArray, batch: Batch
 ) -> FloatArray:
-    """How far each score falls when one item leaves the history, [removed, items]."""
-    n = len(removed)
-    repeated = np.zeros(n, dtype=np.int64)
-    many = query.take(repeated)
-    kept = many.histories.items != removed[many.histories.owner]
+    """How far each item's score falls when one item leaves the history, [removed, rows].
+
+    NaN for an item that filled the list up: nothing in the history speaks for it.
+    """
+    union = recommender.engine.propose(query, batch.k)
+    many = query.take(np.zeros(len(removed) + 1, dtype=np.int64))
+    gone = np.append(removed, -1)  # the last copy of the query loses nothing
+    kept = many.histories.items != gone[many.histories.owner]
     without = replace(many, histories=many.histories.keep(kept))
-    base = recommender.engine.rescore(query, items, head)
-    changed = recommender.engine.rescore(without, items.take(repeated), head)
-    return base[None, :] - changed.reshape(n, len(items.rows))
+    items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
+    scores = recommender.engine.rescore(without, items, batch.head).reshape(len(gone), -1)
+    columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
+    drops: FloatArray = (scores[-1:] - scores[:-1])[:, columns]
+    drops[:, union.items[columns] != rows] = np.nan
+    return drops
+
+
+def _fingerprint(query: Queries, rows: IntArray, removed: IntArray, head: Head) -> bytes:
+    """Hash what the drops of a query depend on, the fitted model aside."""
+    h = query.histories
+    digest = hashlib.blake2b(head.encode(), digest_size=16)
+    for part in (query.user_rows, query.at, h.items, h.times, h.weights, rows, removed):
+        digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(b"|")
+    return digest.digest()

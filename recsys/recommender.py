@@ -12,6 +12,7 @@ import polars as pl
 
 from recsys.answers import answer, with_blurbs
 from recsys.blurbs import BlurbService
+from recsys.blurbs.memory import Memory
 from recsys.bundle import Manifest
 from recsys.dataset import Catalogue, Dataset
 from recsys.engine import Engine
@@ -22,6 +23,7 @@ from recsys.requests import batches
 from recsys.types import (
     AnyFloats,
     BoolArray,
+    FloatArray,
     HalfArray,
     HistoryItem,
     RecommendationRequest,
@@ -31,8 +33,8 @@ from recsys.types import (
 )
 from recsys.vocabulary import MISSING_ROW, Vocabulary
 
-EVIDENCE = 3
-"""History items named for a recommendation."""
+ANSWERS_KEPT = 10_000
+"""Answers whose reasons are not measured again."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Recommender:
         manifest: what the bundle says of itself.
         blurb_service: writes under the items; None: one without a store is made when the
             first blurb is asked for.
+        drops: how far scores fell without an item of the history, of the latest answers.
     """
 
     dataset: Dataset
@@ -58,6 +61,7 @@ class Recommender:
     encoder: TextEncoder | None
     manifest: Manifest
     blurb_service: BlurbService | None = None
+    drops: Memory[FloatArray] = field(default_factory=lambda: Memory(ANSWERS_KEPT), repr=False)
     _spaces: list[tuple[AnyFloats, BoolArray]] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -115,8 +119,8 @@ class Recommender:
         """Recommend min(k, eligible) items to one shopper, known or not.
 
         See `RecommendationRequest` for the arguments. `blurbs` adds a verified sentence
-        or two for each item, `explain` measures which history items moved each score
-        instead of guessing it from similarity.
+        or two for each item. `explain` measures which history items moved each score
+        instead of guessing it from similarity; `blurbs` does so too, for what they name.
 
         Raises:
             ValueError: k < 1, or repeats is neither "exclude" nor "allow".
@@ -146,7 +150,7 @@ class Recommender:
         for batch in batches(self.dataset, requests):
             ranked = self.engine.rank(batch.queries, batch.k, batch.head)
             for i, position in enumerate(batch.positions):
-                one = answer(self, batch, ranked, i, explain=explain)
+                one = answer(self, batch, ranked, i, explain=explain or blurbs)
                 answers[position] = with_blurbs(self, one, batch, i) if blurbs else one
         return [a for a in answers if a is not None]
 
@@ -242,6 +246,7 @@ class Recommender:
         self.engine.add_items(embeddings.astype(np.float32))
         self.embeddings = np.concatenate([self.embeddings, embeddings])
         self._spaces = []
+        self.drops = Memory(ANSWERS_KEPT)
         self.dataset = Dataset(
             self.dataset.info,
             self.dataset.users,

@@ -59,7 +59,7 @@ class WriterConfig(BaseModel):
     save_every: int = Field(25, ge=1)
     lr: float = Field(2e-4, gt=0)
     max_tokens: int = Field(320, ge=16)
-    validation: int = Field(48, ge=1)
+    validation: int = Field(32, ge=1)
     max_seconds: float | None = Field(None, gt=0)
 
 
@@ -248,6 +248,15 @@ def encode(
         tail = tokenizer(f" {pair.response}\n", add_special_tokens=False)["input_ids"]
         rows.append((head[-config.max_tokens :], tail))
     return rows
+
+
+def loss_of(directory: Path, pairs: Sequence[Pair], config: WriterConfig) -> float:
+    """Return the mean loss of a saved writer on pairs, in nats a token."""
+    where = resolve_device("auto")
+    model, tokenizer = load(directory, config.model_copy(update={"method": "full"}), where)
+    pad = int(tokenizer.pad_token_id or tokenizer.eos_token_id or 0)
+    rows = encode(pairs, tokenizer, config)
+    return mean_loss(TunedWriter(model.eval()), rows, pad, config.batch, where)
 
 
 @torch.inference_mode()

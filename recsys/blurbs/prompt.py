@@ -15,6 +15,8 @@ PROMPT_VERSION = "2"
 
 _MAX_FACTS = 8
 _MAX_FACT_CHARACTERS = 220
+_MAX_CHARACTERS = 480
+"""Of all facts in the prompt of a tuned model: what it reads costs as much as what it writes."""
 
 _COMPLETION = {
     "en": (
@@ -72,7 +74,10 @@ def completion_prompt(sheet: FactSheet, locale: str = "en", *, tuned: bool = Fal
     code = get_locale(locale).code
     product, facts, sentence = _LABELS[code]
     joint = "\uff1b" if code == "zh" else "; "
-    lines = joint.join(fact_lines(sheet)) or sheet.name
+    facts_read = fact_lines(sheet)
+    while tuned and len(facts_read) > 1 and sum(map(len, facts_read)) > _MAX_CHARACTERS:
+        facts_read.pop()
+    lines = joint.join(facts_read) or sheet.name
     question = product.format(name=sheet.name) + facts.format(facts=lines) + sentence
     return question if tuned else _COMPLETION[code] + question
 

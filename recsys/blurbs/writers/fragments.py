@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 from recsys.blurbs.display import readable_kind, tidy
 from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.opener import lower_first_letter
 from recsys.blurbs.sanitise import count_words
-from recsys.blurbs.writers.rewording import kind_in_title, lower_start, without_praise
+from recsys.blurbs.writers.rewording import kind_in_title, without_praise
 
 _VALUE = re.compile(
     r"(?i)^(?:(?:main |body |shell |product )?(?P<material>materials?)|(?P<color>colou?rs?)"
@@ -96,7 +97,7 @@ def _plain(value: str) -> str:
     """Lower the first letter, unless the first word is a name or an acronym."""
     first = value.split()[0]
     keep = any(ch.isupper() for ch in first[1:]) or any(ch.isdigit() for ch in first)
-    lowered = value if keep or len(first) == 1 else lower_start(value)
+    lowered = value if keep or len(first) == 1 else lower_first_letter(value)
     words = lowered.split()
     heading = len(words) > 1 and all(w[:1].isupper() or w[:1].isdigit() for w in words[1:])
     return lowered.lower() if heading and not keep else lowered

@@ -166,8 +166,7 @@ class LocalLlmWriter:
             seed=s.seed,
         )
         return [
-            list(dict.fromkeys(c for c in (_one_sentence(x, self.locale) for x in many) if c))
-            for many in lines
+            list(dict.fromkeys(c for c in (one_sentence(x) for x in many) if c)) for many in lines
         ]
 
     def _ranked(
@@ -209,7 +208,7 @@ NEWS = 0.15
 """Credit, in nats a token, for each content word that the title does not have, up to six."""
 
 
-def _one_sentence(line: str, locale: str) -> str:
+def one_sentence(line: str) -> str:
     """Cut a model's line to its first sentence; "" when it was cut off before a full stop."""
     line = re.sub(r"\s+", " ", line).strip().strip("\"'")
     match = re.match(r".*?[.!?](?=\s|$)|.*?[\u3002\uff01\uff1f]", line)

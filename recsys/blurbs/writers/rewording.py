@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from recsys.blurbs.display import lower_first, readable_kind
 from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.opener import lower_first_letter
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import stem
 
@@ -155,26 +156,14 @@ def name_subject(text: str, sheet: FactSheet) -> str:
             return ""
         return f"{subject} {verb} {rest}"
     if _PARTICIPLE.match(text):
-        return f"{subject} {'are' if plural else 'is'} {lower_start(text)}"
+        return f"{subject} {'are' if plural else 'is'} {lower_first_letter(text)}"
     match = _SINGULAR_VERB.match(text)
     if match is None:
         return ""
-    verb, _, rest = lower_start(text).partition(" ")
+    verb, _, rest = lower_first_letter(text).partition(" ")
     if plural and verb not in _IS_PLURAL:
         return ""
     return f"{subject} {_IS_PLURAL[verb] if plural else verb} {rest}"
-
-
-def lower_start(text: str) -> str:
-    """Lower the first letter, whatever stands behind the first word."""
-    return text[:1].lower() + text[1:]
-
-
-_MASS = frozenset(
-    "tape tubing wire rope foam glue adhesive sealant caulk filament paint hardware film fabric "
-    "lumber wood tile sand oil grease lubricant cleaner soap paper foil string cable chain pipe "
-    "hose hooks".split()
-)
 
 
 def kind_in_title(sheet: FactSheet) -> tuple[str, bool]:
