@@ -37,6 +37,7 @@ class Locale:
         field_words: words that a field's name licenses ("brand", "size").
         values: shopper-friendly wording of bare catalogue values, by field.
         glue: further words that a text about a product may have without support.
+        courtesy: praise of a combination ("perfect for your X"), no claim of the product.
         linking: verbs among the glue: they end the relation before them.
         synonyms: groups of words that say the same of a product.
     """
@@ -65,6 +66,7 @@ class Locale:
     glued_unit: re.Pattern[str]
     end_mark: str
     glue: frozenset[str] = frozenset()
+    courtesy: re.Pattern[str] | None = None
     linking: frozenset[str] = frozenset()
     synonyms: tuple[tuple[str, ...], ...] = ()
 

@@ -6,6 +6,7 @@ import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
 from recsys.blurbs.locales.en_paraphrase import GLUE, LINKING, SYNONYMS
+from recsys.blurbs.locales.en_shopper import PERFECT
 
 
 def _words(text: str) -> frozenset[str]:
@@ -142,6 +143,9 @@ CLAIMS = {
         r"brand)",
     ),
     "instruction": _any(
+        r"\badd (?:it|this|these|them|one|some) to\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
+        r"(?:it |yours |one |this |them |here )?(?:now|today|soon|here)\b|\bdon'?t (?:wait|hesitate)\b|"
+        r"\b(?:rate|review|follow|subscribe|share|like) us\b|\bwhat are you waiting for\b",
         r"\b(?:click|tap) (?:here|on|the)\b|\b(?:buy|order|shop|purchase|add to cart|subscribe|"
         r"sign up|call|contact|e-?mail|visit|text|message|follow) (?:us|now|today|our|this|it|"
         r"the (?:seller|store|website))\b|\badd(?:ed)? to (?:your )?(?:cart|basket)\b|\bcall \d|"
@@ -386,5 +390,6 @@ EN = Locale(
     end_mark=".",
     glue=GLUE | LINKING,
     linking=LINKING,
+    courtesy=PERFECT,
     synonyms=SYNONYMS,
 )

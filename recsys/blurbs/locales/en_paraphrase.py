@@ -13,7 +13,7 @@ LINKING = frozenset(
     "putting rate rated reach remain remains rely say says see seems serve serves serving show shows "
     "sit sits specify specified spelled stand stands stay stays suggest suggested suit "
     "suits suited supply supplied take takes taken taking tell tells think thanks thank turn turns "
-    "try trying use used uses using want wants wish work works working follow follows following "
+    "try trying want wants wish work works working follow follows following "
     "fitted fitting equipped built construct constructed construction craft crafted "
     "manufactured produced boast boasts list lists listed sold feature features featured featuring "
     "recommend recommended recommendation suggestion introducing meet enjoy enjoys enjoying welcome "
@@ -24,11 +24,11 @@ LINKING = frozenset(
 
 GLUE = frozenset(
     # Nouns that stand for the product, the purchase or the occasion.
-    "sized item items product products piece thing things option options choice pick one ones kind sort "
+    "use used uses using sized item items product products piece thing things option options choice pick one ones kind sort "
     "type version example addition companion complement counterpart partner match mate sidekick "
     "accompaniment follow-up follow step idea job jobs task tasks project projects purpose purposes "
     "occasion need shopper basket cart collection shelf stash list routine setup home day days hand "
-    "hands way ways place part share time reason news note detail details specification "
+    "thought thoughts company hands way ways place part share time reason news note detail details specification "
     "specifications spec specs range label brand maker name model glance choice neighbour business "
     "store purchase purchases order orders history trip shape shaped form design designed deal lover "
     "lovers fan fans buyer buyers owner owners "

@@ -18,7 +18,7 @@ from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.verify import clauses, han
 from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
 from recsys.blurbs.verify.compiled import compile_facts, is_known
-from recsys.blurbs.verify.history import split_history
+from recsys.blurbs.verify.history import split_history, without_labels
 
 VERIFIER_VERSION = "2"
 """Part of every store key: raise it when a verdict could change."""
@@ -66,14 +66,17 @@ def verify_truth(
         history: labels that may be named, where they are more than those of the context.
     """
     table = get_locale(locale)
-    faults = character_faults(text)
+    labels = context.labels if history is None else tuple(history)
+    given = (*(f.text for f in facts.facts), *labels)
+    faults = character_faults(text, lambda number: any(number in x for x in given))
     if faults:
         return Verdict(False, tuple(faults))
-    faults = claim_faults(text, facts, table) + language_faults(text, table)
+    own = without_labels(text, labels, table)
+    faults = claim_faults(own, facts, table) + language_faults(text, table)
     compiled = compile_facts(facts, table)
     split = split_history(
         text,
-        context.labels if history is None else tuple(history),
+        labels,
         table,
         habits=context.relation in (None, "often_buy"),
         known=lambda phrase: is_known(phrase, compiled, table),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import Locale
@@ -15,8 +16,11 @@ _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
-def character_faults(text: str) -> list[str]:
-    """Refuse what is not plain text: invisible characters, markup, addresses, numbers of people."""
+def character_faults(text: str, known: Callable[[str], bool] = lambda _: False) -> list[str]:
+    """Refuse what is not plain text: invisible characters, markup, addresses, numbers of people.
+
+    A long number that is `known`, from the product's facts or the history, is a part number.
+    """
     faults = []
     if not text.strip():
         return ["empty: nothing is said"]
@@ -36,7 +40,7 @@ def character_faults(text: str) -> list[str]:
         ("personal", _LONG_DIGITS),
     ):
         match = pattern.search(folded)
-        if match:
+        if match and not (pattern is _LONG_DIGITS and known(match.group())):
             faults.append(f'{name}: "{match.group().strip()}"')
     if mixes_scripts(folded):
         faults.append("characters: a word mixes scripts")
@@ -48,6 +52,8 @@ def character_faults(text: str) -> list[str]:
 def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
     """Refuse price, stock, health, superlative and competitor claims, whoever makes them."""
     folded = unicodedata.normalize("NFKC", text)
+    if locale.courtesy is not None:
+        folded = locale.courtesy.sub("", folded)
     faults = []
     for name, pattern in locale.claims.items():
         match = pattern.search(folded)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from recsys.blurbs.locales import Locale
 from recsys.blurbs.tokens import tokens
 from recsys.blurbs.verify.compiled import Compiled, Segment
+from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
 from recsys.blurbs.verify.numbers import is_side, number_faults
 from recsys.blurbs.verify.relations import relation_faults
 from recsys.blurbs.verify.words import Word, analyse
@@ -23,19 +24,20 @@ _REFUSED_ROLES: dict[str, frozenset[str]] = {
     "fit": frozenset({"has", "need", "made", "replace"}),
     "for": frozenset({"need", "replace"}),
 }
-_EXACT_ROLES = frozenset({"need", "replace", "upto", "atleast"})
+_EXACT_ROLES = frozenset({"need", "replace"})
 """Roles that the facts must have as well."""
 _BOUNDS = frozenset({"upto", "atleast"})
-"""Roles that a text must keep."""
+"""Bounds of a number that a text must keep, and must not add."""
 
 
 def check_sentence(
     sentence: str, compiled: Compiled, locale: Locale
 ) -> tuple[list[str], list[str]]:
     """Check one sentence about the product; return faults and the ids of supporting facts."""
+    items = tokens(sentence, locale)
     words = tuple(
         w
-        for w in analyse(tokens(sentence, locale), locale)
+        for w in analyse(items, locale)
         if w.key in compiled.keys or w.key not in compiled.licensed
     )
     if not words:
@@ -55,6 +57,7 @@ def check_sentence(
             *_negation_faults(words, near, compiled),
             *_role_faults(words, near),
             *relation_faults(words, compiled),
+            *_order_faults(line(items), words, compiled),
         ]
     return (faults, []) if faults else ([], _evidence(words, compiled))
 
@@ -68,43 +71,75 @@ def _nearest(word: Word, words: tuple[Word, ...], compiled: Compiled) -> tuple[S
     return tuple(s for s, score in zip(found, scores, strict=True) if score == best)
 
 
-def _uses(word: Word, near: dict[str, tuple[Segment, ...]]) -> list[Word]:
-    """Return the occurrences of a word in the facts nearest to the sentence."""
-    return [s.words[i] for s in near[word.key] for i in s.places[word.key]]
+def _uses(words: tuple[Word, ...], i: int, near: dict[str, tuple[Segment, ...]]) -> list[Word]:
+    """Return the occurrences of a word in the facts nearest to the sentence.
+
+    Where some stand beside the same word as here, only those.
+    """
+    key = words[i].key
+    beside = {words[j].key for j in (i - 1, i + 1) if 0 <= j < len(words)}
+    found = [(s, at) for s in near[key] for at in s.places[key]]
+    close = [
+        (s, at)
+        for s, at in found
+        if any(0 <= j < len(s.words) and s.words[j].key in beside for j in (at - 1, at + 1))
+    ]
+    return [s.words[at] for s, at in close or found]
 
 
 def _negation_faults(
     words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]], compiled: Compiled
 ) -> Iterator[str]:
     scopes: dict[int, list[bool]] = {}
-    for word in words:
-        uses = _uses(word, near)
+    for i, word in enumerate(words):
+        uses = _uses(words, i, near)
         if not uses:
             continue
-        if not word.negated and all(u.negated for u in uses) and word.key not in compiled.identity:
+        if not word.negated and all(u.negated for u in uses) and word.key not in compiled.affirmed:
             yield f'relation: "{word.text}" is negated in the facts'
         if word.negated:
             scopes.setdefault(word.scope, []).append(any(u.negated for u in uses))
     for found in scopes.values():
-        if not any(found):
+        if not any(found[:2]):
             yield "relation: the facts do not have this negation"
 
 
 def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) -> Iterator[str]:
-    for word in words:
-        roles = {u.role for u in _uses(word, near)}
-        if not roles:
+    for i, word in enumerate(words):
+        uses = _uses(words, i, near)
+        if not uses:
             continue
-        names = " or ".join(sorted(r or "plain" for r in roles))
-        bound = word.role in _BOUNDS or bool(roles) and roles <= _BOUNDS
-        if bound and word.is_number:
-            if word.role not in roles:
-                yield f'relation: "{word.text}" is {word.role or "plain"} here, {names} in the facts'
-        elif word.role in _EXACT_ROLES and not word.negated:
-            if word.role not in roles and not word.is_number:
-                yield f'relation: "{word.text}" is {word.role} here, {names} in the facts'
-        elif roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
-            yield f'relation: "{word.text}" is {word.role} here, {names} in the facts'
+        bounds = {u.bound for u in uses}
+        if word.is_number and word.bound not in bounds and (bounds | {word.bound}) & _BOUNDS:
+            yield f'relation: "{word.text}" is {_name(word.bound)} here, {_names(bounds)} in the facts'
+        roles = {u.role for u in uses}
+        exact = word.role in _EXACT_ROLES and not word.negated and word.role not in roles
+        if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
+            yield f'relation: "{word.text}" is {_name(word.role)} here, {_names(roles)} in the facts'
+
+
+def _name(role: str | None) -> str:
+    return role or "plain"
+
+
+def _names(roles: set[str | None]) -> str:
+    return " or ".join(sorted(_name(r) for r in roles))
+
+
+def _order_faults(text: Line, words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+    """Faults of a sentence that repeats one of the facts in another order or polarity."""
+    keys = {w.key for w in words}
+    near = [s.line for s in compiled.segments if len(keys & s.places.keys()) >= 2]
+    moved = moved_negation(text, near)
+    if moved:
+        yield f"relation: {moved}"
+    for s in compiled.segments:
+        if not s.fact.is_prose or len(keys & s.places.keys()) < 2:
+            continue
+        found = exchanged(text, s.line)
+        if found:
+            yield f"relation: {found} have changed places"
+            return
 
 
 def _evidence(words: tuple[Word, ...], compiled: Compiled) -> list[str]:

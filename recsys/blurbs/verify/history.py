@@ -35,7 +35,7 @@ def split_history(
         habits: a text may say "often".
         known: tells whether the facts have all words of a phrase.
     """
-    labels = tuple(x for x in labels if not locale.sensitive.search(x))
+    labels = _showable(labels, locale)
     if not locale.spaced:
         return han_history.split_history(text, labels, locale, habits=habits)
     reader = _Reader(labels, locale, habits, known)
@@ -45,6 +45,25 @@ def split_history(
         tuple(dict.fromkeys(reader.faults)),
         tuple(dict.fromkeys(reader.named)),
     )
+
+
+def without_labels(text: str, labels: tuple[str, ...], locale: Locale) -> str:
+    """Return a text without the names of purchases: what they are called is no claim.
+
+    A purchase whose own name claims a price, a cure or the like stays.
+    """
+    quiet = tuple(
+        x
+        for x in _showable(labels, locale)
+        if not any(p.search(x) for key, p in locale.claims.items() if key != "superlative")
+    )
+    if not quiet:
+        return text
+    return _MASK.sub(" ", _Reader(quiet, locale, True, lambda _: False).mask(text))
+
+
+def _showable(labels: tuple[str, ...], locale: Locale) -> tuple[str, ...]:
+    return tuple(x for x in labels if x.strip() and not locale.sensitive.search(x))
 
 
 @dataclass
@@ -64,7 +83,8 @@ class _Reader:
         for form in sorted(forms, key=len, reverse=True):
             edge = r"(?<![A-Za-z0-9-])" if form[:1].isalnum() else ""
             end = r"(?![A-Za-z0-9])" if form[-1:].isalnum() else ""
-            pattern = rf"{edge}{re.escape(form)}{end}"
+            inner = r"\s+".join(re.escape(x) for x in form.split()).replace(r"\s+,", r"\s*,")
+            pattern = f"{edge}{inner}{end}"
             text = re.sub(pattern, f"\ue000{forms[form]}\ue001", text, flags=re.IGNORECASE)
         return text
 

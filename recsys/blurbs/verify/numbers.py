@@ -64,8 +64,8 @@ def _conflict(
     for j in _labels(words, i):
         label = words[j]
         named = label.key in compiled.identity and label.key not in DIMENSIONS
-        if named and (units != {""} or abs(i - j) > 1):
-            continue  # a product's name stands beside many numbers
+        if named and not ("/" in keys[0] and units == {""} and j == i + 1 and not label.link):
+            continue  # a product's name stands beside many numbers, "3/8 NPT" is one thing
         bound = [
             s.words[n].key
             for s in compiled.by_key.get(label.key, ())
@@ -90,7 +90,9 @@ def _labels(words: tuple[Word, ...], i: int) -> list[int]:
     """Positions of the words that a number belongs to: its field's, nearer to it than others."""
     out = []
     for j, word in enumerate(words):
-        if word.is_number or word.field != words[i].field or abs(j - i) > _reach(word):
+        if word.is_number or len(word.text) == 1 or word.field != words[i].field:
+            continue
+        if abs(j - i) > _reach(word):
             continue
         rival = any(
             w.is_number and w.field == word.field and abs(n - j) < abs(i - j)
@@ -113,7 +115,7 @@ def _numbers_of(segment: Segment, place: int) -> list[int]:
     for n, w in enumerate(segment.words):
         if w.is_number and w.field == word.field and abs(n - place) <= _reach(word) + 1:
             unit = w.key.partition("|")[2]
-            if unit not in best or abs(n - place) < abs(best[unit] - place):
+            if unit not in best or abs(n - place) <= abs(best[unit] - place):
                 best[unit] = n
     return list(best.values())
 

@@ -14,6 +14,8 @@ from recsys.blurbs.verify.words import Word
 
 _SYMMETRIC = frozenset({"", "is", "are", "as"})
 """Links that say the same from both sides ("steel outsole", "the outsole is steel")."""
+_LOOSE_OWNERS = frozenset({"with", "has", "have", "contain", "includ", "include", "featur"})
+"""Links to a part or a property, which a paraphrase may hang on another word of the product."""
 _LOOSE = _SYMMETRIC | {"to"}
 
 
@@ -62,7 +64,7 @@ def _tie_fault(tie: Tie, compiled: Compiled) -> str | None:
         return f'relation: "{tie}" is the other way round in the facts'
     if a in compiled.identity or b in compiled.identity:
         return _taken_slot(tie, compiled)
-    if all(_is_taken(tie, s, compiled) for s in shared):
+    if tie.link not in _LOOSE_OWNERS and all(_is_taken(tie, s, compiled) for s in shared):
         return f'relation: "{tie}" belongs to other words in the facts'
     return _taken_slot(tie, compiled)
 

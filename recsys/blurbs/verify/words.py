@@ -30,13 +30,14 @@ class Word:
         text: as written, lower case.
         is_number: it is a number.
         negated: a negation governs it.
-        role: relation that governs it (`fit`, `has`, `upto`, ...), or None.
+        role: relation that governs it (`fit`, `has`, `need`, ...), or None.
         block: number of the stretch without punctuation or conjunction it stands in.
         part: number of the stretch without punctuation.
         field: number of the stretch that a number's label is looked for in.
         link: what connects it to the word before it in its block: a preposition or linking
             verb, "" for nothing, None at the block's start.
         scope: number of the negation, for words that share one.
+        bound: what bounds a number (`upto`, `atleast`, `about`), or None.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Word:
     field: int
     link: str | None
     scope: int = 0
+    bound: str | None = None
 
 
 class _Reader:
@@ -118,23 +120,23 @@ class _Reader:
         if number and token.unit in _COUNTS | _CONTAINERS:
             key = f"{token.stem}|"
             extra = token.unit if token.unit in _CONTAINERS else None
-        role = self.bound if number and self.bound else (self.role if self.reach > 0 else None)
-        self._append(key, token.text, number, role)
-        if number:
-            self.bound = None
+        self._append(key, token.text, number)
         if extra:
-            self._append(stem(extra), extra, False, role)
+            self._append(stem(extra), extra, False)
 
-    def _append(self, key: str, text: str, number: bool, role: str | None) -> None:
+    def _append(self, key: str, text: str, number: bool) -> None:
+        role = self.role if self.reach > 0 else None
+        bound = self.bound if number else None
         first = not self.words or self.words[-1].block != self.block
         link = None if first else (self.link or "")
         self.words.append(
             Word(
                 key, text, number, self.negated > 0, role,
-                self.block, self.part, self.field, link, self.scope,
+                self.block, self.part, self.field, link, self.scope, bound,
             )
         )  # fmt: skip
         self.link = None
+        self.bound = None if number else self.bound
         self.reach -= 1
         self.negated = max(0, self.negated - 1)
 
@@ -170,7 +172,7 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         elif token.text in _DETERMINERS:
             reader.block += 1
             reader.link = None
-        elif token.text == "x" and i + 1 < len(items) and items[i + 1].kind == "number":
+        elif token.text in ("x", "by") and i + 1 < len(items) and items[i + 1].kind == "number":
             reader.field += 1
         elif _is_silent(token, locale):
             if token.text in locale.linking:
@@ -187,10 +189,9 @@ def _is_silent(token: Token, locale: Locale) -> bool:
     if token.kind != "word":
         return False
     text = re.sub("'(?:s|re|ll|d|ve)$", "", token.text)
-    return any(
-        form in locale.function_words or form in locale.glue
-        for form in (text, text.removesuffix("s"), text.removesuffix("es"))
-    )
+    if text in locale.function_words or text in locale.glue:
+        return True
+    return len(text) > 4 and bool({text.removesuffix("s"), text.removesuffix("es")} & locale.glue)
 
 
 def _is_noun(items: tuple[Token, ...], i: int) -> bool:
