@@ -22,8 +22,6 @@ from recsys.requests import Batch, batches
 from recsys.types import Recommendation, RecommendationRequest
 
 TARGET = 0.95
-DEEP = 400
-"""Rank down to which an item's score is looked up; one that fell below has a lower score."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -42,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Bars("shoppers") as bars:
         for done, user in enumerate(users, 1):
             answer = recommender.recommend(user, given.k, blurbs=True)
-            request = RecommendationRequest(user_id=user, k=DEEP)
+            # As deep as the pool of proposals, and no deeper: that would change the pool.
+            request = RecommendationRequest(user_id=user, k=recommender.engine.n_candidates)
             batch = next(iter(batches(recommender.dataset, [request])))
             for item in answer.items:
                 blurbs += item.blurb is not None
@@ -81,7 +80,7 @@ def falls(recommender: Recommender, batch: Batch, item: Recommendation) -> bool:
     kept = query.histories.items != named
     # What was bought stays excluded, so that the lists differ by the history alone.
     without = replace(query, histories=query.histories.keep(kept))
-    ranked = recommender.engine.rank(without, DEEP, batch.head).candidates
+    ranked = recommender.engine.rank(without, batch.k, batch.head).candidates
     place = np.flatnonzero(ranked.items == row)
     return not len(place) or float(ranked.scores[place[0]]) < item.score
 
