@@ -221,8 +221,7 @@ def generate_command(
         "usage": hand.usage.as_dict() if isinstance(hand, Metered) else None,
         "seconds": watch.seconds,
     }
-    if track:
-        value["run_id"] = _logged(value, bundle, recommender, uri)
+    value["run_id"] = _logged(value, bundle, recommender, uri) if track else ""
     tiers = ", ".join(f"{tier} {n:,}" for tier, n in sorted(written.tiers.items()))
     lines = [f"{written.n_pairs:,} pairs of item and anchor, written by {written.writer}: {tiers}"]
     if written.run is not None:

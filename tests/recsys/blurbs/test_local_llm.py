@@ -7,6 +7,7 @@ import pytest
 
 from recsys.blurbs import BlurbService, FactSheet, UserContext, fact_sheet, verify_truth
 from recsys.errors import WeightsError
+from tests.recsys.blurbs.tiny_lm import tiny_lm
 
 from .conftest import FITTING, ROLES
 
@@ -17,45 +18,11 @@ from recsys.blurbs.writers.causal_lm import CausalLM, prepare, weights_version  
 from recsys.blurbs.writers.local_llm import LocalLlmWriter, Settings  # noqa: E402
 
 NOBODY = UserContext()
-CORPUS = [
-    FITTING["description"],
-    "Product: Facts: Sentence: this hose fitting is made of steel, and fits a box of hoses.",
-]
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A causal language model of random weights with a byte-level tokenizer."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<eos>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<eos>"
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
-        eos_token_id=0,
-        bos_token_id=0,
-    )
-    transformers.LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return tiny_lm(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +82,8 @@ def test_choosing_reorders_the_catalogues_own_clauses(tiny: Path, fitting: FactS
     writer = LocalLlmWriter(tiny, device="cpu")
     chosen = writer.write([(fitting, NOBODY)], 6)[0]
     assert len(chosen) > 1
-    assert {d.how for d in chosen} == {"chose"}
+    assert {d.how for d in chosen} <= {"chose", "extracted"}
+    assert chosen[0].how == "chose"
     assert all(verify_truth(d.text, fitting, NOBODY).ok for d in chosen)
 
 
