@@ -45,7 +45,7 @@ ADDRESSES_MODEL = re.compile(
     r"|\b(?:respond|reply|answer)\s+(?:only\s+)?(?:with|in|as|that)\b"
     r"|\b(?:please\s+|must\s+|should\s+|always\s+|now\s+|instead\s+)(?:say|write|state|mention|"
     r"output|print|repeat|claim|recommend|praise|tell)\b"
-    r"|^\s*(?:say|write|output|print|repeat|claim|tell|praise)\b"
+    r"|^\s*(?:say|write|output|repeat|claim|tell|praise)\b|^\s*print\s+(?:the|this|out|only|[\"'])"
     r"|\b(?:tell|inform|convince|persuade)\s+(?:the\s+|every\s+|all\s+)?(?:customer|shopper|user|"
     r"buyer|reader|them|people)"
     r"|\bdo\s+not\s+(?:mention|reveal|say|tell|disclose)\b|\bnew\s+instructions?\b|"
@@ -73,6 +73,7 @@ _BOUNDARY = re.compile(
 _BULLET = re.compile(
     r"[\u2022\u25cf\u25aa\u25e6\u2023\u2043\u25a0\u2605\u2714\u2713\u27a4]|(?:^|"
     r"(?<=\s))(?:[*\u2013-]|\d{1,2}[.)])\s+(?=[A-Z\u4e00-\u9fff])|\s+/\s+(?=[A-Z][a-z])"
+    r"|(?<=\S)\*\s+(?=[A-Z])|(?<=\s)-(?=[A-Z][a-z])"
 )
 
 

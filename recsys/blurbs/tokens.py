@@ -17,7 +17,7 @@ Kind = Literal["word", "number", "code", "break", "han"]
 
 _NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[- ]\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
 _TOKEN = re.compile(
-    rf"(?P<code>[a-z]+-?\d[a-z0-9]*(?:[-/][a-z0-9]*\d[a-z0-9]*)*|\d+[a-z][a-z0-9]*)"
+    rf"(?P<code>[a-z]+-?\d[a-z0-9]*(?:[-/.][a-z0-9]*\d[a-z0-9]*)*|\d+[a-z][a-z0-9]*)"
     rf"|(?P<number>{_NUMBER})"
     r"|(?P<word>[a-z\u00df-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff\u00b5]+(?:'[a-z]+)?)"
     r"|(?P<han>[\u3400-\u9fff]+)"
@@ -97,6 +97,8 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
     while i < len(raw):
         group, value = raw[i]
         word_number = locale.number_words.get(value) if group == "word" else None
+        if value == "one" and _unit_after(list(raw), i + 1, locale)[0]:
+            word_number = "1"
         if group == "number" or word_number is not None:
             number = word_number or number_value(value)
             unit, used = _unit_after(raw, i + 1, locale)
@@ -119,7 +121,8 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
 
 def _separate_units(text: str, locale: Locale) -> str:
     """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
-    return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and "))
+    text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)
+    return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and ").replace("as well as", "and"))
 
 
 def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str | None, int]:
@@ -153,7 +156,12 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
         pair = locale.units.get(f"{value} {raw[i + 1][1]}")
         if pair is not None:
             return pair, 2
-    return (locale.units[value], 1) if value in locale.units else (None, 0)
+    unit = locale.units.get(value)
+    if unit == "degree" and i + 1 < len(raw):
+        scale = locale.units.get(raw[i + 1][1])
+        if scale in ("degc", "degf"):
+            return scale, 2
+    return unit, 1 if unit else 0
 
 
 def _unit_before(out: list[Token], locale: Locale) -> str | None:

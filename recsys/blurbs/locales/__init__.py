@@ -37,6 +37,8 @@ class Locale:
         field_words: words that a field's name licenses ("brand", "size").
         values: shopper-friendly wording of bare catalogue values, by field.
         glue: further words that a text about a product may have without support.
+        imperatives: verbs that may begin a clause without support.
+        transitive: verbs whose subject and object must not change places.
         courtesy: praise of a combination ("perfect for your X"), no claim of the product.
         linking: verbs among the glue: they end the relation before them.
         synonyms: groups of words that say the same of a product.
@@ -66,6 +68,8 @@ class Locale:
     glued_unit: re.Pattern[str]
     end_mark: str
     glue: frozenset[str] = frozenset()
+    imperatives: frozenset[str] = frozenset()
+    transitive: tuple[str, ...] = ()
     courtesy: re.Pattern[str] | None = None
     linking: frozenset[str] = frozenset()
     synonyms: tuple[tuple[str, ...], ...] = ()
@@ -77,6 +81,13 @@ class Locale:
         for words, cls in self.markers:
             out.setdefault(words[0], []).append((words, cls))
         return {word: tuple(found) for word, found in out.items()}
+
+    @cached_property
+    def linking_stems(self) -> frozenset[str]:
+        """Stems of the linking verbs."""
+        from recsys.blurbs.tokens import stem
+
+        return frozenset(s for s in (stem(word) for word in self.linking) if len(s) > 3)
 
     @cached_property
     def markers_by_word(self) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
-from recsys.blurbs.locales.en_paraphrase import GLUE, LINKING, SYNONYMS
+from recsys.blurbs.locales.en_paraphrase import GLUE, IMPERATIVES, LINKING, SYNONYMS, TRANSITIVE
 from recsys.blurbs.locales.en_shopper import PERFECT
 
 
@@ -55,7 +55,7 @@ CLAIMS = {
         r"economical(?:ly)?|budget|bargains?|discount\w*|"
         r"coupons?|rebates?|cost(?:s|ly|-effective)?|savings?|clearance|msrp|rrp|refunds?|"
         r"money[- ]?back|voucher\w*|promo\w*|wholesale)\b",
-        r"\bsav(?:e|es|ing)\s+(?:you\s+)?(?:money|up|big|\d|on\b|more)",
+        r"\bsav(?:e|es|ing)\s+(?:you\s+|even\s+)?(?:money|up|big|\d|on\b|more)|\bin bulk\b",
         r"\b(?:great|good|best|better|real|excellent|super|unbeatable)\s+(?:value|deal|buy|"
         r"offer)s?\b|\bvalue for (?:your )?money|\bfor less\b",
         r"\bon sale\b|\bsale\b|\bdeals?\b|\bspecial offer|\bfor free\b|\bfree (?:shipping|"
@@ -131,6 +131,11 @@ CLAIMS = {
         r"advanced|trusted|effective|versatile|efficient|comfortable|accurate|loved)\b|"
         r"\bnever fails?\b|\blasts? forever\b|\bmiracle\b|\bmagic(?:al)?\b",
         rf"\b(?:{_ADJECTIVES})est\b",
+        r"\b(?!(?:(?:re)?quest|interest|harvest|forest|honest|modest|latest|invest|suggest|contest|"
+        r"protest|manifest|southwest|northwest|midwest|everest|digest|ingest|infest|attest|conquest|"
+        r"earnest|tempest|priest|nearest|lowest|highest|closest|chest|guest|crest|wrest|quest|arrest|"
+        r"retest|detest|bequest|request|fest|oldest|smallest|shortest|longest|widest|narrowest)\b)"
+        r"\w{3,}est\b",
     ),
     "competitor": _any(
         r"\bmore (?!than\b).{1,40}\bthan\b|\b(?:conventional|traditional|ordinary) (?:\w+ )?\w+s\b",
@@ -241,12 +246,13 @@ UNITS = {
     **dict.fromkeys(("cfm",), "cfm"),
     **dict.fromkeys(("gpm",), "gpm"),
     **dict.fromkeys(("btu", "btus"), "btu"),
-    **dict.fromkeys(("celsius", "centigrade"), "degc"),
-    **dict.fromkeys(("fahrenheit",), "degf"),
+    **dict.fromkeys(("celsius", "centigrade", "c"), "degc"),
+    **dict.fromkeys(("fahrenheit", "f"), "degf"),
 }
 
 _MARKERS = {
-    "fit": "compatible with|compatible|works with|work with|use with|used with|fits|fit|"
+    "fit": "compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
+    "suit all|suit any|suit the|suit your|suit many|use with|used with|fits|fit|"
     "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
     "built for|for use in|for use with|intended for|meant for",
     "for": "for",
@@ -261,7 +267,7 @@ _MARKERS = {
     "made": "made of|made from|made with|made out of|constructed of|constructed from|"
     "built from|manufactured from|made",
     "verb": "is|are|was|were|provides|offers|gives|can|will",
-    "weak": "with|from|which|that|while|to|so|because|as|by|but|who",
+    "weak": "why not|not only|not just|no matter|with|from|which|that|while|to|so|because|as|by|but|who",
     "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below|not over",
     "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
     "about": "about|approximately|approx|around|nearly|almost|roughly",
@@ -300,13 +306,16 @@ EN = Locale(
         **{
             w: str(i)
             for i, w in enumerate(
-                "one two three four five six seven eight nine ten eleven twelve".split(), 1
+                "one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+                "fifteen sixteen seventeen eighteen nineteen".split(),
+                1,
             )
             if w != "one"
         },
-        "twenty": "20",
-        "thirty": "30",
-        "fifty": "50",
+        **{
+            w: str(10 * i)
+            for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+        },
         "hundred": "100",
         "thousand": "1000",
         "dozen": "12",
@@ -390,6 +399,8 @@ EN = Locale(
     end_mark=".",
     glue=GLUE | LINKING,
     linking=LINKING,
+    imperatives=IMPERATIVES,
+    transitive=tuple(TRANSITIVE),
     courtesy=PERFECT,
     synonyms=SYNONYMS,
 )

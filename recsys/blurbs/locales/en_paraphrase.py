@@ -14,11 +14,11 @@ LINKING = frozenset(
     "sit sits specify specified spelled stand stands stay stays suggest suggested suit "
     "suits suited supply supplied take takes taken taking tell tells think thanks thank turn turns "
     "try trying want wants wish work works working follow follows following "
-    "fitted fitting equipped built construct constructed construction craft crafted "
+    "equipped built construct constructed construction craft crafted "
     "manufactured produced boast boasts list lists listed sold feature features featured featuring "
     "recommend recommended recommendation suggestion introducing meet enjoy enjoys enjoying welcome "
     "consider remember imagine expect start starts begin begins keep keeps keeping "
-    "happen happens belong belongs".split()
+    "hold holds holding held happen happens belong belongs".split()
 )
 """Verbs that link a product to what the facts say of it."""
 
@@ -34,9 +34,9 @@ GLUE = frozenset(
     "lovers fan fans buyer buyers owner owners "
     # Adverbs, adjectives and connecting words without content.
     "enough like unlike able about across actually additional again ahead alongside already also altogether always "
-    "another anyone anything anyway apart aside away back basically because besides beyond both but "
+    "another anyone anything anyway apart aside away basically because besides beyond both but "
     "clearly chiefly commonly conveniently convenient currently directly during each either else "
-    "especially essentially even ever every everyday everything exactly extra fine former formerly "
+    "especially essentially even ever every everyday everything exactly extra former formerly "
     "frequently fully further generally good great half handy happily happy hence here how however "
     "i'd if instead just keen largely last lastly later least likely ll lot lots mainly many maybe "
     "more moreover most mostly much namely natural naturally neat neatly never new next nice nicely "
@@ -49,9 +49,27 @@ GLUE = frozenset(
     "very via well what whatever when whenever where wherever whether which while whole why widely "
     "will with within without worth worthwhile would yes yet yourself thoughtful sensible logical "
     "total altogether round among amongst hello hi hey say "
-    "i we us me my respectively additionally versatile wonder worry friend friends".split()
+    "theirs themselves itself hers his him she he apiece care i we us me my respectively additionally versatile wonder worry friend friends".split()
 ) - frozenset({"half", "natural", "extra", "top", "round", "under", "versatile", "range"})
 """Words that neither the facts nor the history must have."""
+
+IMPERATIVES = frozenset(
+    "point aim mount place set lay apply brush grab slip wrap bag line bring carry tackle "
+    "handle plug slide".split()
+)
+"""Verbs that may begin a clause ("point it and read ...") without support."""
+
+TRANSITIVE = (
+    "protect cover remove reduce prevent connect seal cut support control contain resist "
+    "withstand absorb clean stop increase improve create attach transform carry drive turn lift "
+    "grip clamp tighten guide fill feed lock measure dispense penetrate sharpen polish"
+).split()  # fmt: skip
+"""Verbs whose subject and object say different things when they change places."""
+
+_GRADED = (
+    "light smooth narrow short low soft hard bright safe cool warm tight loose fine firm tough "
+    "slow rough close"
+).split()  # fmt: skip
 
 SYNONYMS = tuple(
     tuple(group.split())
@@ -60,19 +78,19 @@ SYNONYMS = tuple(
         "aluminum aluminium",
         "color colour hue shade",
         "gray grey",
-        "height high tall",
-        "width wide",
-        "length long",
+        "height high tall higher taller",
+        "width wide wider",
+        "length long longer",
         "thickness thick",
-        "depth deep",
+        "depth deep deeper",
         "weight weigh",
-        "capacity hold volume",
+        "capacity volume",
         "transparent see-through",
-        "quick fast rapid speedy swift",
-        "easy simple effortless ease",
-        "big large",
-        "small little compact tiny",
-        "strong strength sturdy robust",
+        "quick fast rapid speedy swift quicker faster",
+        "easy simple simplify effortless ease easier simpler",
+        "big large bigger larger",
+        "small little compact tiny smaller",
+        "strong strength sturdy robust stronger",
         "durable durability",
         "protect guard shield safeguard",
         "prevent avoid",
@@ -135,6 +153,17 @@ SYNONYMS = tuple(
         "accurate accuracy",
         "machine machined",
         "separate apart",
+        "stable stability stabilize",
+        "phone telephone",
+        "double dual twin",
+        "apply application applicator applied",
+        "finish finished",
+        "prime primer",
+        "operate operation",
+        "plumbing plumber",
+        *(f"{word} {word}{'r' if word.endswith('e') else 'er'}" for word in _GRADED),
+        "slim slimmer",
+        "heavy heavier",
     )
 )
 """Groups of words that say the same of a product."""

@@ -25,7 +25,7 @@ _WEAK = r"use|used|using|get|need|want|try|choose|print with|work with|cook with
 
 STRONG = re.compile(
     rf"(?:\b(?:because|since|as|if|when|now that|given that|knowing that|seeing that)\s+)?"
-    rf"\byou(?:'ve|'re)?\s+{_ADVERBS}(?P<verb>{_STRONG})\b(?!\s+to\b)",
+    rf"\byou(?:'ve|'re)?\s+{_ADVERBS}(?P<verb>{_STRONG})\b(?!\s+to\s+(?!the\b|an?\b|your\b|this\b|these\b|any\b))",
     re.IGNORECASE,
 )
 """Says what the shopper did or has; what follows, or stands before it, must be in the history."""
@@ -62,6 +62,7 @@ SOFT = re.compile(
     re.IGNORECASE,
 )
 """Puts a purchase beside the product without claiming anything."""
+LIKE_YOURS = re.compile(rf"{LABELS}\s+(?:like (?:yours|theirs|that|those)|of yours)\b", re.IGNORECASE)
 TALK = re.compile(r"\byou(?:r|rs|'ve|'re|'ll)?\b|\?", re.IGNORECASE)
 EMPTY_OBJECT = re.compile(r"\s*(?:it|them|this|these|one|any of)\b", re.IGNORECASE)
 PERFECT = re.compile(

@@ -11,6 +11,8 @@ from recsys.blurbs.locales import Locale
 from recsys.blurbs.sanitise import ADDRESSES_MODEL, EMAIL, MARKUP, PHONE, URL, mixes_scripts
 
 MAX_CHARACTERS = 400
+_IN_BRANDS = frozenset({"superlative", "health", "competitor"})
+"""Claims that a brand's own name does not make ("Amazing Goop")."""
 _LONG_DIGITS = re.compile(r"(?<![\d.])\d{9,}(?![\d.])")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -54,9 +56,11 @@ def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
     folded = unicodedata.normalize("NFKC", text)
     if locale.courtesy is not None:
         folded = locale.courtesy.sub("", folded)
+    brand = sheet.value("brand")
+    unbranded = folded.replace(brand, " ") if 2 < len(brand) <= 40 else folded
     faults = []
     for name, pattern in locale.claims.items():
-        match = pattern.search(folded)
+        match = pattern.search(unbranded if name in _IN_BRANDS else folded)
         if match:
             faults.append(f'{name}: "{match.group().strip()}"')
     if locale.named_claims:

@@ -7,13 +7,14 @@ words that the facts tie it to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from recsys.blurbs.locales import Locale
-from recsys.blurbs.tokens import tokens
+from recsys.blurbs.tokens import stem, tokens
 from recsys.blurbs.verify.compiled import Compiled, Segment
 from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
-from recsys.blurbs.verify.numbers import is_side, number_faults
+from recsys.blurbs.verify.numbers import is_measure, number_faults
 from recsys.blurbs.verify.relations import relation_faults
 from recsys.blurbs.verify.words import Word, analyse
 
@@ -26,6 +27,10 @@ _REFUSED_ROLES: dict[str, frozenset[str]] = {
 }
 _EXACT_ROLES = frozenset({"need", "replace"})
 """Roles that the facts must have as well."""
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b|(?<=[A-Za-z]-)[A-Z][a-z]+\b")
+_GRADE = re.compile(r"\b(?:[Cc]lass|[Tt]ype|[Gg]rade|[Ss]tyle|[Ss]eries) [A-Z]\b")
+_VERBAL = ("able", "ible", "ability", "ibility", "ed", "ing", "ation", "ment", "al", "ably", "ibly")
+_OBJECTS = frozenset({"fit", "need", "replace"})
 _BOUNDS = frozenset({"upto", "atleast"})
 """Bounds of a number that a text must keep, and must not add."""
 
@@ -45,21 +50,49 @@ def check_sentence(
     unknown = [
         w
         for i, w in enumerate(words)
-        if not w.is_number and w.key not in compiled.keys and not is_side(words, i)
+        if not w.is_number and w.key not in compiled.keys and not is_measure(words, i)
     ]
-    faults = list(number_faults(words, compiled))
+    faults = [*number_faults(words, compiled), *_name_faults(sentence, compiled, locale)]
     if unknown:
         names = ", ".join(dict.fromkeys(w.text for w in unknown))
         return [*faults, f"word: {names} is not in the facts"], []
+    faults.extend(_ability_faults(words, compiled))
     if not faults:
         near = {w.key: _nearest(w, words, compiled) for w in words}
         faults = [
             *_negation_faults(words, near, compiled),
             *_role_faults(words, near),
-            *relation_faults(words, compiled),
+            *relation_faults(words, compiled, locale),
             *_order_faults(line(items), words, compiled),
         ]
     return (faults, []) if faults else ([], _evidence(words, compiled))
+
+
+def _name_faults(sentence: str, compiled: Compiled, locale: Locale) -> Iterator[str]:
+    """Names must be written as the facts write them; "class A" is not "class B"."""
+    for match in _NAME.finditer(sentence):
+        word = match.group().lower()
+        if stem(word) not in compiled.stems and not _is_silent_name(word, locale):
+            yield f'word: the name "{match.group()}" is not in the facts'
+    for match in _GRADE.finditer(sentence):
+        if match.group().lower() not in compiled.text:
+            yield f'word: "{match.group()}" is not in the facts'
+
+
+def _is_silent_name(word: str, locale: Locale) -> bool:
+    return not analyse(tokens(word, locale), locale)
+
+
+def _ability_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+    """What can be done is not what is named: "paintable" does not follow from "paint"."""
+    for word in words:
+        if not word.text.endswith(("able", "ible")):
+            continue
+        forms = {
+            s.words[i].text for s in compiled.by_key.get(word.key, ()) for i in s.places[word.key]
+        }
+        if forms and not any(f.endswith(_VERBAL) for f in forms):
+            yield f"word: {word.text} is not in the facts"
 
 
 def _nearest(word: Word, words: tuple[Word, ...], compiled: Compiled) -> tuple[Segment, ...]:
@@ -99,8 +132,8 @@ def _negation_faults(
             yield f'relation: "{word.text}" is negated in the facts'
         if word.negated:
             scopes.setdefault(word.scope, []).append(any(u.negated for u in uses))
-    for found in scopes.values():
-        if not any(found[:2]):
+    for scope, found in scopes.items():
+        if not any(found if scope < 0 else found[:2]):
             yield "relation: the facts do not have this negation"
 
 
@@ -110,9 +143,14 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
         if not uses:
             continue
         bounds = {u.bound for u in uses}
-        if word.is_number and word.bound not in bounds and (bounds | {word.bound}) & _BOUNDS:
+        weaker = word.bound == "upto" and None in bounds
+        changed = word.bound not in bounds and not weaker
+        if word.is_number and changed and (bounds | {word.bound}) & _BOUNDS:
             yield f'relation: "{word.text}" is {_name(word.bound)} here, {_names(bounds)} in the facts'
         roles = {u.role for u in uses}
+        turned = word.owner and all(u.role in _OBJECTS and not u.owner for u in uses)
+        if turned and not word.is_number:
+            yield f'relation: "{word.text}" stands on the other side of "{word.owner}" in the facts'
         exact = word.role in _EXACT_ROLES and not word.negated and word.role not in roles
         if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
             yield f'relation: "{word.text}" is {_name(word.role)} here, {_names(roles)} in the facts'

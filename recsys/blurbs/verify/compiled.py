@@ -15,6 +15,7 @@ from recsys.blurbs.verify.words import Word, analyse
 
 _IDENTITY = frozenset({"title", "category", "categories", "type", "brand"})
 """Fields whose words stand for the product itself."""
+_VERBS = frozenset({"is", "are", "has", "have", "includ", "include", "contain", "featur"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,12 +27,14 @@ class Segment:
         words: its words in order.
         places: concept -> positions in `words`.
         line: the whole sentence without its punctuation.
+        opening: its first word, lower case.
     """
 
     fact: Fact
     words: tuple[Word, ...]
     places: dict[str, tuple[int, ...]]
     line: Line
+    opening: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,8 @@ class Compiled:
         affirmed: those of them that name, brand or kind have without a negation.
         licensed: concepts that a field's own name allows ("in a 12 oz size").
         by_key: concept -> segments that have it.
+        stems: every word as written, reduced to its stem.
+        text: all facts, lower case.
     """
 
     segments: tuple[Segment, ...]
@@ -53,6 +58,8 @@ class Compiled:
     affirmed: frozenset[str]
     licensed: frozenset[str]
     by_key: dict[str, tuple[Segment, ...]]
+    stems: frozenset[str]
+    text: str
 
 
 def segment(fact: Fact, locale: Locale) -> Segment:
@@ -62,7 +69,13 @@ def segment(fact: Fact, locale: Locale) -> Segment:
     places: dict[str, list[int]] = defaultdict(list)
     for i, word in enumerate(words):
         places[word.key].append(i)
-    return Segment(fact, words, {k: tuple(v) for k, v in places.items()}, line(items))
+    return Segment(
+        fact,
+        words,
+        {k: tuple(v) for k, v in places.items()},
+        line(items),
+        items[0].text if items else "",
+    )
 
 
 @lru_cache(maxsize=8_192)
@@ -70,6 +83,7 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
     """Prepare a fact sheet; kept for the next text about the same product."""
     segments = tuple(segment(f, locale) for f in (*sheet.attributes, *sheet.prose))
     identity = frozenset(k for s in segments if s.fact.id in _IDENTITY for k in s.places)
+    identity |= _stand_ins(segments, identity)
     affirmed = frozenset(
         w.key for s in segments if s.fact.id in _IDENTITY for w in s.words if not w.negated
     )
@@ -86,7 +100,34 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
         affirmed,
         licensed,
         {k: tuple(v) for k, v in by_key.items()},
+        frozenset(x.partition("|")[0] for s in segments for x in s.line.stems),
+        "\n".join(f.text.lower() for f in sheet.facts),
     )
+
+
+def _stand_ins(segments: tuple[Segment, ...], identity: frozenset[str]) -> frozenset[str]:
+    """Return the nouns that the prose puts for the product: "this sheeting", "X is a lubricant"."""
+    found = set()
+    for s in segments:
+        if not s.fact.is_prose:
+            continue
+        for i, word in enumerate(s.words):
+            named = word.link in ("is", "are") and s.words[i - 1].key in identity
+            if named or (i == 0 and s.opening in ("this", "these")):
+                found.add(_head(s.words, i, is_subject=not named).key)
+    return frozenset(found)
+
+
+def _head(words: tuple[Word, ...], i: int, *, is_subject: bool) -> Word:
+    """Return the last word of the phrase that begins at `i`.
+
+    The phrase of a subject may run on into its verb: then only its first word is sure.
+    """
+    end = i
+    while end + 1 < len(words) and words[end + 1].link == "" and not words[end + 1].is_number:
+        end += 1
+    follows = words[end + 1].link if end + 1 < len(words) else None
+    return words[i] if is_subject and follows not in _VERBS else words[end]
 
 
 def is_known(phrase: str, compiled: Compiled, locale: Locale) -> bool:

@@ -59,6 +59,8 @@ def root(word: str) -> str:
         for ending, instead, least in _ENDINGS:
             if base.endswith(ending) and len(base) - len(ending) >= least:
                 base = base[: -len(ending)] + instead
+                if ending == "abl" and base[-1] == base[-2] and base[-1] not in "lsz":
+                    base = base[:-1]
                 break
         else:
             return base
@@ -95,3 +97,9 @@ def _concept(word: str, locale: Locale) -> str:
         if form in groups:
             return groups[form]
     return root(word)
+
+
+@lru_cache(maxsize=8)
+def transitive(locale: Locale) -> frozenset[str]:
+    """Return the concepts of the locale's transitive verbs."""
+    return frozenset(_concept(word, locale) for word in locale.transitive)

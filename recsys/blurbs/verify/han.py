@@ -65,7 +65,7 @@ def units(text: str, locale: Locale) -> tuple[str, ...]:
             out.append(number + measure)
         elif number and raw[i][0].isdigit():
             out.append(number)
-        else:
+        elif raw[i] != "\u7684":  # a particle that says nothing
             out.append(raw[i])
         i += 1 + used
     return tuple(out)
@@ -107,7 +107,10 @@ def _check(
     attributes = tuple(s for s in sources if not s.is_prose)
     prose = [s for s in sources if s.is_prose]
     words = locale.function_words.union(
-        locale.glue, *(locale.field_words.get(f.field, frozenset()) for f in sheet.facts)
+        locale.glue,
+        (f.field for f in sheet.facts),
+        (m[0][0] for m in locale.markers if m[1] != "not"),
+        *(locale.field_words.get(f.field, frozenset()) for f in sheet.facts),
     )
     best: list[str] | None = None
     least = 0
@@ -149,6 +152,8 @@ def _cover(
 
 
 def _closed_word(clause: tuple[str, ...], i: int, words: frozenset[str]) -> int:
+    if re.fullmatch("1(?:item|set|pair|piece)", clause[i]):
+        return 1  # "a set"
     for length in (4, 3, 2, 1):
         if i + length <= len(clause) and "".join(clause[i : i + length]) in words:
             return length
@@ -192,7 +197,7 @@ def _context_fault(
     there = {_marker_before(part, at, locale) for _, part, at in found}
     if here in there or (here is None and there & _MAY_DROP):
         return None
-    if here == "about" and None in there:
+    if here in ("about", "fit") and None in there:
         return None
     stretch = "".join(clause[i : i + length])
     names = " or ".join(sorted(m or "plain" for m in there))
@@ -202,12 +207,14 @@ def _context_fault(
 def _marker_before(items: tuple[str, ...], i: int, locale: Locale) -> str | None:
     """Return the relation marker right before a place, with a closed word or two between."""
     for skip in range(3):
-        if skip and "".join(items[max(0, i - skip) : i]) not in locale.glue:
+        between = "".join(items[max(0, i - skip) : i])
+        if skip and between not in locale.glue and between not in locale.function_words:
             continue
-        before = "".join(items[max(0, i - skip - 4) : i - skip])
+        before = "".join(items[max(0, i - skip - 5) : i - skip])
         for (word,), cls in locale.markers:
             if before.endswith(word):
-                return cls
+                denied = cls != "not" and before[: -len(word)].endswith(("\u4e0d", "\u975e", "\u65e0"))
+                return f"not {cls}" if denied else cls
     return None
 
 
@@ -216,8 +223,12 @@ def _number_faults(
 ) -> Iterator[str]:
     """Refuse a number beside a word that has another number of its measure in the facts."""
     parts = [p for s in sources for p in s.parts]
-    pairs = {a + b for a, b in _pairs(clause) if a + b not in locale.glue}
-    for number in (u for u in clause if u[0].isdigit()):
+    for at, number in enumerate(clause):
+        if not number[0].isdigit():
+            continue
+        pairs = {
+            a + b for a, b in _pairs(_around(clause, at)) if a + b not in locale.glue
+        }
         measure = number.lstrip("0123456789./")
         beside = [p for p in parts if number in p and any(a + b in pairs for a, b in _pairs(p))]
         if beside or not measure:
@@ -230,6 +241,16 @@ def _number_faults(
             if rival and label and number not in part:
                 yield f'number: "{label}" has {rival} in the facts, not {number}'
                 return
+
+
+def _around(items: tuple[str, ...], at: int) -> tuple[str, ...]:
+    """The units between the numbers before and after a place; those before it come first."""
+    low, high = at, at + 1
+    while low > 0 and not items[low - 1][0].isdigit():
+        low -= 1
+    while high < len(items) and not items[high][0].isdigit():
+        high += 1
+    return items[low:at] or items[at + 1 : high]
 
 
 def _pairs(items: tuple[str, ...]) -> list[tuple[str, str]]:

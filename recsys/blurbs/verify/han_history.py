@@ -63,6 +63,9 @@ def _labels(part: str, labels: tuple[str, ...]) -> list[str]:
 
 def _cut(part: str, start: int) -> tuple[str, str]:
     """Cut before the pronoun that brings the product in ("... you buy X this one ...")."""
+    last = part.rfind("\ue001")
+    if last >= start:
+        return part[: last + 1], part[last + 1 :]
     later = [
         m.start()
         for m in _SUBJECT.finditer(part)

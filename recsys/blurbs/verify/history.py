@@ -13,7 +13,7 @@ from recsys.blurbs.tokens import Token, stem, tokens
 from recsys.blurbs.verify import han_history
 from recsys.blurbs.verify.split import Split
 
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'(]?[A-Z0-9\ue000])")
 _MASK = re.compile("\ue000(\\d+)\ue001")
 _GAP = " , "
 
@@ -93,6 +93,7 @@ class _Reader:
         talks = bool(speech.TALK.search(sentence))
         sentence = self._strong(sentence)
         sentence = speech.WEAK.sub(self._name, sentence)
+        sentence = speech.LIKE_YOURS.sub(self._name, sentence)
         sentence = self._places(sentence)
         sentence = speech.HARD_FIT.sub(self._hard, sentence)
         sentence = speech.SOFT.sub(self._soft, sentence)
@@ -163,9 +164,9 @@ class _Reader:
         for match in reversed(list(speech.YOUR.finditer(sentence))):
             follows = re.match(speech.LABELS, sentence[match.end() :], re.IGNORECASE)
             if follows:
-                self._name(follows)
+                instead = self._soft(follows)
                 end = match.end() + follows.end()
-                sentence = sentence[: match.start()] + _GAP + sentence[end:]
+                sentence = sentence[: match.start()] + instead + sentence[end:]
                 continue
             run, length = self._run(sentence[match.end() :])
             words = " ".join(t.text for t in run)

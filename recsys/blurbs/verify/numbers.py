@@ -14,6 +14,9 @@ DIMENSIONS = frozenset(
 )
 """Concepts that name what a number measures, even where they are part of the name."""
 _LENGTHS = frozenset({"inch", "ft", "yd", "mm", "cm", "m", "mil", "um"})
+_VOLUMES = frozenset({"gal", "l", "ml", "oz", "floz", "qt", "pt", "cc", "lb", "kg", "g"})
+_WEIGHTS = frozenset({"oz", "lb", "kg", "g", "mg"})
+_CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".split())
 _SIDES = frozenset({"=height", "=width", "=length", "=thickness", "=depth"})
 _NEAR, _NEAR_DIMENSION = 2, 4
 
@@ -67,7 +70,7 @@ def _conflict(
         if named and not ("/" in keys[0] and units == {""} and j == i + 1 and not label.link):
             continue  # a product's name stands beside many numbers, "3/8 NPT" is one thing
         bound = [
-            s.words[n].key
+            _variants(s.words, n)[-1]
             for s in compiled.by_key.get(label.key, ())
             for place in s.places[label.key]
             for n in _numbers_of(s, place)
@@ -91,6 +94,8 @@ def _labels(words: tuple[Word, ...], i: int) -> list[int]:
     out = []
     for j, word in enumerate(words):
         if word.is_number or len(word.text) == 1 or word.field != words[i].field:
+            continue
+        if word.key not in DIMENSIONS and (word.part != words[i].part or word.key == "siz"):
             continue
         if abs(j - i) > _reach(word):
             continue
@@ -117,11 +122,30 @@ def _numbers_of(segment: Segment, place: int) -> list[int]:
             unit = w.key.partition("|")[2]
             if unit not in best or abs(n - place) <= abs(best[unit] - place):
                 best[unit] = n
-    return list(best.values())
+    return [m for n in best.values() for m in _run(segment.words, n)]
 
 
-def is_side(words: tuple[Word, ...], i: int) -> bool:
-    """Tell whether a word names the side that a length beside it measures ("3 m long")."""
-    return words[i].key in _SIDES and any(
-        0 <= j < len(words) and words[j].key.partition("|")[2] in _LENGTHS for j in (i - 1, i + 1)
+def _run(words: tuple[Word, ...], n: int) -> list[int]:
+    """A number and those listed right before and after it ("1/8, 5/32 and 3/16")."""
+    low = high = n
+    while low > 0 and words[low - 1].is_number:
+        low -= 1
+    while high + 1 < len(words) and words[high + 1].is_number:
+        high += 1
+    return list(range(low, high + 1))
+
+
+def is_measure(words: tuple[Word, ...], i: int) -> bool:
+    """Tell whether a word only says what a number beside it measures ("3 m long", "holds 2 l")."""
+    units = {
+        words[j].key.partition("|")[2]
+        for j in (i - 1, i + 1)
+        if 0 <= j < len(words) and words[j].is_number
+    }
+    key = words[i].key
+    return (
+        (key in _SIDES and bool(units & _LENGTHS))
+        or (key == "=capac" and bool(units & _VOLUMES))
+        or (key == "=weight" and bool(units & _WEIGHTS))
+        or (words[i].text in _CONTAINERS and bool(units & (_VOLUMES | _LENGTHS)))
     )

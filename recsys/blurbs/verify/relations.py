@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from recsys.blurbs.locales import Locale
 from recsys.blurbs.verify.compiled import Compiled, Segment
+from recsys.blurbs.verify.concepts import transitive
 from recsys.blurbs.verify.words import Word
 
 _SYMMETRIC = frozenset({"", "is", "are", "as"})
@@ -19,12 +21,16 @@ _LOOSE_OWNERS = frozenset({"with", "has", "have", "contain", "includ", "include"
 _LOOSE = _SYMMETRIC | {"to"}
 
 
+_PRONOUNS = frozenset({"it", "they", "its", "their"})
+
+
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """Two words next to each other in a block, and what links them."""
+    """Two words next to each other in a block, what links them, and the next words' concepts."""
 
     left: Word
     right: Word
+    following: tuple[str, ...] = ()
 
     @property
     def link(self) -> str:
@@ -35,23 +41,36 @@ class Tie:
         return " ".join(x for x in (self.left.text, self.link, self.right.text) if x)
 
 
-def relation_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+def relation_faults(
+    words: tuple[Word, ...], compiled: Compiled, locale: Locale
+) -> Iterator[str]:
     """Yield the ties that the facts contradict."""
+    words = tuple(w for w in words if w.key in compiled.keys)
     ties = [
-        Tie(a, b)
-        for a, b in zip(words, words[1:], strict=False)
-        if a.block == b.block and not a.is_number and not b.is_number and a.key != b.key
+        Tie(a, b, tuple(w.key for w in words[i + 2 : i + 4] if w.block == b.block))
+        for i, (a, b) in enumerate(zip(words, words[1:], strict=False))
+        if a.block == b.block and a.key != b.key and not _floats(a) and not _floats(b)
     ]
+    verbs = transitive(locale)
     for tie in ties:
-        fault = _tie_fault(tie, compiled)
+        fault = _tie_fault(tie, compiled, verbs)
         if fault:
             yield fault
     yield from _exchange_faults(ties, compiled)
+    yield from _pivot_faults(words, compiled)
+    yield from _object_faults(ties, compiled, verbs)
 
 
-def _tie_fault(tie: Tie, compiled: Compiled) -> str | None:
+def _floats(word: Word) -> bool:
+    """Numbers are checked elsewhere; adverbs may stand anywhere."""
+    return word.is_number or (word.text.endswith("ly") and len(word.text) > 4)
+
+
+def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | None:
     a, b = tie.left.key, tie.right.key
     shared = [s for s in compiled.by_key.get(a, ()) if b in s.places]
+    if not shared and _is_continued(a, b, compiled):
+        return None
     if not shared:
         if a in compiled.identity or b in compiled.identity:
             return _taken_slot(tie, compiled)
@@ -64,9 +83,22 @@ def _tie_fault(tie: Tie, compiled: Compiled) -> str | None:
         return f'relation: "{tie}" is the other way round in the facts'
     if a in compiled.identity or b in compiled.identity:
         return _taken_slot(tie, compiled)
+    if a in verbs and any(_is_further_object(tie, s) for s in shared):
+        return None
     if tie.link not in _LOOSE_OWNERS and all(_is_taken(tie, s, compiled) for s in shared):
         return f'relation: "{tie}" belongs to other words in the facts'
     return _taken_slot(tie, compiled)
+
+
+def _is_continued(a: str, b: str, compiled: Compiled) -> bool:
+    """One word stands in a fact that goes on with "it" or "they", the other in the next."""
+    segments = compiled.segments
+    return any(
+        after.opening in _PRONOUNS
+        and before.fact.field == after.fact.field
+        and ((a in before.places and b in after.places) or (b in before.places and a in after.places))
+        for before, after in zip(segments, segments[1:], strict=False)
+    )
 
 
 def _between(segment: Segment, i: int, j: int, compiled: Compiled) -> int:
@@ -77,36 +109,40 @@ def _between(segment: Segment, i: int, j: int, compiled: Compiled) -> int:
 
 def _is_supported(tie: Tie, segment: Segment, compiled: Compiled) -> bool:
     """The facts have both words close together, in this order or with a symmetric link."""
+    words = segment.words
     for i in segment.places[tie.left.key]:
         for j in segment.places[tie.right.key]:
-            a, b = segment.words[i], segment.words[j]
-            if a.part != b.part:
-                continue
-            ordered = i < j
-            most = 2 if ordered and (b.link or "") in _LOOSE else 1
-            near = a.block == b.block and _between(segment, i, j, compiled) <= most
-            if near and (ordered or not _directional_between(segment, j, i)):
+            if i < j and tie.link and _continues_list(words, i, j, tie.link):
                 return True
-            if ordered and tie.link and tie.link == _link_of_list(segment, i, j):
+            if words[i].block != words[j].block:
+                continue
+            most = 2 if i < j and (words[j].link or "") in _LOOSE else 1
+            if _between(segment, i, j, compiled) > most:
+                continue
+            if i < j or not _is_turned(tie, words, i, j):
                 return True
     return False
 
 
-def _directional_between(segment: Segment, i: int, j: int) -> bool:
-    return any((w.link or "") not in _SYMMETRIC for w in segment.words[i + 1 : j + 1])
+def _is_turned(tie: Tie, words: tuple[Word, ...], i: int, j: int) -> bool:
+    """The facts have the right word first, and more than a property between them.
+
+    A compound may turn round "of" and "from" ("wall thickness", "thickness of the wall").
+    """
+    allowed = _SYMMETRIC | {"of", "from"} if tie.link == "" else _SYMMETRIC
+    return any((w.link or "") not in allowed for w in words[j + 1 : i + 1])
 
 
-def _link_of_list(segment: Segment, i: int, j: int) -> str | None:
-    """Return the link before the list that `j` is a later member of ("to wood, metal and X")."""
-    for k in range(j, i, -1):
-        if segment.words[k].link is not None and segment.words[k].link not in _SYMMETRIC:
-            return segment.words[k].link
-    return None
+def _continues_list(words: tuple[Word, ...], i: int, j: int, link: str) -> bool:
+    """The left word and its link have a list after them, which the right word is a member of."""
+    if words[i + 1].link != link:
+        return False
+    return all((w.link or "") in _SYMMETRIC for w in words[i + 2 : j + 1])
 
 
 def _is_reversed(tie: Tie, segment: Segment) -> bool:
     """The facts have the right word before the left one, with the same directed link."""
-    if tie.link in _SYMMETRIC:
+    if tie.link in _SYMMETRIC | _LOOSE_OWNERS:
         return False
     for i in segment.places[tie.left.key]:
         for j in segment.places[tie.right.key]:
@@ -133,6 +169,19 @@ def _is_taken(tie: Tie, segment: Segment, compiled: Compiled) -> bool:
     return right_taken and left_taken
 
 
+def _is_further_object(tie: Tie, segment: Segment) -> bool:
+    """The facts have the right word in the next member of the verb's objects, with modifiers."""
+    words = segment.words
+    return any(
+        words[i].part == words[j].part
+        and words[j].block == words[i].block + 1
+        and all((w.link or "") in _SYMMETRIC for w in words[i + 1 : j + 1])
+        for i in segment.places[tie.left.key]
+        for j in segment.places[tie.right.key]
+        if i < j
+    )
+
+
 def _taken_slot(tie: Tie, compiled: Compiled) -> str | None:
     """After a word and its link, the facts have something else ("foams like milk")."""
     if tie.link in _SYMMETRIC or tie.left.key in compiled.identity:
@@ -140,7 +189,8 @@ def _taken_slot(tie: Tie, compiled: Compiled) -> str | None:
     for s in compiled.by_key.get(tie.left.key, ()):
         for i in s.places[tie.left.key]:
             after = s.words[i + 1] if i + 1 < len(s.words) else None
-            before = all(p < i for p in s.places.get(tie.right.key, ()))
+            objects = (tie.right.key, *tie.following)
+            before = all(p < i for key in objects for p in s.places.get(key, ()))
             if after is not None and after.link == tie.link and before:
                 return f'relation: "{tie.left.text} {tie.link}" has another object in the facts'
     return None
@@ -174,3 +224,55 @@ def _pairs(segment: Segment, a: str, b: str) -> bool:
         for i in segment.places[a]
         for j in segment.places[b]
     )
+
+
+def _pivot_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+    """Find a word whose two sides are exchanged in the facts ("rims reduce chipping")."""
+    for left, pivot, right in zip(words, words[1:], words[2:], strict=False):
+        if not left.block == pivot.block == right.block or right.link != "":
+            continue
+        if pivot.link in _PASSIVE or any(_floats(w) for w in (left, pivot, right)):
+            continue
+        uses = [(s.words[at], _sides(s.words, at)) for s, at in _places(pivot, compiled)]
+        if any(left.key in before or right.key in after for _, (before, after) in uses):
+            continue
+        for use, (before, after) in uses:
+            if left.key in after and right.key in before and use.link not in _PASSIVE:
+                yield f'relation: "{left.text} {pivot.text} {right.text}" is turned round'
+                return
+
+
+def _object_faults(
+    ties: list[Tie], compiled: Compiled, verbs: frozenset[str]
+) -> Iterator[str]:
+    """Find an object that is the subject of its verb in the facts."""
+    for tie in ties:
+        verb, thing = tie.left, tie.right.key
+        if verb.key not in verbs or tie.link or verb.text.endswith(("ed", "ing")):
+            continue
+        uses = [(s.words[at], _sides(s.words, at)) for s, at in _places(verb, compiled)]
+        if any(thing in after for _, (_, after) in uses):
+            continue
+        for use, (before, after) in uses:
+            passive = use.link in _PASSIVE or use.text.endswith(_NOT_ACTIVE)
+            if thing in before and after and not passive:
+                yield f'relation: "{tie}" is turned round, "{tie.right.text}" does it'
+                return
+
+
+def _places(word: Word, compiled: Compiled) -> Iterator[tuple[Segment, int]]:
+    for s in compiled.by_key.get(word.key, ()):
+        for at in s.places[word.key]:
+            yield s, at
+
+
+_NOT_ACTIVE = ("ed", "al", "ion", "ment", "ance", "er", "or")
+_PASSIVE = frozenset({"is", "are", "be"})
+
+
+def _sides(words: tuple[Word, ...], at: int) -> tuple[set[str], set[str]]:
+    """Concepts within three words before and after a place, in its part."""
+    part = words[at].part
+    before = {w.key for w in words[max(0, at - 3) : at] if w.part == part}
+    after = {w.key for w in words[at + 1 : at + 4] if w.part == part}
+    return before, after

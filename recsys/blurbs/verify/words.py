@@ -9,14 +9,18 @@ from recsys.blurbs.locales import Locale
 from recsys.blurbs.tokens import Token, stem
 from recsys.blurbs.verify.concepts import concept
 
-_REACH = 4
-"""How many words a relation or a negation governs."""
+_REACH, _DENIED = 6, 4
+"""How many words a relation and a negation govern."""
+_OWNERS = frozenset({"fit", "has", "need"})
+"""Relations whose two sides must not change places."""
 _BOUNDS = frozenset({"upto", "atleast", "about"})
 _COORDINATION = frozenset({"and", "or", "but", "nor", "plus"})
 _COUNTS = frozenset({"pack", "count", "piece", "item", "set"})
 _CONTAINERS = frozenset({"box", "bag", "case", "roll", "sheet", "can", "bottle"})
 _DETERMINERS = frozenset({"this", "these", "it", "our"})
 """They bring the product itself in, so what stands before them is not tied to what follows."""
+_ABBREVIATED = frozenset("approx max min dia no vs temp qty incl".split())
+_WISHES = frozenset({"you", "may", "might", "would", "could", "will", "you'll"})
 _RETRO = {"included": "has", "supplied": "has", "provided": "has", "required": "need",
           "needed": "need", "necessary": "need"}  # fmt: skip
 
@@ -36,7 +40,8 @@ class Word:
         field: number of the stretch that a number's label is looked for in.
         link: what connects it to the word before it in its block: a preposition or linking
             verb, "" for nothing, None at the block's start.
-        scope: number of the negation, for words that share one.
+        scope: number of the negation, for words that share one; -1 where it came after them.
+        owner: relation that follows it in its block: it fits, has or needs something.
         bound: what bounds a number (`upto`, `atleast`, `about`), or None.
     """
 
@@ -51,6 +56,7 @@ class Word:
     link: str | None
     scope: int = 0
     bound: str | None = None
+    owner: str | None = None
 
 
 class _Reader:
@@ -64,9 +70,13 @@ class _Reader:
         self.role: str | None = None
         self.bound: str | None = None
         self.reach = self.negated = 0
+        self.open = False  # a "not" has had nothing to negate yet
 
     def pause(self, mark: str) -> None:
         """Meet punctuation: it ends blocks, and all relations but those of a list."""
+        if self.open and self.words and self.words[-1].part == self.part:
+            self.look_back("has", True)  # "a charger is not"
+        self.open = False
         self.block += 1
         self.part += 1
         self.field += mark not in ":()"
@@ -76,7 +86,7 @@ class _Reader:
             self.role, self.reach, self.negated = None, 0, 0
         else:
             self.negated = min(self.negated, 1)
-            self.reach = min(self.reach, 2)
+            self.reach = min(self.reach, 2) if self.role == "fit" else 0
 
     def coordinate(self) -> None:
         """Meet "and" or "or": a new block in the same part."""
@@ -90,27 +100,49 @@ class _Reader:
         if marker in _BOUNDS:
             self.bound = marker
         elif marker == "not":
-            self.negated = 1 if word in ("non", "no") else _REACH
+            self.negated = 1 if word in ("non", "no") else _DENIED
             if word == "no":
                 self.negated = 3
             self.scope += 1
+            self.open = word == "not" or word.endswith("n't")
         else:
             self.role = None if marker in ("verb", "weak") else marker
             self.reach = _REACH
+            if marker in _OWNERS and self.words:
+                self._own(marker)
             if marker in ("verb", "has") and self.words and self._since_negation():
                 self.negated = 0
+
+    def _own(self, marker: str) -> None:
+        """Note what stands before a relation: it fits, has or needs what follows."""
+        block = self.block
+        for i in range(len(self.words) - 1, max(-1, len(self.words) - 5), -1):
+            word = self.words[i]
+            if word.block != block or word.role:
+                break
+            self.words[i] = replace(word, owner=marker)
 
     def _since_negation(self) -> bool:
         return self.words[-1].negated and self.words[-1].scope == self.scope
 
     def look_back(self, role: str, negative: bool) -> None:
         """Meet "(not) included" or "required" after what it speaks of."""
-        for i in range(len(self.words) - 1, max(-1, len(self.words) - 7), -1):
+        if self.words and self.words[-1].negated and self._since_negation():
+            self.negated = 0
+            return  # "no housing required"
+        for i in range(len(self.words) - 1, max(-1, len(self.words) - 4), -1):
             word = self.words[i]
             if word.part != self.words[-1].part:
                 break
-            self.words[i] = replace(word, negated=negative, role=word.role or role)
+            self.words[i] = replace(word, negated=negative, role=word.role or role, scope=-1)
         self.negated = 0
+
+    def free(self, items: tuple[Token, ...]) -> None:
+        """Meet "free" after one or more words ("acid and lignin free")."""
+        self.words[-1] = replace(self.words[-1], negated=True, scope=-1)
+        joined = len(items) > 2 and items[-2].text in _COORDINATION
+        if joined and len(self.words) > 1 and self.words[-2].part == self.words[-1].part:
+            self.words[-2] = replace(self.words[-2], negated=True, scope=-1)
 
     def take(self, token: Token) -> None:
         """Meet a word that says something."""
@@ -136,6 +168,7 @@ class _Reader:
             )
         )  # fmt: skip
         self.link = None
+        self.open = False
         self.bound = None if number else self.bound
         self.reach -= 1
         self.negated = max(0, self.negated - 1)
@@ -149,7 +182,11 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         token = items[i]
         marker, used = _marker_at(items, i, locale)
         if token.kind == "break":
-            reader.pause(token.text)
+            if token.text != "." or i == 0 or items[i - 1].text not in _ABBREVIATED:
+                reader.pause(token.text)
+        elif token.text in ("x", "by") and i + 1 < len(items) and items[i + 1].kind == "number":
+            reader.field += 1
+            used = 1
         elif token.text == "cans" or (token.text == "can" and _is_noun(items, i)):
             reader.take(token)
             used = 1
@@ -163,8 +200,9 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
             )
             reader.look_back(_RETRO[token.text], negative or reader.negated > 0)
         elif token.text == "free" and reader.words and _ends(items, i + 1, locale, ("of", "from")):
-            last = reader.words[-1]
-            reader.words[-1] = replace(last, negated=True)
+            reader.free(items[:i])
+        elif marker == "need" and i > 0 and items[i - 1].text in _WISHES:
+            pass  # "you may need" is said of the shopper
         elif marker is not None:
             reader.enter(marker, token.text)
             reader.link = stem(items[i + used - 1].text)
@@ -172,8 +210,8 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         elif token.text in _DETERMINERS:
             reader.block += 1
             reader.link = None
-        elif token.text in ("x", "by") and i + 1 < len(items) and items[i + 1].kind == "number":
-            reader.field += 1
+        elif token.text in locale.imperatives and (i == 0 or items[i - 1].kind == "break"):
+            reader.link = stem(token.text)
         elif _is_silent(token, locale):
             if token.text in locale.linking:
                 reader.role = None
@@ -182,6 +220,7 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         else:
             reader.take(token)
         i += used
+    reader.pause(".")
     return tuple(reader.words)
 
 
@@ -189,7 +228,7 @@ def _is_silent(token: Token, locale: Locale) -> bool:
     if token.kind != "word":
         return False
     text = re.sub("'(?:s|re|ll|d|ve)$", "", token.text)
-    if text in locale.function_words or text in locale.glue:
+    if text in locale.function_words or text in locale.glue or stem(text) in locale.linking_stems:
         return True
     return len(text) > 4 and bool({text.removesuffix("s"), text.removesuffix("es")} & locale.glue)
 
