@@ -76,7 +76,7 @@ def generated_cases(
         for true in texts[:2]:
             if wanted[FAITHFUL] > 0:
                 wanted[FAITHFUL] -= 1
-                yield Case(row, tuple(history), true.text, FAITHFUL, true.how)
+                yield Case(row, tuple(history), true.text, FAITHFUL, true.how, half)
         order = sorted(MUTATIONS, key=lambda kind: (-wanted[kind], rng.random()))
         for kind in order[:8]:
             if wanted[kind] <= 0:
@@ -86,7 +86,7 @@ def generated_cases(
             text = MUTATIONS[kind](subject, rng)
             if text and text != true.text:
                 wanted[kind] -= 1
-                yield Case(row, tuple(history), text, kind, true.how)
+                yield Case(row, tuple(history), text, kind, true.how, half)
 
 
 def _subject(
