@@ -58,6 +58,8 @@ def tidy(text: str) -> str:
     """
     text = re.sub(r"\s+", " ", text).strip()
     for opening, closing in ("()", "[]"):
+        if opening not in text and closing not in text:
+            continue
         depth, kept = 0, []
         for ch in text:
             if ch == closing and depth == 0:

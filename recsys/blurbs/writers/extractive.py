@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.display import tidy
-from recsys.blurbs.facts import Fact, FactSheet
+from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 from recsys.blurbs.protocol import Draft
 from recsys.blurbs.sanitise import count_words
@@ -25,7 +25,7 @@ EXTRACTIVE_VERSION = "2"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
 
 _UNSUITED = re.compile(
-    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!"
+    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\bcant\b|\bjob done\b|\bpacking list\b"
     # Speaks for the seller, or of the page.
     r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
     r"welcome|thanks?|thank)\b"
@@ -100,7 +100,7 @@ _VERB = re.compile(
 )
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
-    r"\"\s*$|[a-z][A-Z]{2,}"
+    r"\"\s*$|[a-z][A-Z]{2,}|\b(?:a|an|the) \d[\d./-]* ?(?:lb|oz|ft|in|mm|cm)\.$"
     r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|\b(?:of|to|for|with|"
     r"and|the|a|an|in|by)\.?$|[a-z],[a-z]|,,|"
     r"[;:]\s*$|\s/\s*$|"
@@ -133,37 +133,47 @@ def clauses(sheet: FactSheet, locale: str = "en") -> tuple[Draft, ...]:
 
 
 def _rated(sheet: FactSheet, locale: str) -> Iterator[tuple[float, int, str]]:
-    """Yield (rating, place, text): of each sentence the best of its forms that may be used."""
+    """Yield (rating, place, text): of each sentence the least edited form that may be used."""
     table = get_locale(locale)
-    for place, fact in enumerate(sheet.prose):
-        forms = variants(fact.text, sheet) if table.spaced else shortened(fact.text)
-        rated = [
-            (_score(form, fact, sheet, locale) - EDIT * edits, form)
-            for edits, form in enumerate(forms)
-        ]
-        best = max(rated, key=lambda x: x[0], default=(0.0, ""))
-        if best[0] > 0:
-            yield best[0], place, best[1]
-        elif table.spaced and (part := fragment(fact.text, sheet)):
-            if not any(p.search(part) for p in table.claims.values()):
+    for place, fact in enumerate(sheet.prose[:MAX_SENTENCES]):
+        for edits, form in enumerate(_forms(fact.text, sheet, table.spaced)):
+            value = rating(form, sheet, locale)
+            if value > 0:
+                yield value - EDIT * edits - POSITION * place, place, form
+                break
+        else:
+            part = fragment(fact.text, sheet) if table.spaced else ""
+            if part and not any(p.search(part) for p in table.claims.values()):
                 yield 0.0, place, part
 
 
+def _forms(text: str, sheet: FactSheet, spaced: bool) -> Iterator[str]:
+    """Yield what may be made of a sentence; a beginning that cannot be saved stands alone."""
+    if not spaced:
+        return shortened(text)
+    hopeless = ":" in text or _SHAPELESS.search(text) or _OTHERS.match(text)
+    return iter((text,)) if hopeless else variants(text, sheet)
+
+
+_OTHERS = re.compile(r"(?i)(?:we|our|you|your|if|please|note|do|don't|and|but|or|no|not)\b")
+"""Beginnings that speak of the seller or the shopper, or hang on the sentence before."""
+MAX_SENTENCES = 12
+"""Of a text, from its beginning, that are looked at."""
+POSITION = 0.3
+"""What each sentence before it takes from a sentence's rating."""
 EDIT = 0.4
 """What each edit of a sentence takes from its rating."""
 
 
-def _score(text: str, fact: Fact, sheet: FactSheet, locale: str) -> float:
-    """Rate a catalogue sentence as a blurb; 0 for one that must not be used.
+def rating(text: str, sheet: FactSheet, locale: str = "en") -> float:
+    """Rate a sentence about a product as a blurb; 0 for one that must not be used.
 
-    Liked: says much beyond the title, has a verb, ten to twenty words, stands early.
+    Liked: says much beyond the title, has a verb, ten to twenty words.
     Refused: speaks for the seller, gives orders, hangs on the sentence before, or is a
     table that lost its lines.
     """
     words = count_words(text)
     if not MIN_SENTENCE_WORDS <= words <= MAX_SENTENCE_WORDS:
-        return 0.0
-    if any(p.search(text) for p in (_UNSUITED, _DANGLING, _IMPERATIVE, _SHAPELESS)):
         return 0.0
     if (
         text.count("(") != text.count(")")
@@ -175,14 +185,15 @@ def _score(text: str, fact: Fact, sheet: FactSheet, locale: str) -> float:
     table = get_locale(locale)
     if table.spaced and not _reads_well(text, words):
         return 0.0
+    if any(p.search(text) for p in (_DANGLING, _IMPERATIVE, _SHAPELESS, _UNSUITED)):
+        return 0.0
     own = set(content_stems(text, table))
     title = set(content_stems(sheet.value("title"), table))
     new = len(own - title)
     if new < 1 or any(p.search(text) for p in table.claims.values()):
         return 0.0
-    position = int(fact.id.rpartition(".")[2])
     mentions = len(own & title) > 0
-    return 6 + min(new, 10) + 2.0 * mentions - 0.3 * position - 0.1 * abs(words - 14)
+    return 10 + min(new, 10) + 2.0 * mentions - 0.1 * abs(words - 14)
 
 
 def _reads_well(text: str, words: float) -> bool:

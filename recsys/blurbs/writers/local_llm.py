@@ -25,7 +25,7 @@ from recsys.blurbs.prompt import PROMPT_VERSION, completion_prompt, scoring_prom
 from recsys.blurbs.protocol import Draft, How, Usage
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.verify import verify_truth
-from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses
+from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses, rating
 
 if TYPE_CHECKING:
     from recsys.blurbs.writers.causal_lm import CausalLM
@@ -41,7 +41,7 @@ class Settings:
 
     Attributes:
         mode: `choose` among catalogue clauses; `write` new ones; `both`: choose, and write
-            where fewer than two of them say more than the title; `auto` is `both` for a
+            where fewer than two of them say more than what it is; `auto` is `both` for a
             model that was tuned to write clauses, else `choose`.
         max_new_tokens: longest clause it writes.
         temperature: of sampling; 0 is greedy.
@@ -126,7 +126,7 @@ class LocalLlmWriter:
         return [self._written.get(key) or [] for key in keys]
 
     def _drafts(self, sheets: Sequence[FactSheet], n: int) -> list[list[Draft]]:
-        """Return verified drafts: what says more than the title first, then by probability."""
+        """Return verified drafts: what says more than what it is first, then by probability."""
         texts: list[dict[str, How]] = [{} for _ in sheets]
         if self.settings.mode != "write":
             for mine, sheet in zip(texts, sheets, strict=True):
@@ -141,7 +141,10 @@ class LocalLlmWriter:
             for i, lines in zip(poor, self._sampled([sheets[i] for i in poor], n), strict=True):
                 mine, sheet = texts[i], sheets[i]
                 known = {text.lower() for text in mine}
-                fresh = [x for x in lines if x.lower() not in known]
+                # What is true may still be no sentence.
+                fresh = [
+                    x for x in lines if x.lower() not in known and rating(x, sheet, self.locale) > 0
+                ]
                 mine.update({x: "wrote" for x in self._true(fresh, sheet)})
         drafts = [[Draft(text, how) for text, how in mine.items()] for mine in texts]
         return [ranked[:n] for ranked in self._ranked(sheets, drafts)]
@@ -150,10 +153,10 @@ class LocalLlmWriter:
         return [x for x in texts if verify_truth(x, sheet, UserContext(), self.locale).ok]
 
     def _news(self, text: str, sheet: FactSheet) -> int:
-        """Count the content words that the title does not have."""
+        """Count the content words beyond title, brand and category."""
         table = get_locale(self.locale)
-        title = content_stems(sheet.value("title"), table)
-        return len(set(content_stems(text, table)) - set(title))
+        known = (content_stems(sheet.value(x), table) for x in IDENTITY)
+        return len(set(content_stems(text, table)).difference(*known))
 
     def _sampled(self, sheets: Sequence[FactSheet], n: int) -> list[list[str]]:
         s = self.settings
@@ -174,8 +177,8 @@ class LocalLlmWriter:
     ) -> list[list[Draft]]:
         """Order each product's drafts, and say of the catalogue's own which were chosen.
 
-        Those that say more than the title stand first; among them, and among the others,
-        the probability counts, with credit for each word that the title lacks. A draft that
+        Those that say more than what the product is stand first; among them, and among the
+        others, the probability counts, with credit for each further word. A draft that
         nothing of its kind competed with was not chosen.
         """
         contested = [i for i, d in enumerate(drafts) if len(d) > 1]
@@ -202,10 +205,12 @@ class LocalLlmWriter:
         return out
 
 
+IDENTITY = ("title", "brand", "category", "categories")
+"""Facts that say what the product is; a clause that says no more comes last."""
 ENOUGH = 2
-"""Catalogue clauses beyond the title, from which on nothing is written."""
+"""Catalogue clauses that say more, from which on nothing is written."""
 NEWS = 0.15
-"""Credit, in nats a token, for each content word that the title does not have, up to six."""
+"""Credit, in nats a token, for each content word beyond that, up to six."""
 
 
 def one_sentence(line: str) -> str:

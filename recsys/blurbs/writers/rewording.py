@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from recsys.blurbs.display import lower_first, readable_kind
 from recsys.blurbs.facts import FactSheet
@@ -83,16 +84,20 @@ _IS_PLURAL = {
 
 def variants(text: str, sheet: FactSheet) -> Iterator[str]:
     """Yield a sentence and what the edits make of it, the least edited first."""
-    named = name_subject(text, sheet)
     seen = set[str]()
-    for base in (text, named):
+    for name in (lambda: text, lambda: name_subject(text, sheet)):
+        base = name()
         if not base:
             continue
-        plain = without_praise(base)
-        for form in (base, plain, without_tail(base), without_tail(plain)):
+        for edit in (lambda x: x, without_praise, without_tail, _without_both):
+            form = edit(base)
             if form and form not in seen:
                 seen.add(form)
                 yield form
+
+
+def _without_both(text: str) -> str:
+    return without_tail(without_praise(text))
 
 
 def without_praise(text: str) -> str:
@@ -166,6 +171,7 @@ def name_subject(text: str, sheet: FactSheet) -> str:
     return f"{subject} {_IS_PLURAL[verb] if plural else verb} {rest}"
 
 
+@lru_cache(maxsize=16_384)
 def kind_in_title(sheet: FactSheet) -> tuple[str, bool]:
     """Return the product's kind as its title says it, and whether it is several; "" if it does not.
 
