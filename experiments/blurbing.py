@@ -161,7 +161,7 @@ def write_blurbs(
     Two shoppers with the same anchor share a blurb, so the work grows with the distinct
     pairs, not with the shoppers. What the store has is not written again.
     """
-    pairs = _pairs(recommender, users, k, repeats)
+    pairs = _pairs(recommender, users, k, repeats, service.locale)
     run = None
     if service.writer is not None:
         run = generate(service, pairs, n=candidates, budget=budget, progress=progress)
@@ -263,7 +263,7 @@ def _logged(value: dict[str, Any], bundle: Path, recommender: Recommender, uri: 
 
 def _pairs(recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats) -> list[Pair]:
     """Return the distinct (item, context) pairs behind the shoppers' lists."""
-    collector = _Collector()
+    collector = _Collector(locale)
     before = recommender.blurb_service
     recommender.blurb_service = collector  # type: ignore[assignment]
     try:
@@ -281,7 +281,8 @@ def _pairs(recommender: Recommender, users: Sequence[str], k: int, repeats: Repe
 class _Collector:
     """Stands in for the service and remembers what it is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, locale: str) -> None:
+        self.locale = locale
         self.pairs: dict[tuple[str, str | None, str | None], Pair] = {}
 
     def blurbs(

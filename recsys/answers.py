@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recsys.blurbs import BlurbService, UserContext
-from recsys.blurbs.context import Relation
+from recsys.blurbs.context import Relation, safe_label
 from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
 from recsys.ranking.config import Head
@@ -72,23 +72,31 @@ def blurb_pairs(
     ids, counts = history_counts(batch.queries.histories, i)
     baskets = dict(zip(recommender.items.external(ids), counts.tolist(), strict=True))
     frame, vocabulary = recommender.catalogue.frame, recommender.items
+    service = recommender.blurb_service
+    locale = service.locale if service is not None else "en"
     pairs = []
     for item in answer.items:
         row = frame.row(int(vocabulary.rows([item.item_id])[0]), named=True)
-        pairs.append((row, _context(recommender, item, baskets)))
+        pairs.append((row, _context(recommender, item, baskets, locale)))
     return pairs
 
 
 def _context(
-    recommender: Recommender, item: Recommendation, baskets: dict[str, int]
+    recommender: Recommender, item: Recommendation, baskets: dict[str, int], locale: str
 ) -> UserContext:
-    """Name the anchor of the reason; an item bought before needs none."""
+    """Name the strongest purchase of the evidence that may be shown; a repeat needs none."""
     if item.item_id in baskets or not item.evidence or item.source == "popular":
         return UserContext()
     rows = recommender.items.rows(list(item.evidence))
     labels = [recommender.catalogue.label(int(r)) for r in rows]
-    relation: Relation = "often_buy" if baskets.get(item.evidence[0], 0) >= OFTEN else "bought"
-    return UserContext.of(labels, anchor=labels[0], relation=relation)
+    shown = [i for i, label in enumerate(labels) if safe_label(label, locale)]
+    if not shown:
+        return UserContext()
+    often = baskets.get(item.evidence[shown[0]], 0) >= OFTEN
+    relation: Relation = "often_buy" if often else "bought"
+    # The named label alone: shoppers with the same one share a blurb.
+    label = labels[shown[0]]
+    return UserContext.of([label], anchor=label, relation=relation, locale=locale)
 
 
 def _rows(ranked: Ranked, i: int) -> tuple[IntArray, int]:

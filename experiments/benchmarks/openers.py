@@ -18,6 +18,7 @@ import numpy as np
 
 from experiments.terminal import Bars
 from recsys import Recommender
+from recsys.blurbs.context import safe_label
 from recsys.requests import Batch, batches
 from recsys.types import Recommendation, RecommendationRequest
 
@@ -45,10 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             batch = next(iter(batches(recommender.dataset, [request])))
             for item in answer.items:
                 blurbs += item.blurb is not None
-                if not names_purchase(recommender, item):
+                named = named_purchase(recommender, item)
+                if named is None:
                     continue
                 cited += 1
-                fell += falls(recommender, batch, item)
+                fell += falls(recommender, batch, item, named)
             bars.update("remove what was named", done, n)
     share = fell / cited if cited else 0.0
     result = {
@@ -62,22 +64,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(json.dumps(result, indent=1))
 
 
-def names_purchase(recommender: Recommender, item: Recommendation) -> bool:
-    """Tell whether the blurb names the first item of the evidence."""
-    from recsys.blurbs.context import safe_label
+def named_purchase(recommender: Recommender, item: Recommendation) -> str | None:
+    """Return the item of the evidence that the blurb names, or None."""
+    for cited in item.evidence if item.blurb is not None else ():
+        row = int(recommender.items.rows([cited])[0])
+        label = safe_label(recommender.catalogue.label(row))
+        if label is not None:
+            text = item.blurb.text.lower() if item.blurb is not None else ""
+            return cited if label.lower() in text else None
+    return None
 
-    if item.blurb is None or not item.evidence:
-        return False
-    row = int(recommender.items.rows([item.evidence[0]])[0])
-    label = safe_label(recommender.catalogue.label(row))
-    return label is not None and label.lower() in item.blurb.text.lower()
 
-
-def falls(recommender: Recommender, batch: Batch, item: Recommendation) -> bool:
-    """Rank without the item that the blurb names; tell whether the score is lower."""
-    row, named = (int(r) for r in recommender.items.rows([item.item_id, item.evidence[0]]))
+def falls(recommender: Recommender, batch: Batch, item: Recommendation, named: str) -> bool:
+    """Rank without the purchase that the blurb names; tell whether the score is lower."""
+    row, gone = (int(r) for r in recommender.items.rows([item.item_id, named]))
     query = batch.queries
-    kept = query.histories.items != named
+    kept = query.histories.items != gone
     # What was bought stays excluded, so that the lists differ by the history alone.
     without = replace(query, histories=query.histories.keep(kept))
     ranked = recommender.engine.rank(without, batch.k, batch.head).candidates
