@@ -22,7 +22,7 @@ from recsys.schema import ColumnRoles
 from recsys.types import Blurb
 
 ROWS_PER_PART = 50_000
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "user_id": pl.String,
     "item_id": pl.String,
     "text": pl.String,

@@ -261,7 +261,9 @@ def _logged(value: dict[str, Any], bundle: Path, recommender: Recommender, uri: 
         return ""
 
 
-def _pairs(recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats) -> list[Pair]:
+def _pairs(
+    recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats, locale: str
+) -> list[Pair]:
     """Return the distinct (item, context) pairs behind the shoppers' lists."""
     collector = _Collector(locale)
     before = recommender.blurb_service

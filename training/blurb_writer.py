@@ -25,7 +25,7 @@ from recsys.blurbs.writers.causal_lm import cpu_computes_bf16, prepare
 from recsys.blurbs.writers.local_llm import TUNED
 from recsys.errors import MissingExtraError
 from recsys.protocols import RunLogger
-from training.blurb_pairs import Pair
+from training.blurb_pairs import Pair, Part
 from training.devices import resolve_device
 from training.optimizers import TrainerConfig
 from training.trainer import TrainResult, fit
@@ -137,13 +137,15 @@ class TunedWriter(nn.Module):
         hidden: Tensor = inner.get_decoder()(input_ids=batch.ids, attention_mask=batch.mask)[0]
         return hidden
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]
         """Return the trained weights only."""
         trained = {n for n, p in self.named_parameters() if p.requires_grad}
         whole = super().state_dict(*args, **kwargs)
         return {name: tensor for name, tensor in whole.items() if name in trained}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], **kwargs: Any) -> Any:
+    def load_state_dict(  # type: ignore[override]
+        self, state_dict: Mapping[str, Any], **kwargs: Any
+    ) -> Any:
         """Take the trained weights; the others stay."""
         mine = self.state_dict()
         if set(mine) != set(state_dict):
@@ -154,7 +156,7 @@ class TunedWriter(nn.Module):
 
 def tune(
     base: Path,
-    pairs: Mapping[str, Sequence[Pair]],
+    pairs: Mapping[Part, Sequence[Pair]],
     out: Path,
     config: WriterConfig,
     *,
@@ -171,7 +173,8 @@ def tune(
         ValueError: there is no pair to learn from or to evaluate on.
         MissingExtraError: `lora` is asked for and peft is not installed.
     """
-    for part in ("train", "validation"):
+    needed: tuple[Part, ...] = ("train", "validation")
+    for part in needed:
         if not pairs.get(part):
             raise ValueError(f"there is no {part} pair; the catalogue has too few true sentences")
     where = resolve_device(device)

@@ -8,7 +8,7 @@ the product by its own kind; the verifier judges the result like any other text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from recsys.blurbs.display import lower_first, readable_kind
@@ -85,15 +85,17 @@ _IS_PLURAL = {
 def variants(text: str, sheet: FactSheet) -> Iterator[str]:
     """Yield a sentence and what the edits make of it, the least edited first."""
     seen = set[str]()
-    for name in (lambda: text, lambda: name_subject(text, sheet)):
-        base = name()
-        if not base:
-            continue
-        for edit in (lambda x: x, without_praise, without_tail, _without_both):
+    for subject in (_as_it_is, name_subject):
+        base = subject(text, sheet)
+        for edit in _EDITS if base else ():
             form = edit(base)
             if form and form not in seen:
                 seen.add(form)
                 yield form
+
+
+def _as_it_is(text: str, sheet: FactSheet) -> str:
+    return text
 
 
 def _without_both(text: str) -> str:
@@ -136,6 +138,10 @@ def without_tail(text: str) -> str:
         if count_words(head) > LONGEST:
             break
     return ""
+
+
+_EDITS: tuple[Callable[[str], str], ...] = (str, without_praise, without_tail, _without_both)
+"""From the text as it is to the most edited."""
 
 
 def name_subject(text: str, sheet: FactSheet) -> str:
