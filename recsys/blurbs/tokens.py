@@ -26,6 +26,10 @@ _TOKEN = re.compile(
 )
 
 
+_TENS = frozenset(str(n) for n in range(20, 100, 10))
+_ONES = frozenset(str(n) for n in range(1, 10))
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token: its lower-case text, kind, stem and, after a number, the unit."""
@@ -101,6 +105,9 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
             word_number = "1"
         if group == "number" or word_number is not None:
             number = word_number or number_value(value)
+            ones = locale.number_words.get(raw[i + 1][1]) if i + 1 < len(raw) else None
+            if word_number in _TENS and ones in _ONES:
+                number, i = str(int(number) + int(ones)), i + 1
             unit, used = _unit_after(raw, i + 1, locale)
             if unit is None:
                 unit = _unit_before(out, locale)
@@ -121,6 +128,8 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
 
 def _separate_units(text: str, locale: Locale) -> str:
     """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
+    text = text.replace("''", '"').replace("\u2033", '"').replace("\u201d", '"')
+    text = re.sub(r"(?<=\d)(-?[a-z\"']{0,5}) ?[x\u00d7] ?(?=\d)", r"\1 x ", text)
     text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)
     return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and ").replace("as well as", "and"))
 
@@ -149,7 +158,9 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
     if value == "in":
         # "12 in." and "12 in x 4 in" are inches; "4 in a box" is not.
         following = raw[i + 1] if i + 1 < len(raw) else ("break", ".")
-        if following[0] in ("break", "mark") or following[1] in locale.after_inch:
+        exact = "." in raw[i - 1][1] or "/" in raw[i - 1][1]
+        measured = exact and following[1] not in ("size", "all", "total", "a", "the", "each")
+        if measured or following[0] in ("break", "mark") or following[1] in locale.after_inch:
             return "inch", 1
         return None, 0
     if value in locale.long_units and i + 1 < len(raw):

@@ -37,6 +37,7 @@ class Locale:
         field_words: words that a field's name licenses ("brand", "size").
         values: shopper-friendly wording of bare catalogue values, by field.
         glue: further words that a text about a product may have without support.
+        idioms: phrases that say nothing ("at a glance").
         imperatives: verbs that may begin a clause without support.
         transitive: verbs whose subject and object must not change places.
         courtesy: praise of a combination ("perfect for your X"), no claim of the product.
@@ -68,6 +69,7 @@ class Locale:
     glued_unit: re.Pattern[str]
     end_mark: str
     glue: frozenset[str] = frozenset()
+    idioms: re.Pattern[str] | None = None
     imperatives: frozenset[str] = frozenset()
     transitive: tuple[str, ...] = ()
     courtesy: re.Pattern[str] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
-from recsys.blurbs.locales.en_paraphrase import GLUE, IMPERATIVES, LINKING, SYNONYMS, TRANSITIVE
+from recsys.blurbs.locales.en_paraphrase import GLUE, IDIOMS, IMPERATIVES, LINKING, SYNONYMS, TRANSITIVE
 from recsys.blurbs.locales.en_shopper import PERFECT
 
 
@@ -251,12 +251,12 @@ UNITS = {
 }
 
 _MARKERS = {
-    "fit": "compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
+    "fit": "ideal for|perfect for|great for|good for|useful for|handy for|recommended for|compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
     "suit all|suit any|suit the|suit your|suit many|use with|used with|fits|fit|"
     "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
     "built for|for use in|for use with|intended for|meant for",
     "for": "for",
-    "not": "not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|non|except|"
+    "not": "no longer|not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|non|except|"
     "excluding|avoid|instead of|rather than|free of|free from|lacks|lack|lacking|neither|nor|"
     "hardly|unlike",
     "need": "requires|require|required|needs|need|calls for|requiring",
@@ -400,6 +400,7 @@ EN = Locale(
     glue=GLUE | LINKING,
     linking=LINKING,
     imperatives=IMPERATIVES,
+    idioms=IDIOMS,
     transitive=tuple(TRANSITIVE),
     courtesy=PERFECT,
     synonyms=SYNONYMS,

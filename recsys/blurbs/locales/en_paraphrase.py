@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
+IDIOMS = re.compile(
+    r"\b(?:keeps? an eye on|at a glance|(?:at|in|to|on) hand|for (?:instance|example)|of course|"
+    r"by the way|(?:as|when|if) needed|in no time|on the go|in one go|(?:time and again|again and "
+    r"again)|takes? care of|no stranger to|no surprise|no problem|no wonder|to name a few|and more|"
+    r"and so on|or so|in mind|from now on|day (?:in|to) day|day out|once more|at once|after all|"
+    r"in short|in other words|that is|as it were|so to speak|as a rule|at home|at work|on top)\b",
+    re.IGNORECASE,
+)
+"""Phrases that say nothing of a product."""
+
 LINKING = frozenset(
     "add adds added adding bring brings call called carry carries carrying come comes coming "
     "complete completes comprise comprises comprising consist consists consisting count counts "
@@ -24,7 +36,7 @@ LINKING = frozenset(
 
 GLUE = frozenset(
     # Nouns that stand for the product, the purchase or the occasion.
-    "use used uses using sized item items product products piece thing things option options choice pick one ones kind sort "
+    "use used uses using size sizes sized item items product products piece thing things option options choice pick one ones kind sort "
     "type version example addition companion complement counterpart partner match mate sidekick "
     "accompaniment follow-up follow step idea job jobs task tasks project projects purpose purposes "
     "occasion need shopper basket cart collection shelf stash list routine setup home day days hand "
@@ -54,7 +66,7 @@ GLUE = frozenset(
 """Words that neither the facts nor the history must have."""
 
 IMPERATIVES = frozenset(
-    "point aim mount place set lay apply brush grab slip wrap bag line bring carry tackle "
+    "move hang mend fix sort point aim mount place set lay apply brush grab slip wrap bag line bring carry tackle "
     "handle plug slide".split()
 )
 """Verbs that may begin a clause ("point it and read ...") without support."""
@@ -62,7 +74,7 @@ IMPERATIVES = frozenset(
 TRANSITIVE = (
     "protect cover remove reduce prevent connect seal cut support control contain resist "
     "withstand absorb clean stop increase improve create attach transform carry drive turn lift "
-    "grip clamp tighten guide fill feed lock measure dispense penetrate sharpen polish"
+    "hang calibrate grip clamp tighten guide fill feed lock measure dispense penetrate sharpen polish"
 ).split()  # fmt: skip
 """Verbs whose subject and object say different things when they change places."""
 

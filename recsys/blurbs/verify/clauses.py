@@ -16,6 +16,7 @@ from recsys.blurbs.verify.compiled import Compiled, Segment
 from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
 from recsys.blurbs.verify.numbers import is_measure, number_faults
 from recsys.blurbs.verify.relations import relation_faults
+from recsys.blurbs.verify.spelling import respelled
 from recsys.blurbs.verify.words import Word, analyse
 
 _REFUSED_ROLES: dict[str, frozenset[str]] = {
@@ -30,6 +31,8 @@ _EXACT_ROLES = frozenset({"need", "replace"})
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b|(?<=[A-Za-z]-)[A-Z][a-z]+\b")
 _GRADE = re.compile(r"\b(?:[Cc]lass|[Tt]ype|[Gg]rade|[Ss]tyle|[Ss]eries) [A-Z]\b")
 _VERBAL = ("able", "ible", "ability", "ibility", "ed", "ing", "ation", "ment", "al", "ably", "ibly")
+_SCALES = frozenset({"celsius", "fahrenheit"})
+_PREVENTS = ("=prevent", "eliminat", "elimin", "stop")
 _OBJECTS = frozenset({"fit", "need", "replace"})
 _BOUNDS = frozenset({"upto", "atleast"})
 """Bounds of a number that a text must keep, and must not add."""
@@ -39,9 +42,11 @@ def check_sentence(
     sentence: str, compiled: Compiled, locale: Locale
 ) -> tuple[list[str], list[str]]:
     """Check one sentence about the product; return faults and the ids of supporting facts."""
+    if locale.idioms is not None:
+        sentence = locale.idioms.sub(" ", sentence)
     items = tokens(sentence, locale)
     words = tuple(
-        w
+        respelled(w, compiled)
         for w in analyse(items, locale)
         if w.key in compiled.keys or w.key not in compiled.licensed
     )
@@ -72,7 +77,8 @@ def _name_faults(sentence: str, compiled: Compiled, locale: Locale) -> Iterator[
     """Names must be written as the facts write them; "class A" is not "class B"."""
     for match in _NAME.finditer(sentence):
         word = match.group().lower()
-        if stem(word) not in compiled.stems and not _is_silent_name(word, locale):
+        known = stem(word) in compiled.stems or word in locale.number_words
+        if not known and word not in _SCALES and not _is_silent_name(word, locale):
             yield f'word: the name "{match.group()}" is not in the facts'
     for match in _GRADE.finditer(sentence):
         if match.group().lower() not in compiled.text:
@@ -130,11 +136,24 @@ def _negation_faults(
             continue
         if not word.negated and all(u.negated for u in uses) and word.key not in compiled.affirmed:
             yield f'relation: "{word.text}" is negated in the facts'
-        if word.negated:
+        if word.negated and not _is_prevented(word, words, near[word.key]):
             scopes.setdefault(word.scope, []).append(any(u.negated for u in uses))
     for scope, found in scopes.items():
         if not any(found if scope < 0 else found[:2]):
             yield "relation: the facts do not have this negation"
+
+
+def _is_prevented(word: Word, words: tuple[Word, ...], near: tuple[Segment, ...]) -> bool:
+    """The facts say "prevents X" where the text says "no X"."""
+    keys = {w.key for w in words}
+    return any(
+        0 < there - at <= 6
+        for s in near
+        for key in _PREVENTS
+        if key in s.places and key not in keys
+        for at in s.places[key]
+        for there in s.places[word.key]
+    )
 
 
 def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) -> Iterator[str]:
@@ -152,6 +171,8 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
         if turned and not word.is_number:
             yield f'relation: "{word.text}" stands on the other side of "{word.owner}" in the facts'
         exact = word.role in _EXACT_ROLES and not word.negated and word.role not in roles
+        if word.is_number and word.role == "fit":
+            continue  # "fits in a 2 l bag"
         if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
             yield f'relation: "{word.text}" is {_name(word.role)} here, {_names(roles)} in the facts'
 

@@ -76,6 +76,7 @@ class _Reader:
     known: Callable[[str], bool]
     faults: list[str] = field(default_factory=list)
     named: list[str] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)  # label, as written
 
     def mask(self, text: str) -> str:
         """Put numbers in the place of history labels, the longest first."""
@@ -84,9 +85,18 @@ class _Reader:
             edge = r"(?<![A-Za-z0-9-])" if form[:1].isalnum() else ""
             end = r"(?![A-Za-z0-9])" if form[-1:].isalnum() else ""
             inner = r"\s+".join(re.escape(x) for x in form.split()).replace(r"\s+,", r"\s*,")
-            pattern = f"{edge}{inner}{end}"
-            text = re.sub(pattern, f"\ue000{forms[form]}\ue001", text, flags=re.IGNORECASE)
+            label = self.labels[forms[form]]
+            text = re.sub(
+                f"{edge}{inner}{end}",
+                lambda m, label=label: self._see(label, m.group()),
+                text,
+                flags=re.IGNORECASE,
+            )
         return text
+
+    def _see(self, label: str, written: str) -> str:
+        self.seen.append((label, written))
+        return f"\ue000{len(self.seen) - 1}\ue001"
 
     def read(self, sentence: str) -> str:
         """Return what a masked sentence says of the product."""
@@ -100,7 +110,7 @@ class _Reader:
         sentence = self._your(sentence)
         if talks:
             sentence = re.sub(rf"^\W*{speech.LABELS}", self._soft, sentence, flags=re.IGNORECASE)
-        return _MASK.sub(lambda m: self.labels[int(m.group(1))], sentence)
+        return self._plain(sentence)
 
     def _strong(self, sentence: str) -> str:
         """Take out "you bought X", "the X you bought"."""
@@ -178,24 +188,24 @@ class _Reader:
         return sentence
 
     def _name(self, match: re.Match[str]) -> str:
-        self.named.extend(self.labels[int(i)] for i in _MASK.findall(match.group()))
+        self.named.extend(self.seen[int(i)][0] for i in _MASK.findall(match.group()))
         return _GAP
 
     def _hard(self, match: re.Match[str]) -> str:
         """A claim of the product and a purchase: the facts must know the purchase."""
         for i in _MASK.findall(match.group()):
-            if not self.known(self.labels[int(i)]):
+            if not self.known(self.seen[int(i)][1]):
                 self.faults.append(f'relation: the facts do not say "{self._plain(match.group())}"')
         return self._plain(match.group())
 
     def _soft(self, match: re.Match[str]) -> str:
         """A purchase beside the product: no claim, unless the facts speak of it."""
-        if all(self.known(self.labels[int(i)]) for i in _MASK.findall(match.group())):
+        if all(self.known(self.seen[int(i)][1]) for i in _MASK.findall(match.group())):
             return self._plain(match.group())
         return self._name(match)
 
     def _plain(self, text: str) -> str:
-        return _MASK.sub(lambda m: self.labels[int(m.group(1))], text)
+        return _MASK.sub(lambda m: self.seen[int(m.group(1))][1], text)
 
     def _unknown(self, run: list[Token]) -> None:
         self.faults.append(f'history: "{" ".join(t.text for t in run)}" is not in the history')

@@ -8,16 +8,16 @@ from recsys.blurbs.verify.compiled import Compiled, Segment
 from recsys.blurbs.verify.words import Word
 
 DIMENSIONS = frozenset(
-    "=height =width =length =thickness =depth =diameter =weight =capacity inner outer insid outsid "
+    "=height =width =length =thick =depth =diameter =weight =capac inner outer insid outsid "
     "base crown pitch bore rang interv shank tolerance toleranc voltag current power speed "
-    "=temperature =maximum =minimum head gap slot gaug =measurement radius circumferenc".split()
+    "=temper =maximum =minimum gap slot gaug =measur radius circumferenc".split()
 )
 """Concepts that name what a number measures, even where they are part of the name."""
 _LENGTHS = frozenset({"inch", "ft", "yd", "mm", "cm", "m", "mil", "um"})
 _VOLUMES = frozenset({"gal", "l", "ml", "oz", "floz", "qt", "pt", "cc", "lb", "kg", "g"})
 _WEIGHTS = frozenset({"oz", "lb", "kg", "g", "mg"})
 _CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".split())
-_SIDES = frozenset({"=height", "=width", "=length", "=thickness", "=depth"})
+_SIDES = frozenset({"=height", "=width", "=length", "=thick", "=depth"})
 _NEAR, _NEAR_DIMENSION = 2, 4
 
 
@@ -106,7 +106,7 @@ def _labels(words: tuple[Word, ...], i: int) -> list[int]:
         )
         if not rival:
             out.append(j)
-    return out
+    return [j for j in out if words[j].key in DIMENSIONS] or out
 
 
 def _reach(label: Word) -> int:

@@ -69,7 +69,7 @@ def _floats(word: Word) -> bool:
 def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | None:
     a, b = tie.left.key, tie.right.key
     shared = [s for s in compiled.by_key.get(a, ()) if b in s.places]
-    if not shared and _is_continued(a, b, compiled):
+    if not shared and (tie.link == "with" or _is_continued(a, b, compiled)):
         return None
     if not shared:
         if a in compiled.identity or b in compiled.identity:
@@ -141,17 +141,28 @@ def _continues_list(words: tuple[Word, ...], i: int, j: int, link: str) -> bool:
 
 
 def _is_reversed(tie: Tie, segment: Segment) -> bool:
-    """The facts have the right word before the left one, with the same directed link."""
-    if tie.link in _SYMMETRIC | _LOOSE_OWNERS:
+    """The facts have the right word first, then the same link, then the left word.
+
+    After the link there may be a list. "A is B" is false where B is against A, say.
+    """
+    if tie.link == "" or tie.link in _LOOSE_OWNERS:
         return False
+    words = segment.words
     for i in segment.places[tie.left.key]:
-        for j in segment.places[tie.right.key]:
-            a, b = segment.words[i], segment.words[j]
-            if j < i and a.block == b.block:
-                links = {w.link for w in segment.words[j + 1 : i + 1]}
-                if tie.link in links:
-                    return True
+        for k in range(i, max(0, i - 8), -1):
+            link = words[k].link or ""
+            if link in _SYMMETRIC or link in ("can", "will"):
+                continue
+            before = {w.key for w in words[max(0, k - 5) : k] if w.part == words[k].part}
+            if tie.right.key in before and (
+                link == tie.link or (tie.link in ("is", "are") and link not in _OWNING)
+            ):
+                return True
+            break
     return False
+
+
+_OWNING = frozenset({"of", "from", "in", *_LOOSE_OWNERS})
 
 
 def _is_taken(tie: Tie, segment: Segment, compiled: Compiled) -> bool:
@@ -237,7 +248,8 @@ def _pivot_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
         if any(left.key in before or right.key in after for _, (before, after) in uses):
             continue
         for use, (before, after) in uses:
-            if left.key in after and right.key in before and use.link not in _PASSIVE:
+            active = use.link not in _PASSIVE and not use.text.endswith(_NOT_ACTIVE)
+            if left.key in after and right.key in before and active:
                 yield f'relation: "{left.text} {pivot.text} {right.text}" is turned round'
                 return
 
@@ -266,7 +278,7 @@ def _places(word: Word, compiled: Compiled) -> Iterator[tuple[Segment, int]]:
             yield s, at
 
 
-_NOT_ACTIVE = ("ed", "al", "ion", "ment", "ance", "er", "or")
+_NOT_ACTIVE = ("ed", "al", "ion", "ment", "ance", "er", "or", "ant", "ent", "ive")
 _PASSIVE = frozenset({"is", "are", "be"})
 
 

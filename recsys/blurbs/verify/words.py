@@ -208,8 +208,9 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
             reader.link = stem(items[i + used - 1].text)
             reader.field += reader.link in ("with", "has", "have")
         elif token.text in _DETERMINERS:
-            reader.block += 1
-            reader.link = None
+            if i == 0 or items[i - 1].text in locale.directed:
+                reader.block += 1
+                reader.link = None
         elif token.text in locale.imperatives and (i == 0 or items[i - 1].kind == "break"):
             reader.link = stem(token.text)
         elif _is_silent(token, locale):
