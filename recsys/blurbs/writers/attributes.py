@@ -54,12 +54,10 @@ def _english(sheet: FactSheet) -> list[str]:
 
 
 def _is_said(kind: str, sheet: FactSheet) -> bool:
-    """Tell whether the title or the prose names the kind, by its last word."""
-    if not kind:
-        return False
-    head = stem(kind.split()[-1].lower())
+    """Tell whether the title or the prose has the words of the kind."""
     texts = [f.text for f in sheet.facts if f.field in ("title", "description")]
-    return any(head == stem(w) for text in texts for w in re.findall(r"[a-z]+", text.lower()))
+    said = {stem(w) for text in texts for w in re.findall(r"[a-z0-9]+", text.lower())}
+    return bool(kind) and said.issuperset(stem(w) for w in re.findall(r"[a-z0-9]+", kind.lower()))
 
 
 def _size_phrase(size: str) -> str:

@@ -21,11 +21,14 @@ from recsys.blurbs.writers.attributes import from_attributes
 from recsys.blurbs.writers.fragments import fragment, shortened
 from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "2"
+EXTRACTIVE_VERSION = "3"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
 
 _UNSUITED = re.compile(
-    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\bcant\b|\bjob done\b|\bpacking list\b"
+    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\b(?:cant|dont|wont|doesnt)\b"
+    r"|\bjob done\b|\bpacking list\b|\bpackaging includes\b|\binstructions?\b|\bexpensive\b"
+    r"|\bha(?:s|ve) been\b|\b(?:over|more than) \d+ years\b|\benthusiasts?\b|\btypical(?:ly)?\b"
+    r"|\bpull the trigger\b|\bperfect\b|\bideal\b"
     # Speaks for the seller, or of the page.
     r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
     r"welcome|thanks?|thank)\b"
@@ -57,11 +60,12 @@ _UNSUITED = re.compile(
     r"|\bis the (?:\w+ )?(?:choice|solution|way|answer)\b|\baspirations?\b|\bbrand name\b"
     r"|, (?:prevent|avoid|make|keep|allow|provide|protect|reduce|improve|help|give|offer)\b"
     r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
-    r"add|let|enjoy|wait)\b"
+    r"add|let|enjoy|wait|measure|control|connect|adjust|grip|push|can|it|they|this|these)\b"
     r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
 )
 _DANGLING = re.compile(
-    r"(?i)^(?:it also|also|however|therefore|thus|moreover|furthermore|in addition|"
+    r"(?i)^(?:you|using|at the same time|in (?:this|that) case|for (?:example|instance)|typical|"
+    r"it also|also|however|therefore|thus|moreover|furthermore|in addition|"
     r"additionally|others?|another"
     r"|these (?:also|are also)|they|them|their|both|but|and|or|so|because|then|plus|such|to|"
     r"with|while|when|whether"
@@ -101,7 +105,9 @@ _VERB = re.compile(
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
     r"\"\s*$|[a-z][A-Z]{2,}|\b(?:a|an|the) \d[\d./-]* ?(?:lb|oz|ft|in|mm|cm)\.$"
-    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|\b(?:of|to|for|with|"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|"
+    r"[a-z] (?:The|For|Features?|Made|Designed|Includes?|Can|It|"
+    r"This|These|With|Use|Our|Your|Has|Is|Are|Suitable|Ideal|Perfect|Great|Comes)\b|\b(?:of|to|for|with|"
     r"and|the|a|an|in|by)\.?$|[a-z],[a-z]|,,|"
     r"[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"

@@ -140,12 +140,10 @@ class LocalLlmWriter:
         if self.settings.mode != "choose" and poor:
             for i, lines in zip(poor, self._sampled([sheets[i] for i in poor], n), strict=True):
                 mine, sheet = texts[i], sheets[i]
-                known = {text.lower() for text in mine}
                 # What is true may still be no sentence.
-                fresh = [
-                    x for x in lines if x.lower() not in known and rating(x, sheet, self.locale) > 0
-                ]
-                mine.update({x: "wrote" for x in self._true(fresh, sheet)})
+                good = [x for x in lines if rating(x, sheet, self.locale) > 0]
+                # It may well be one that the catalogue has: the model wrote it all the same.
+                mine.update({x: "wrote" for x in self._true(good, sheet)})
         drafts = [[Draft(text, how) for text, how in mine.items()] for mine in texts]
         return [ranked[:n] for ranked in self._ranked(sheets, drafts)]
 
