@@ -56,7 +56,7 @@ def half_of(item_id: str) -> Half:
     """Put a product into the development or the test half by the hash of its id.
 
     >>> half_of("1840"), half_of("2592")
-    ('test', 'test')
+    ('development', 'development')
     """
     return "test" if hashlib.sha256(item_id.encode()).digest()[0] % 2 else "development"
 
@@ -98,9 +98,7 @@ def read_cases(
             if kind != FAITHFUL and kind not in INVENTIONS | TWISTS:
                 raise DataError(f"{path.name}, line {number}: no class is called {kind!r}")
             if row is not None:
-                yield Case(
-                    row, history, text.strip(), kind, "hand", half, locale, item in brought
-                )
+                yield Case(row, history, text.strip(), kind, "hand", half, locale, item in brought)
         else:
             raise DataError(f"{path.name}, line {number}: {line[:40]!r} begins with none of !=@+-")
 

@@ -7,11 +7,26 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from experiments.verifier import pools
 from recsys.blurbs.tokens import stem
 
-from experiments.verifier import pools
-
-_UNITS = ("oz", "lb", "g", "kg", "ml", "l", "gallon", "inch", "mm", "cm", "ft", "m", "v", "w", "psi")
+_UNITS = (
+    "oz",
+    "lb",
+    "g",
+    "kg",
+    "ml",
+    "l",
+    "gallon",
+    "inch",
+    "mm",
+    "cm",
+    "ft",
+    "m",
+    "v",
+    "w",
+    "psi",
+)
 _UNIT_FORMS = {
     "ounce": "oz", "ounces": "oz", "lbs": "lb", "pound": "lb", "pounds": "lb", "in": "inch",
     "inches": "inch", "feet": "ft", "foot": "ft", "volts": "v", "watts": "w", "liter": "l",
@@ -23,18 +38,22 @@ _MEASURE = re.compile(
 )
 _WORD = r"[a-z]{4,}"
 _SIDES = re.compile(
-    rf"\b({_WORD}) (of|for|to|from|into|with|without|over|under|against|on|in) (?:(the|a|an) )?({_WORD})\b"
+    rf"\b({_WORD}) (of|for|to|from|into|with|without|over|under|against|on|in) (?:(the|a|an) "
+    rf")?({_WORD})\b"
 )
 _BLOCKS = re.compile(
     rf"\b({_WORD} {_WORD})( (?:of|for|to|from|into|with|without|over|under|against|on|in) "
     rf"(?:the |a |an )?)({_WORD})\b"
 )
 _SUBJECTS = re.compile(
-    rf"\b({_WORD}(?: {_WORD})?)( (?:protects?|covers?|holds?|connects?|removes?|prevents?|supports?|"
+    rf"\b({_WORD}(?: {_WORD})?)( (?:protects?|covers?|holds?|connects?|removes?|prevents?|"
+    rf"supports?|"
     r"creates?|contains?|attaches to|fits?|replaces?|reduces?|seals?|cuts?|measures?|controls?) "
     rf"(?:the |a |an )?)({_WORD}(?: {_WORD})?)\b"
 )
-_TWO_PAIRS = re.compile(rf"\b({_WORD}) ({_WORD})((?:, | and | with | has | in | on ).{{0,40}}?)({_WORD}) ({_WORD})\b")
+_TWO_PAIRS = re.compile(
+    rf"\b({_WORD}) ({_WORD})((?:, | and | with | has | in | on ).{{0,40}}?)({_WORD}) ({_WORD})\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +98,9 @@ def _feature(subject: Subject, rng: random.Random) -> str:
     if rng.random() < 0.4:
         extra = rng.choice(pools.FEATURE_CLAUSES)
         return f"{subject.text} {extra}"
-    word = rng.choice([f for f in pools.FEATURES if stem(re.split("-", f.lower())[0]) not in subject.known])
+    word = rng.choice(
+        [f for f in pools.FEATURES if stem(re.split("-", f.lower())[0]) not in subject.known]
+    )
     match = re.search(r"\b(?:a|an|the|this|these|is|are)\s(?!not\b)(?=[a-z])", subject.clause, re.I)
     if match:
         changed = f"{subject.clause[: match.end()]}{word} {subject.clause[match.end() :]}"
@@ -120,7 +141,9 @@ def _unit(subject: Subject, rng: random.Random) -> str:
     new = rng.choice([u for u in _UNITS if u != old])
     if re.search(rf"{re.escape(match.group(1))}\s?-?{new}", subject.known):
         return ""
-    changed = f"{subject.clause[: match.start()]}{match.group(1)} {new}{subject.clause[match.end() :]}"
+    changed = (
+        f"{subject.clause[: match.start()]}{match.group(1)} {new}{subject.clause[match.end() :]}"
+    )
     return subject.text.replace(subject.clause, changed)
 
 
@@ -239,17 +262,20 @@ _DROPS = (
     (r"\bw(?:ill not|on't) ", "will "), (r"\bcan(?:not|'t) ", "can "),
 )  # fmt: skip
 _ADDS = (
-    (r"\b(?:is|are) (?=[a-z])", "not "), (r"\bcan (?=[a-z])", "not "), (r"\bwill (?=[a-z])", "not "),
-    (r"\b(?:has|have|with) (?!an? |the )(?=[a-z])", "no "), (r"\b(?:includes|provides|features|offers) (?!an? |the )(?=[a-z])", "no "),
-    (r"^(?=(?:Designed|Suitable|Made|Compatible|Resistant)\b)", "Not "), (r"\bit (?=fits\b)", "never "),
+    (r"\b(?:is|are) (?=[a-z])", "not "),
+    (r"\bcan (?=[a-z])", "not "), (r"\bwill (?=[a-z])", "not "),
+    (r"\b(?:has|have|with) (?!an? |the )(?=[a-z])", "no "),
+    (r"\b(?:includes|provides|features|offers) (?!an? |the )(?=[a-z])", "no "),
+    (r"^(?=(?:Designed|Suitable|Made|Compatible|Resistant)\b)", "Not "),
+    (r"\bit (?=fits\b)", "never "),
 )  # fmt: skip
 
 MUTATIONS: dict[str, Mutation] = {
     "feature": _feature, "brand": _brand, "number": _number, "unit": _unit,
-    "price": _append(pools.PRICES), "stock": _append(pools.STOCKS), "health": _append(pools.HEALTHS),
+    "price": _append(pools.PRICES), "stock": _append(pools.STOCKS),
+    "health": _append(pools.HEALTHS),
     "superlative": _append(pools.SUPERLATIVES), "competitor": _append(pools.COMPETITORS),
     "injection": _append(pools.INJECTIONS), "url": _append(pools.URLS),
     "personal": _append(pools.PERSONAL), "history": _history, "language": _language, "html": _html,
     "homoglyph": _homoglyph, "bidi": _bidi, "relation": _relation, "negation": _negation,
 }  # fmt: skip
-

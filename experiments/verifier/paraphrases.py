@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from experiments.verifier.pools import OPENERS
 from recsys.blurbs.display import display_name, lower_first
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 from recsys.blurbs.sanitise import count_words
-
-from experiments.verifier.pools import OPENERS
 
 _UNSUITED = re.compile(
     r"(?i)\b(?:we|our|us|i|my|you|your|please|note|see|click|contact|brand new)\b|[?!:=_*#|]|\.\.|"
@@ -44,9 +43,7 @@ class TrueText:
     how: str
 
 
-def true_texts(
-    sheet: FactSheet, labels: Sequence[str], rng: random.Random
-) -> Iterator[TrueText]:
+def true_texts(sheet: FactSheet, labels: Sequence[str], rng: random.Random) -> Iterator[TrueText]:
     """Yield true texts about one product, in random order of their kinds."""
     clauses = [*_from_prose(sheet, rng), *_from_attributes(sheet, rng)]
     rng.shuffle(clauses)
@@ -97,7 +94,9 @@ def _respell(sentence: str, rng: random.Random) -> str:
     out = re.sub(r"(?<![\d./-])([234568]) (?=[a-z]{4,}s\b)",
                  lambda m: f"{_NUMBER_WORDS[m.group(1)]} ", sentence, count=1)  # fmt: skip
     units = "|".join(_UNITS)
-    return re.sub(rf"(\d)[ -]?({units})\b(?!\.)", lambda m: f"{m.group(1)} {_UNITS[m.group(2)]}", out)
+    return re.sub(
+        rf"(\d)[ -]?({units})\b(?!\.)", lambda m: f"{m.group(1)} {_UNITS[m.group(2)]}", out
+    )
 
 
 def _turn(sentence: str, rng: random.Random) -> str:
@@ -126,7 +125,9 @@ def _shorten(sentence: str, rng: random.Random) -> str:
 
 def _subject(sentence: str, rng: random.Random) -> str:
     """Name the product differently in "This X is ..."."""
-    match = re.match(r"(?:This|The|These) ([a-z]+(?: [a-z]+)?) (is|are|has|have|can|comes?) ", sentence)
+    match = re.match(
+        r"(?:This|The|These) ([a-z]+(?: [a-z]+)?) (is|are|has|have|can|comes?) ", sentence
+    )
     if not match:
         return ""
     one = match.group(2) in ("is", "has", "comes")

@@ -9,17 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from experiments.verifier.cases import FAITHFUL, TWISTS, Case, Half, half_of
+from experiments.verifier.mutations import MUTATIONS, Subject
+from experiments.verifier.paraphrases import TrueText, true_texts
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.display import display_name
-from recsys.blurbs.facts import FactSheet, fact_sheet
+from recsys.blurbs.facts import fact_sheet
 from recsys.blurbs.locales import get_locale
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.verify import Verdict, verify_truth
 from recsys.schema import ColumnRoles
-
-from experiments.verifier.cases import FAITHFUL, TWISTS, Case, Half, half_of
-from experiments.verifier.mutations import MUTATIONS, Subject
-from experiments.verifier.paraphrases import TrueText, true_texts
 
 _RULES = {
     "feature": ("word",), "brand": ("word",), "number": ("number",), "unit": ("number",),

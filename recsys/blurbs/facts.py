@@ -15,7 +15,7 @@ from typing import Any
 
 from recsys.blurbs.display import display_name, quiet, tidy
 from recsys.blurbs.locales import get_locale
-from recsys.blurbs.sanitise import MAX_WORDS, count_words, safe_sentences
+from recsys.blurbs.sanitise import MAX_WORDS, count_words, holds_address, safe_sentences
 from recsys.blurbs.tokens import Quantity, quantities
 from recsys.errors import DataError
 from recsys.schema import ColumnRoles
@@ -36,6 +36,8 @@ _FORBIDDEN = re.compile(
     r"reviews?|sales)(?:$|_)|价格|库存|售价|成本|原价"
 )
 _CATEGORY_PATH = re.compile(r"\s*(?:>|\||\u00bb|::|\u2192)\s*|,(?! )")
+_CODE = re.compile(r"[{}<>\\^~$]|--|;\s*$|;\s*--|%[sdn]\b")
+"""Attribute values that look like code or markup are none."""
 _MAX_ATTRIBUTE_WORDS = 40
 MAX_COMPLETE_WORDS = 2_000
 """Longest text of one field that a complete sheet takes, in words."""
@@ -203,5 +205,7 @@ def _facts_of(name: str, text: str, locale: str, complete: bool) -> list[Fact]:
 
 
 def _attribute(text: str, name: str = "") -> str:
+    if name != "title" and (_CODE.search(text) or holds_address(text)):
+        return ""
     value = tidy(" ".join(safe_sentences(text, max_words=_MAX_ATTRIBUTE_WORDS, prose=False)))
     return value if name == "brand" else quiet(value)  # brands may well be capitals

@@ -84,6 +84,15 @@ class Locale:
             out.setdefault(words[0], []).append((words, cls))
         return {word: tuple(found) for word, found in out.items()}
 
+    def name_claims(self, name: str) -> bool:
+        """Tell whether a product's name claims what a blurb may not; "premium" alone does not."""
+        for key, pattern in self.claims.items():
+            for match in pattern.finditer(name):
+                said = match.group().strip()
+                if key != "superlative" or " " in said or said.lower().endswith("est"):
+                    return True
+        return False
+
     @cached_property
     def linking_stems(self) -> frozenset[str]:
         """Stems of the linking verbs."""

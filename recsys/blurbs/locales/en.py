@@ -5,8 +5,16 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
-from recsys.blurbs.locales.en_paraphrase import GLUE, IDIOMS, IMPERATIVES, LINKING, SYNONYMS, TRANSITIVE
+from recsys.blurbs.locales.en_paraphrase import (
+    GLUE,
+    IDIOMS,
+    IMPERATIVES,
+    LINKING,
+    SYNONYMS,
+    TRANSITIVE,
+)
 from recsys.blurbs.locales.en_shopper import PERFECT
+from recsys.blurbs.locales.units import UNITS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -148,8 +156,10 @@ CLAIMS = {
         r"brand)",
     ),
     "instruction": _any(
-        r"\badd (?:it|this|these|them|one|some) to\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
-        r"(?:it |yours |one |this |them |here )?(?:now|today|soon|here)\b|\bdon'?t (?:wait|hesitate)\b|"
+        r"\badd (?:\w+ ){1,6}to (?:your |the )?(?:cart|basket|bag|order)\b|\badd (?:it|this|"
+        r"these|them|one|some) to\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
+        r"(?:it |yours |one |this |them |here )?(?:now|today|soon|here)\b|\bdon'?t (?:wait|"
+        r"hesitate)\b|"
         r"\b(?:rate|review|follow|subscribe|share|like) us\b|\bwhat are you waiting for\b",
         r"\b(?:click|tap) (?:here|on|the)\b|\b(?:buy|order|shop|purchase|add to cart|subscribe|"
         r"sign up|call|contact|e-?mail|visit|text|message|follow) (?:us|now|today|our|this|it|"
@@ -176,87 +186,15 @@ NAMED_CLAIMS = {
     ),
 }
 
-UNITS = {
-    **dict.fromkeys(("oz", "ounce", "ounces", "ozs"), "oz"),
-    **dict.fromkeys(("fl oz", "fluid ounce", "fluid ounces", "fluid oz", "fl. oz"), "floz"),
-    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), "lb"),
-    **dict.fromkeys(("g", "gr", "gram", "grams", "gm"), "g"),
-    **dict.fromkeys(("kg", "kgs", "kilogram", "kilograms", "kilo"), "kg"),
-    **dict.fromkeys(("mg", "milligram", "milligrams"), "mg"),
-    **dict.fromkeys(("ml", "milliliter", "milliliters", "millilitre", "millilitres"), "ml"),
-    **dict.fromkeys(("l", "lt", "ltr", "liter", "liters", "litre", "litres"), "l"),
-    **dict.fromkeys(("gal", "gallon", "gallons"), "gal"),
-    **dict.fromkeys(("qt", "quart", "quarts"), "qt"),
-    **dict.fromkeys(("pt", "pint", "pints"), "pt"),
-    **dict.fromkeys(("inch", "inches", '"', "''"), "inch"),
-    **dict.fromkeys(("ft", "foot", "feet", "'"), "ft"),
-    **dict.fromkeys(("yd", "yds", "yard", "yards"), "yd"),
-    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
-    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
-    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
-    **dict.fromkeys(("mil", "mils"), "mil"),
-    **dict.fromkeys(("micron", "microns", "um", "\u00b5m"), "um"),
-    **dict.fromkeys(("w", "watt", "watts"), "w"),
-    **dict.fromkeys(("v", "volt", "volts", "vdc", "vac"), "v"),
-    **dict.fromkeys(("a", "amp", "amps", "ampere", "amperes"), "a"),
-    **dict.fromkeys(("mah",), "mah"),
-    **dict.fromkeys(("hz", "hertz"), "hz"),
-    **dict.fromkeys(("pk", "pks", "pack", "packs"), "pack"),
-    **dict.fromkeys(("ct", "count", "cnt"), "count"),
-    **dict.fromkeys(("pc", "pcs", "piece", "pieces"), "piece"),
-    **dict.fromkeys(("roll", "rolls", "rl"), "roll"),
-    **dict.fromkeys(("sheet", "sheets"), "sheet"),
-    **dict.fromkeys(("can", "cans"), "can"),
-    **dict.fromkeys(("bottle", "bottles"), "bottle"),
-    **dict.fromkeys(("bag", "bags"), "bag"),
-    **dict.fromkeys(("box", "boxes"), "box"),
-    **dict.fromkeys(("set", "sets"), "set"),
-    **dict.fromkeys(("case", "cases"), "case"),
-    **dict.fromkeys(("%", "percent"), "%"),
-    **dict.fromkeys(("\u00b0", "degree", "degrees", "deg"), "degree"),
-    **dict.fromkeys(("rpm",), "rpm"),
-    **dict.fromkeys(("psi",), "psi"),
-    **dict.fromkeys(("ga", "gauge"), "gauge"),
-    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "hour"),
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), "minute"),
-    **dict.fromkeys(("sec", "secs", "second", "seconds"), "second"),
-    **dict.fromkeys(("day", "days"), "day"),
-    **dict.fromkeys(("week", "weeks"), "week"),
-    **dict.fromkeys(("month", "months"), "month"),
-    **dict.fromkeys(("year", "years", "yr", "yrs"), "year"),
-    **dict.fromkeys(("dozen", "dz"), "dozen"),
-    **dict.fromkeys(("ghz", "gigahertz"), "ghz"),
-    **dict.fromkeys(("mhz", "megahertz"), "mhz"),
-    **dict.fromkeys(("khz", "kilohertz"), "khz"),
-    **dict.fromkeys(("kw", "kilowatt", "kilowatts"), "kw"),
-    **dict.fromkeys(("mw", "milliwatt", "milliwatts"), "mw"),
-    **dict.fromkeys(("ma", "milliamp", "milliamps"), "ma"),
-    **dict.fromkeys(("kv", "kilovolt", "kilovolts"), "kv"),
-    **dict.fromkeys(("hp", "horsepower"), "hp"),
-    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres"), "nm"),
-    **dict.fromkeys(("km", "kilometer", "kilometers", "kilometre", "kilometres"), "km"),
-    **dict.fromkeys(("mile", "miles"), "mile"),
-    **dict.fromkeys(("cc",), "cc"),
-    **dict.fromkeys(("gb", "gigabyte", "gigabytes"), "gb"),
-    **dict.fromkeys(("tb", "terabyte", "terabytes"), "tb"),
-    **dict.fromkeys(("mb", "megabyte", "megabytes"), "mb"),
-    **dict.fromkeys(("lumen", "lumens", "lm"), "lumen"),
-    **dict.fromkeys(("ohm", "ohms", "\u03c9", "\u2126"), "ohm"),
-    **dict.fromkeys(("db", "decibel", "decibels"), "db"),
-    **dict.fromkeys(("cfm",), "cfm"),
-    **dict.fromkeys(("gpm",), "gpm"),
-    **dict.fromkeys(("btu", "btus"), "btu"),
-    **dict.fromkeys(("celsius", "centigrade", "c"), "degc"),
-    **dict.fromkeys(("fahrenheit", "f"), "degf"),
-}
-
 _MARKERS = {
-    "fit": "ideal for|perfect for|great for|good for|useful for|handy for|recommended for|compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
+    "fit": "ideal for|perfect for|great for|good for|useful for|handy for|recommended for|"
+    "compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
     "suit all|suit any|suit the|suit your|suit many|use with|used with|fits|fit|"
     "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
     "built for|for use in|for use with|intended for|meant for",
     "for": "for",
-    "not": "no longer|not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|non|except|"
+    "not": "no longer|not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|"
+    "non|except|"
     "excluding|avoid|instead of|rather than|free of|free from|lacks|lack|lacking|neither|nor|"
     "hardly|unlike",
     "need": "requires|require|required|needs|need|calls for|requiring",
@@ -267,7 +205,8 @@ _MARKERS = {
     "made": "made of|made from|made with|made out of|constructed of|constructed from|"
     "built from|manufactured from|made",
     "verb": "is|are|was|were|provides|offers|gives|can|will",
-    "weak": "why not|not only|not just|no matter|with|from|which|that|while|to|so|because|as|by|but|who",
+    "weak": "why not|not only|not just|no matter|"
+    "with|from|which|that|while|to|so|because|as|by|but|who",
     "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below|not over",
     "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
     "about": "about|approximately|approx|around|nearly|almost|roughly",
@@ -314,7 +253,9 @@ EN = Locale(
         },
         **{
             w: str(10 * i)
-            for i, w in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+            for i, w in enumerate(
+                "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2
+            )
         },
         "hundred": "100",
         "thousand": "1000",

@@ -54,15 +54,19 @@ SOFT = re.compile(
     r"(?:\b(?:a|an|the)\s+)?(?:\b(?:great|good|natural|nice|fine|perfect|ideal|handy|useful|solid|"
     r"worthy)\s+)?(?:\b(?:match|companion|complement|partner|addition|follow-up|accompaniment|mate|"
     r"choice|pick|fit)\s+)?"
-    r"\b(?:shopping for|looking for|for|with|to|of|on|onto|into|in|like|alongside|next to|besides?|after|among|from|around|"
+    r"\b(?:shopping for|looking for|for|with|to|of|on|onto|into|in|like|alongside|next to|"
+    r"besides?|after|among|from|around|"
     r"and|when|if|got|have|own|love|like|need|bought|about|near|beyond|because|since|goes|pairs|"
     r"complements?|accompan(?:y|ies)|match(?:es)?|suits?|through|over|under|across|as|buy|by|per|"
-    rf"as well as|it's|its)\s+{LABELS}(?:'s)?(?:\s+(?:lovers?|fans?|buyers?|owners?|like yours|of yours|"
+    rf"as well as|it's|its)\s+{LABELS}(?:'s)?(?:\s+(?:lovers?|fans?|buyers?|owners?|like yours|"
+    rf"of yours|"
     r"you bought)\b)?",
     re.IGNORECASE,
 )
 """Puts a purchase beside the product without claiming anything."""
-LIKE_YOURS = re.compile(rf"{LABELS}\s+(?:like (?:yours|theirs|that|those)|of yours)\b", re.IGNORECASE)
+LIKE_YOURS = re.compile(
+    rf"{LABELS}\s+(?:like (?:yours|theirs|that|those)|of yours)\b", re.IGNORECASE
+)
 TALK = re.compile(r"\byou(?:r|rs|'ve|'re|'ll)?\b|\?", re.IGNORECASE)
 EMPTY_OBJECT = re.compile(r"\s*(?:it|them|this|these|one|any of)\b", re.IGNORECASE)
 PERFECT = re.compile(

@@ -30,7 +30,7 @@ _EXACT_ROLES = frozenset({"need", "replace"})
 """Roles that the facts must have as well."""
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b|(?<=[A-Za-z]-)[A-Z][a-z]+\b")
 _GRADE = re.compile(r"\b(?:[Cc]lass|[Tt]ype|[Gg]rade|[Ss]tyle|[Ss]eries) [A-Z]\b")
-_VERBAL = ("able", "ible", "ability", "ibility", "ed", "ing", "ation", "ment", "al", "ably", "ibly")
+_VERBAL = ("able", "ible", "ability", "ibility", "ed", "ing", "ation", "ment", "removal", "ably", "ibly")
 _SCALES = frozenset({"celsius", "fahrenheit"})
 _PREVENTS = ("=prevent", "eliminat", "elimin", "stop")
 _OBJECTS = frozenset({"fit", "need", "replace"})
@@ -165,7 +165,7 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
         weaker = word.bound == "upto" and None in bounds
         changed = word.bound not in bounds and not weaker
         if word.is_number and changed and (bounds | {word.bound}) & _BOUNDS:
-            yield f'relation: "{word.text}" is {_name(word.bound)} here, {_names(bounds)} in the facts'
+            yield _contrast(word, word.bound, bounds)
         roles = {u.role for u in uses}
         turned = word.owner and all(u.role in _OBJECTS and not u.owner for u in uses)
         if turned and not word.is_number:
@@ -174,15 +174,12 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
         if word.is_number and word.role == "fit":
             continue  # "fits in a 2 l bag"
         if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
-            yield f'relation: "{word.text}" is {_name(word.role)} here, {_names(roles)} in the facts'
+            yield _contrast(word, word.role, roles)
 
 
-def _name(role: str | None) -> str:
-    return role or "plain"
-
-
-def _names(roles: set[str | None]) -> str:
-    return " or ".join(sorted(_name(r) for r in roles))
+def _contrast(word: Word, here: str | None, there: set[str | None]) -> str:
+    names = " or ".join(sorted(role or "plain" for role in there))
+    return f'relation: "{word.text}" is {here or "plain"} here, {names} in the facts'
 
 
 def _order_faults(text: Line, words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:

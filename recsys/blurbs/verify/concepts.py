@@ -40,7 +40,8 @@ _ENDINGS = (
 )
 """Endings of derived words, what replaces them, and the least length of what is left."""
 _WHOLE = frozenset({"portabl", "important", "current", "element", "cement", "garment", "mineral",
-                    "metal", "manual", "material", "station", "section", "fabric", "ceramic"})  # fmt: skip
+                    "metal", "manual", "material", "station", "section", "fabric",
+                    "ceramic"})  # fmt: skip
 
 
 @lru_cache(maxsize=65_536)

@@ -154,9 +154,7 @@ def moved_negation(text: Line, sources: Sequence[Line]) -> str | None:
     return None
 
 
-def _collect(
-    source: Line, pairs: set[tuple[str, str]], denied: set[tuple[str, str]]
-) -> None:
+def _collect(source: Line, pairs: set[tuple[str, str]], denied: set[tuple[str, str]]) -> None:
     words = source.stems
     for i in range(len(words) - 1):
         if words[i + 1] in _NEGATIONS and i + 2 < len(words):

@@ -8,6 +8,7 @@ keeps its measure and stands beside what it stands beside in the facts.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,9 +80,7 @@ def _measure(raw: list[str], i: int, locale: Locale) -> tuple[str | None, int]:
     return None, 0
 
 
-def check_sentence(
-    sentence: str, sheet: FactSheet, locale: Locale
-) -> tuple[list[str], list[str]]:
+def check_sentence(sentence: str, sheet: FactSheet, locale: Locale) -> tuple[list[str], list[str]]:
     """Check one sentence about the product; return faults and the ids of supporting facts."""
     faults: list[str] = []
     ids: list[str] = []
@@ -213,7 +212,9 @@ def _marker_before(items: tuple[str, ...], i: int, locale: Locale) -> str | None
         before = "".join(items[max(0, i - skip - 5) : i - skip])
         for (word,), cls in locale.markers:
             if before.endswith(word):
-                denied = cls != "not" and before[: -len(word)].endswith(("\u4e0d", "\u975e", "\u65e0"))
+                denied = cls != "not" and before[: -len(word)].endswith(
+                    ("\u4e0d", "\u975e", "\u65e0")
+                )
                 return f"not {cls}" if denied else cls
     return None
 
@@ -226,9 +227,7 @@ def _number_faults(
     for at, number in enumerate(clause):
         if not number[0].isdigit():
             continue
-        pairs = {
-            a + b for a, b in _pairs(_around(clause, at)) if a + b not in locale.glue
-        }
+        pairs = {a + b for a, b in _pairs(_around(clause, at)) if a + b not in locale.glue}
         measure = number.lstrip("0123456789./")
         beside = [p for p in parts if number in p and any(a + b in pairs for a, b in _pairs(p))]
         if beside or not measure:
@@ -255,7 +254,5 @@ def _around(items: tuple[str, ...], at: int) -> tuple[str, ...]:
 
 def _pairs(items: tuple[str, ...]) -> list[tuple[str, str]]:
     return [
-        (a, b)
-        for a, b in zip(items, items[1:], strict=False)
-        if not a[0].isdigit() and not b[0].isdigit()
+        (a, b) for a, b in itertools.pairwise(items) if not a[0].isdigit() and not b[0].isdigit()
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from recsys.blurbs.display import display_name, without_size
 from recsys.blurbs.locales import Locale
@@ -52,11 +53,7 @@ def without_labels(text: str, labels: tuple[str, ...], locale: Locale) -> str:
 
     A purchase whose own name claims a price, a cure or the like stays.
     """
-    quiet = tuple(
-        x
-        for x in _showable(labels, locale)
-        if not any(p.search(x) for key, p in locale.claims.items() if key != "superlative")
-    )
+    quiet = tuple(x for x in _showable(labels, locale) if not locale.name_claims(x))
     if not quiet:
         return text
     return _MASK.sub(" ", _Reader(quiet, locale, True, lambda _: False).mask(text))
@@ -88,14 +85,14 @@ class _Reader:
             label = self.labels[forms[form]]
             text = re.sub(
                 f"{edge}{inner}{end}",
-                lambda m, label=label: self._see(label, m.group()),
+                partial(self._see, label),
                 text,
                 flags=re.IGNORECASE,
             )
         return text
 
-    def _see(self, label: str, written: str) -> str:
-        self.seen.append((label, written))
+    def _see(self, label: str, match: re.Match[str]) -> str:
+        self.seen.append((label, match.group()))
         return f"\ue000{len(self.seen) - 1}\ue001"
 
     def read(self, sentence: str) -> str:
@@ -135,7 +132,8 @@ class _Reader:
             self._name(follows)
             return before, after[follows.end() :]
         leads = re.search(rf"{speech.SOFT.pattern}\s*(?:that|which)?\s*$|"
-                          rf"{speech.LABELS}\s*(?:that|which)?\s*$", before, re.IGNORECASE)  # fmt: skip
+                          rf"{speech.LABELS}\s*(?:that|which)?\s*$",
+                          before, re.IGNORECASE)  # fmt: skip
         if leads:
             self._name(leads)
             return before[: leads.start()], after
@@ -223,7 +221,7 @@ class _Reader:
         end = 0
         for match in re.finditer(r"[^\s\w]*([\w'/.-]*\w)|[^\s]", text):
             lead = re.match(r"[^\s\w]*", match.group())
-            if lead and lead.group().strip("'\"") or not match.group(1):
+            if (lead and lead.group().strip("'\"")) or not match.group(1):
                 break
             found = tokens(match.group(1), self.locale)
             if any(self._is_content(t) for t in found):
@@ -266,8 +264,6 @@ def _forms(label: str) -> list[str]:
     """Return the ways in which a label may be written: whole, as a short name, without size."""
     whole = re.sub(r"\s+", " ", label).strip().rstrip(".")
     short = display_name(label)
-    head = whole.split(",")[0]
-    forms = [whole, short, without_size(short)]
-    if len(head.split()) >= 2:
-        forms.append(head)
+    heads = [whole[: m.start()] for m in re.finditer(r"\s*[,(|]|\s+[-\u2013]\s", whole)]
+    forms = [whole, short, without_size(short), *(h for h in heads if len(h.split()) >= 2)]
     return [f for f in dict.fromkeys(forms) if len(f) >= 2]

@@ -59,9 +59,7 @@ def _propagated(compiled: Compiled) -> frozenset[str]:
     )
 
 
-def _conflict(
-    words: tuple[Word, ...], i: int, keys: list[str], compiled: Compiled
-) -> str | None:
+def _conflict(words: tuple[Word, ...], i: int, keys: list[str], compiled: Compiled) -> str | None:
     """Return a word that the number belongs to here, and other numbers only in the facts."""
     units = {k.partition("|")[2] for k in keys}
     for j in _labels(words, i):

@@ -6,6 +6,7 @@ of another. So a tie is refused only where the facts show that it belongs elsewh
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,14 +42,12 @@ class Tie:
         return " ".join(x for x in (self.left.text, self.link, self.right.text) if x)
 
 
-def relation_faults(
-    words: tuple[Word, ...], compiled: Compiled, locale: Locale
-) -> Iterator[str]:
+def relation_faults(words: tuple[Word, ...], compiled: Compiled, locale: Locale) -> Iterator[str]:
     """Yield the ties that the facts contradict."""
     words = tuple(w for w in words if w.key in compiled.keys)
     ties = [
         Tie(a, b, tuple(w.key for w in words[i + 2 : i + 4] if w.block == b.block))
-        for i, (a, b) in enumerate(zip(words, words[1:], strict=False))
+        for i, (a, b) in enumerate(itertools.pairwise(words))
         if a.block == b.block and a.key != b.key and not _floats(a) and not _floats(b)
     ]
     verbs = transitive(locale)
@@ -96,8 +95,10 @@ def _is_continued(a: str, b: str, compiled: Compiled) -> bool:
     return any(
         after.opening in _PRONOUNS
         and before.fact.field == after.fact.field
-        and ((a in before.places and b in after.places) or (b in before.places and a in after.places))
-        for before, after in zip(segments, segments[1:], strict=False)
+        and (
+            (a in before.places and b in after.places) or (b in before.places and a in after.places)
+        )
+        for before, after in itertools.pairwise(segments)
     )
 
 
@@ -254,9 +255,7 @@ def _pivot_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
                 return
 
 
-def _object_faults(
-    ties: list[Tie], compiled: Compiled, verbs: frozenset[str]
-) -> Iterator[str]:
+def _object_faults(ties: list[Tie], compiled: Compiled, verbs: frozenset[str]) -> Iterator[str]:
     """Find an object that is the subject of its verb in the facts."""
     for tie in ties:
         verb, thing = tie.left, tie.right.key

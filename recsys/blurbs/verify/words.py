@@ -144,6 +144,14 @@ class _Reader:
         if joined and len(self.words) > 1 and self.words[-2].part == self.words[-1].part:
             self.words[-2] = replace(self.words[-2], negated=True, scope=-1)
 
+    def bounds_last(self, marker: str, following: tuple[Token, ...]) -> bool:
+        """Bound the number just read, where the bound comes after it ("150 psi at most")."""
+        ends = not following or following[0].kind == "break"
+        if not (ends and self.words and self.words[-1].is_number and self.link is None):
+            return False
+        self.words[-1] = replace(self.words[-1], bound=marker)
+        return True
+
     def take(self, token: Token) -> None:
         """Meet a word that says something."""
         number = token.kind == "number"
@@ -203,6 +211,8 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
             reader.free(items[:i])
         elif marker == "need" and i > 0 and items[i - 1].text in _WISHES:
             pass  # "you may need" is said of the shopper
+        elif marker in _BOUNDS and reader.bounds_last(marker, items[i + used : i + used + 1]):
+            pass
         elif marker is not None:
             reader.enter(marker, token.text)
             reader.link = stem(items[i + used - 1].text)
@@ -237,14 +247,12 @@ def _is_silent(token: Token, locale: Locale) -> bool:
 def _is_noun(items: tuple[Token, ...], i: int) -> bool:
     """Tell a can of drink from "can do"."""
     following = items[i + 1] if i + 1 < len(items) else None
-    return following is None or following.kind == "break" or (
-        i > 0 and items[i - 1].kind == "number"
+    return (
+        following is None or following.kind == "break" or (i > 0 and items[i - 1].kind == "number")
     )
 
 
-def _ends(
-    items: tuple[Token, ...], i: int, locale: Locale, unless: tuple[str, ...] = ()
-) -> bool:
+def _ends(items: tuple[Token, ...], i: int, locale: Locale, unless: tuple[str, ...] = ()) -> bool:
     """Tell whether nothing is said from `i` to the next break."""
     for token in items[i:]:
         if token.kind == "break" or token.text in _COORDINATION:
