@@ -93,6 +93,38 @@ def test_a_single_clause_was_not_chosen(tiny: Path) -> None:
     assert [d.how for d in drafts] == ["extracted"]
 
 
+def test_what_only_names_the_product_comes_last(tiny: Path, fitting: FactSheet) -> None:
+    drafts = LocalLlmWriter(tiny, device="cpu").write([(fitting, NOBODY)], 12)[0]
+    names = [d.text for d in drafts if "by Dixon" in d.text]
+    assert names
+    assert [d.text for d in drafts][-len(names) :] == names
+
+
+ONE = "The fitting is made of stainless steel and connects hose to threaded pipe."
+
+
+def test_where_one_sentence_stands_alone_the_model_writes_and_sense_is_kept(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"item_id": "1", "title": "Adapter X", "description": ONE}
+    lines = [ONE, "Perfect for every home.", "Stainless steel hose", "The fitting connects."]
+    monkeypatch.setattr(LocalLlmWriter, "_sampled", lambda self, sheets, n: [lines for _ in sheets])
+    writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("both"))
+    drafts = writer.write([(fact_sheet(row, ROLES), NOBODY)], 6)[0]
+    assert [(d.text, d.how) for d in drafts] == [(ONE, "wrote")]
+
+
+def test_where_there_is_enough_to_choose_from_nothing_is_written(
+    tiny: Path, fitting: FactSheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> list[list[str]]:
+        raise AssertionError("written")
+
+    monkeypatch.setattr(LocalLlmWriter, "_sampled", never)
+    writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("both"))
+    assert writer.write([(fitting, NOBODY)], 6)[0][0].how == "chose"
+
+
 def test_random_weights_write_nothing_that_is_shown(tiny: Path, fitting: FactSheet) -> None:
     writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("write", max_new_tokens=12))
     drafts = writer.write([(fitting, NOBODY)] * 2, 3)
