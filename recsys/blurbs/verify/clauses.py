@@ -30,7 +30,19 @@ _EXACT_ROLES = frozenset({"need", "replace"})
 """Roles that the facts must have as well."""
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b|(?<=[A-Za-z]-)[A-Z][a-z]+\b")
 _GRADE = re.compile(r"\b(?:[Cc]lass|[Tt]ype|[Gg]rade|[Ss]tyle|[Ss]eries) [A-Z]\b")
-_VERBAL = ("able", "ible", "ability", "ibility", "ed", "ing", "ation", "ment", "removal", "ably", "ibly")
+_VERBAL = (
+    "able",
+    "ible",
+    "ability",
+    "ibility",
+    "ed",
+    "ing",
+    "ation",
+    "ment",
+    "removal",
+    "ably",
+    "ibly",
+)
 _SCALES = frozenset({"celsius", "fahrenheit"})
 _PREVENTS = ("=prevent", "eliminat", "elimin", "stop")
 _OBJECTS = frozenset({"fit", "need", "replace"})

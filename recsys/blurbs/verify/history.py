@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 
 from recsys.blurbs.display import display_name, without_size
 from recsys.blurbs.locales import Locale
@@ -53,14 +53,24 @@ def without_labels(text: str, labels: tuple[str, ...], locale: Locale) -> str:
 
     A purchase whose own name claims a price, a cure or the like stays.
     """
-    quiet = tuple(x for x in _showable(labels, locale) if not locale.name_claims(x))
+    quiet = tuple(x for x in _showable(labels, locale) if not _claims(x, locale))
     if not quiet:
         return text
     return _MASK.sub(" ", _Reader(quiet, locale, True, lambda _: False).mask(text))
 
 
 def _showable(labels: tuple[str, ...], locale: Locale) -> tuple[str, ...]:
-    return tuple(x for x in labels if x.strip() and not locale.sensitive.search(x))
+    return tuple(x for x in labels if x.strip() and not _is_sensitive(x, locale))
+
+
+@lru_cache(maxsize=65_536)
+def _is_sensitive(label: str, locale: Locale) -> bool:
+    return bool(locale.sensitive.search(label))
+
+
+@lru_cache(maxsize=65_536)
+def _claims(label: str, locale: Locale) -> bool:
+    return locale.name_claims(label)
 
 
 @dataclass
@@ -77,18 +87,14 @@ class _Reader:
 
     def mask(self, text: str) -> str:
         """Put numbers in the place of history labels, the longest first."""
-        forms = {form: i for i, x in reversed(list(enumerate(self.labels))) for form in _forms(x)}
-        for form in sorted(forms, key=len, reverse=True):
-            edge = r"(?<![A-Za-z0-9-])" if form[:1].isalnum() else ""
-            end = r"(?![A-Za-z0-9])" if form[-1:].isalnum() else ""
-            inner = r"\s+".join(re.escape(x) for x in form.split()).replace(r"\s+,", r"\s*,")
-            label = self.labels[forms[form]]
-            text = re.sub(
-                f"{edge}{inner}{end}",
-                partial(self._see, label),
-                text,
-                flags=re.IGNORECASE,
-            )
+        lowered = text.lower()
+        found: dict[str, str] = {}
+        for label in self.labels:
+            for form, first in _forms(label):
+                if first in lowered:
+                    found.setdefault(form, label)
+        for form in sorted(found, key=len, reverse=True):
+            text = _pattern(form).sub(partial(self._see, found[form]), text)
         return text
 
     def _see(self, label: str, match: re.Match[str]) -> str:
@@ -98,15 +104,20 @@ class _Reader:
     def read(self, sentence: str) -> str:
         """Return what a masked sentence says of the product."""
         talks = bool(speech.TALK.search(sentence))
+        labelled = "\ue000" in sentence
+        if not talks and not labelled:
+            return sentence
         sentence = self._strong(sentence)
-        sentence = speech.WEAK.sub(self._name, sentence)
-        sentence = speech.LIKE_YOURS.sub(self._name, sentence)
+        if labelled:
+            sentence = speech.WEAK.sub(self._name, sentence)
+            sentence = speech.LIKE_YOURS.sub(self._name, sentence)
         sentence = self._places(sentence)
-        sentence = speech.HARD_FIT.sub(self._hard, sentence)
-        sentence = speech.SOFT.sub(self._soft, sentence)
+        if labelled:
+            sentence = speech.HARD_FIT.sub(self._hard, sentence)
+            sentence = speech.SOFT.sub(self._soft, sentence)
         sentence = self._your(sentence)
-        if talks:
-            sentence = re.sub(rf"^\W*{speech.LABELS}", self._soft, sentence, flags=re.IGNORECASE)
+        if talks and labelled:
+            sentence = _LEADING.sub(self._soft, sentence)
         return self._plain(sentence)
 
     def _strong(self, sentence: str) -> str:
@@ -260,10 +271,26 @@ class _Reader:
 _LEADS = frozenset("the a an some that those these your of up more both new any all".split())
 
 
-def _forms(label: str) -> list[str]:
-    """Return the ways in which a label may be written: whole, as a short name, without size."""
+_LEADING = re.compile(rf"^\W*{speech.LABELS}", re.IGNORECASE)
+
+
+@lru_cache(maxsize=65_536)
+def _forms(label: str) -> tuple[tuple[str, str], ...]:
+    """Return the ways in which a label may be written, each with its first word in lower case.
+
+    Whole, as a short name, without size, or up to a comma or a bracket.
+    """
     whole = re.sub(r"\s+", " ", label).strip().rstrip(".")
     short = display_name(label)
     heads = [whole[: m.start()] for m in re.finditer(r"\s*[,(|]|\s+[-\u2013]\s", whole)]
     forms = [whole, short, without_size(short), *(h for h in heads if len(h.split()) >= 2)]
-    return [f for f in dict.fromkeys(forms) if len(f) >= 2]
+    return tuple((f, f.split()[0].lower()) for f in dict.fromkeys(forms) if len(f) >= 2)
+
+
+@lru_cache(maxsize=8_192)
+def _pattern(form: str) -> re.Pattern[str]:
+    """Match a form of a label as whole words, however its spaces are written."""
+    edge = r"(?<![A-Za-z0-9-])" if form[:1].isalnum() else ""
+    end = r"(?![A-Za-z0-9])" if form[-1:].isalnum() else ""
+    inner = r"\s+".join(re.escape(x) for x in form.split()).replace(r"\s+,", r"\s*,")
+    return re.compile(f"{edge}{inner}{end}", re.IGNORECASE)

@@ -13,7 +13,12 @@ _LEAST = 7
 
 def respelled(word: Word, compiled: Compiled) -> Word:
     """Give an unknown long word the concept of the fact's word that differs in one letter."""
-    if word.is_number or word.key in compiled.keys or not _may_be_misspelt(word.key):
+    if word.is_number or word.key in compiled.keys:
+        return word
+    for ending in ("er", "or"):
+        if word.key + ending in compiled.keys and not word.text.endswith(("able", "ible")):
+            return replace(word, key=word.key + ending)  # a converter converts
+    if not _may_be_misspelt(word.key):
         return word
     for key in compiled.keys:
         if key[0] == word.key[0] and key[-1] == word.key[-1] and is_one_edit(word.key, key):

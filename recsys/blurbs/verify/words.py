@@ -167,6 +167,9 @@ class _Reader:
     def _append(self, key: str, text: str, number: bool) -> None:
         role = self.role if self.reach > 0 else None
         bound = self.bound if number else None
+        before = self.words[-1] if self.words else None
+        if number and not bound and before and before.is_number and before.block == self.block - 1:
+            bound = before.bound  # "up to 600 V and 221 degrees"
         first = not self.words or self.words[-1].block != self.block
         link = None if first else (self.link or "")
         self.words.append(
