@@ -28,6 +28,8 @@ _UNSUITED = re.compile(
     r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\b(?:cant|dont|wont|doesnt)\b"
     r"|\bjob done\b|\bpacking list\b|\bpackaging includes\b|\binstructions?\b|\bexpensive\b"
     r"|\bha(?:s|ve) been\b|\b(?:over|more than) \d+ years\b|\benthusiasts?\b|\btypical(?:ly)?\b"
+    r"|\bnew level\b|\blife (?:so )?(?:much )?easier\b|\betc\.?$|\bequipments\b|^in general\b"
+    r"|^can be\b|\bto-do list\b|\bquality (?:gauge|product|item|tool)\b"
     r"|\bpull the trigger\b|\bperfect\b|\bideal\b"
     # Speaks for the seller, or of the page.
     r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
