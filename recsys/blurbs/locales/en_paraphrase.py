@@ -49,7 +49,7 @@ GLUE = frozenset(
     "thought thoughts company hands way ways place part share time reason news note detail "
     "details specification "
     "specifications spec specs range label brand maker name model glance choice neighbour business "
-    "store purchase purchases order orders history trip shape shaped form design designed deal "
+    "purchase purchases order orders history trip shape shaped form design designed deal "
     "lover "
     "lovers fan fans buyer buyers owner owners "
     # Adverbs, adjectives and connecting words without content.
