@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from experiments.answers import read_users
+from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys import weights
 from recsys.blurbs import BlurbService, BlurbWriter, UserContext
+from recsys.blurbs.generation import Budget, Generated, generate
+from recsys.blurbs.protocol import Metered
 from recsys.errors import DataError, MissingExtraError, WeightsError
 from recsys.recommender import Recommender
 from recsys.types import Blurb, RecommendationRequest, Repeats
+from training.recipe import Recipe
 
 STORE_FILE = "blurbs.sqlite"
 REQUESTS_PER_CHUNK = 256
-PAIRS_PER_CHUNK = 16
-WRITERS = ("auto", "llm", "endpoint", "extractive")
+PAIRS_PER_CHUNK = 256
+WRITERS = ("auto", "local_llm", "endpoint", "extractive")
+IN_RECIPES = {"llm": "local_llm"}
 
 Pair = tuple[Any, UserContext]
 
@@ -31,11 +40,13 @@ class Written:
         n_pairs: distinct (item, anchor) pairs on the shoppers' lists.
         tiers: tier that will be shown -> how many pairs; `none` where nothing may be said.
         writer: who wrote.
+        run: what was written, skipped and left; None without a writer.
     """
 
     n_pairs: int
     tiers: dict[str, int]
     writer: str
+    run: Generated | None = None
 
 
 def default_store() -> Path:
@@ -63,16 +74,19 @@ def writer_for(
     locale: str = "en",
     endpoint: str | None = None,
     model: str | None = None,
+    prices: str | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> BlurbWriter | None:
     """Return a writer; None for `extractive`, which needs no writing ahead.
 
     Args:
-        name: `llm` is the local model, `endpoint` an OpenAI-compatible service, `auto` the
-            local model where its packages are there and its weights can be had.
+        name: `local_llm` (or `llm`) is the local model, `endpoint` an OpenAI-compatible
+            service, `auto` the local model where its packages are there and its weights
+            can be had.
         locale: language of the prompts.
         endpoint: base URL of the service; its key is read from `RECSYS_LLM_API_KEY`.
         model: name of the service's model, or path of another local one.
+        prices: of a million tokens that the service reads and writes, `0.15/0.60`.
         say: told why `auto` goes without a model.
 
     Raises:
@@ -80,6 +94,7 @@ def writer_for(
         WeightsError: the model's weights cannot be had.
         DataError: there is no such writer, or the endpoint lacks a URL or a model.
     """
+    name = IN_RECIPES.get(name, name)
     if name not in WRITERS:
         raise DataError(f"no writer is called {name!r}; there are {', '.join(WRITERS)}")
     if name == "extractive":
@@ -90,7 +105,9 @@ def writer_for(
         from recsys.blurbs.writers.endpoint import EndpointWriter
 
         key = os.environ.get("RECSYS_LLM_API_KEY")
-        return EndpointWriter(endpoint, model, api_key=key, locale=locale)
+        return EndpointWriter(
+            endpoint, model, api_key=key, locale=locale, price=parse_prices(prices)
+        )
     try:
         for package in ("accelerate", "gguf", "transformers"):
             if find_spec(package) is None:
@@ -106,6 +123,28 @@ def writer_for(
         return None
 
 
+def parse_prices(text: str | None) -> tuple[float, float]:
+    """Return the price of a million tokens read and written.
+
+    >>> parse_prices("0.15/0.60"), parse_prices(None)
+    ((0.15, 0.6), (0.0, 0.0))
+
+    Raises:
+        DataError: it is not two numbers with a slash between them.
+    """
+    if text is None:
+        return 0.0, 0.0
+    try:
+        read, written = (float(part) for part in text.split("/"))
+        if min(read, written) < 0:
+            raise ValueError
+    except ValueError as error:
+        raise DataError(
+            f"--prices {text!r}: give what a million tokens read and written cost, as 0.15/0.60"
+        ) from error
+    return read, written
+
+
 def write_blurbs(
     recommender: Recommender,
     users: Sequence[str],
@@ -114,35 +153,119 @@ def write_blurbs(
     k: int = 10,
     repeats: Repeats = "exclude",
     candidates: int = 6,
-    explain: bool = False,
+    budget: Budget | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
     """Write, verify and store the blurbs of the lists that shoppers would be shown.
 
     Two shoppers with the same anchor share a blurb, so the work grows with the distinct
-    pairs, not with the shoppers. What the store has is not written again. `explain` must
-    be what the answers will be asked with: it decides which purchase a blurb names.
+    pairs, not with the shoppers. What the store has is not written again.
     """
-    pairs = _pairs(recommender, users, k, repeats, explain)
-    tiers: dict[str, int] = {}
+    pairs = _pairs(recommender, users, k, repeats, service.locale)
+    run = None
+    if service.writer is not None:
+        run = generate(service, pairs, n=candidates, budget=budget, progress=progress)
+    tiers: Counter[str] = Counter()
     for start in range(0, len(pairs), PAIRS_PER_CHUNK):
-        chunk = pairs[start : start + PAIRS_PER_CHUNK]
-        if service.writer is not None:
-            service.generate([item for item, _ in chunk], [c for _, c in chunk], n=candidates)
-        for pair in chunk:  # one by one: two alike on one page would be told apart
-            shown = service.get([pair], deadline_ms=float("inf"))[0]
-            tier = shown.tier if shown is not None else "none"
-            tiers[tier] = tiers.get(tier, 0) + 1
-        progress(start + len(chunk), len(pairs))
+        shown = service.each(pairs[start : start + PAIRS_PER_CHUNK])
+        tiers.update(blurb.tier if blurb is not None else "none" for blurb in shown)
     writer = service.writer.name if service.writer is not None else "extractive"
-    return Written(len(pairs), tiers, writer)
+    return Written(len(pairs), dict(tiers), writer, run)
+
+
+def generate_command(
+    bundle: Path,
+    users: str | None,
+    head: int | None,
+    k: int,
+    repeats: Repeats,
+    *,
+    writer: str,
+    endpoint: str | None,
+    model: str | None,
+    prices: str | None,
+    store: Path | None,
+    candidates: int,
+    budget: Budget,
+    uri: str | None,
+    track: bool,
+) -> tuple[Any, ...]:
+    """Write blurbs for many shoppers; return a plain value and what to show of it."""
+    watch = Stopwatch()
+    with watch.stage("load"):
+        recommender = Recommender.load(bundle)
+        asked = head_users(recommender, head) if head else read_users(users or "", recommender)
+        locale = Recipe.from_toml(recommender.manifest.recipe).blurbs.locale
+        hand = writer_for(
+            writer, locale=locale, endpoint=endpoint, model=model, prices=prices, say=say
+        )
+        service = attach_store(recommender, store, hand, locale)
+    with watch.stage("write"), Bars("pairs") as bars:
+        written = write_blurbs(
+            recommender,
+            asked,
+            service,
+            k=k,
+            repeats=repeats,
+            candidates=candidates,
+            budget=budget,
+            progress=lambda done, total: bars.update("write blurbs", done, total),
+        )
+    value = {
+        "store": str(store or default_store()),
+        "users": len(asked),
+        "pairs": written.n_pairs,
+        "writer": written.writer,
+        "tiers": written.tiers,
+        "run": asdict(written.run) if written.run is not None else None,
+        "usage": hand.usage.as_dict() if isinstance(hand, Metered) else None,
+        "seconds": watch.seconds,
+    }
+    value["run_id"] = _logged(value, bundle, recommender, uri) if track else ""
+    tiers = ", ".join(f"{tier} {n:,}" for tier, n in sorted(written.tiers.items()))
+    lines = [f"{written.n_pairs:,} pairs of item and anchor, written by {written.writer}: {tiers}"]
+    if written.run is not None:
+        r = written.run
+        lines.append(
+            f"{r.written:,} new, {r.cached:,} were there, {r.refused:,} refused, "
+            f"{r.unanswered:,} without an answer, {r.left:,} left ({r.stopped})"
+        )
+    lines.append(f"store: {value['store']}, took {duration(watch.seconds['write'])}")
+    return (value, *lines)
+
+
+def head_users(recommender: Recommender, n: int) -> list[str]:
+    """Return the shoppers with the most purchases, most first, ties by row."""
+    counts = recommender.dataset.histories.counts
+    order = np.argsort(-counts, kind="stable")[:n]
+    return recommender.users.external(order)
+
+
+def _logged(value: dict[str, Any], bundle: Path, recommender: Recommender, uri: str | None) -> str:
+    """Log coverage by tier and the rate to MLflow; return the run's id, "" without MLflow."""
+    from experiments.tracking import open_run
+
+    total = max(1, value["pairs"])
+    run = value["run"] or {}
+    numbers = {f"coverage/{tier}": n / total for tier, n in value["tiers"].items()}
+    numbers |= {f"blurbs/{k}": v for k, v in run.items() if isinstance(v, int | float)}
+    numbers |= {f"usage/{k}": v for k, v in (value["usage"] or {}).items()}
+    try:
+        with open_run("blurbs", uri=uri) as logger:
+            logger.params({"bundle": str(bundle), "writer": value["writer"]})
+            logger.tags({"model_version": recommender.manifest.version})
+            logger.metrics(numbers)
+            return logger.run_id
+    except MissingExtraError as error:
+        say(f"note: not tracked, since {error}")
+        return ""
 
 
 def _pairs(
-    recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats, explain: bool
+    recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats, locale: str
 ) -> list[Pair]:
     """Return the distinct (item, context) pairs behind the shoppers' lists."""
-    collector = _Collector()
+    collector = _Collector(locale)
     before = recommender.blurb_service
     recommender.blurb_service = collector  # type: ignore[assignment]
     try:
@@ -151,7 +274,7 @@ def _pairs(
                 RecommendationRequest(user_id=user, k=k, repeats=repeats)
                 for user in users[start : start + REQUESTS_PER_CHUNK]
             ]
-            recommender.recommend_many(requests, blurbs=True, explain=explain)
+            recommender.recommend_many(requests, blurbs=True)
     finally:
         recommender.blurb_service = before
     return list(collector.pairs.values())
@@ -160,7 +283,8 @@ def _pairs(
 class _Collector:
     """Stands in for the service and remembers what it is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, locale: str) -> None:
+        self.locale = locale
         self.pairs: dict[tuple[str, str | None, str | None], Pair] = {}
 
     def blurbs(

@@ -205,7 +205,6 @@ def _write_blurbs(
         users,
         service,
         k=NEW_FOR_YOU,
-        explain=True,
         progress=lambda done, total: bars.update("write blurbs", done, total),
     )
 

@@ -31,6 +31,7 @@ EXTRAS = {
     "mlflow": "tracking of runs, model registry",
     "serve": "the HTTP service",
     "llm": "blurbs by a local language model",
+    "tune": "tuning a writer of blurbs",
     "ray": "sweeps over several machines",
     "dev": "tests and linters",
 }

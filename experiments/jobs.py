@@ -161,53 +161,6 @@ def store_command(
     return value, line, *note
 
 
-def blurbs_command(
-    bundle: Path,
-    users: str,
-    k: int,
-    repeats: Repeats,
-    writer: str,
-    store: Path | None,
-    candidates: int,
-    endpoint: str | None,
-    model: str | None,
-) -> tuple[Any, ...]:
-    """Write blurbs for many shoppers; return a plain value and what to show of it."""
-    from experiments import blurbing
-    from recsys.recommender import Recommender
-    from training.recipe import Recipe
-
-    watch = Stopwatch()
-    with watch.stage("load"):
-        recommender = Recommender.load(bundle)
-        asked = answers.read_users(users, recommender)
-        path = store or blurbing.default_store()
-        locale = Recipe.from_toml(recommender.manifest.recipe).blurbs.locale
-        hand = blurbing.writer_for(writer, locale=locale, endpoint=endpoint, model=model, say=say)
-        service = blurbing.attach_store(recommender, path, hand, locale)
-    with watch.stage("write"), Bars("pairs") as bars:
-        written = blurbing.write_blurbs(
-            recommender,
-            asked,
-            service,
-            k=k,
-            repeats=repeats,
-            candidates=candidates,
-            progress=lambda done, total: bars.update("write blurbs", done, total),
-        )
-    value = {
-        "store": str(path),
-        "users": len(asked),
-        "pairs": written.n_pairs,
-        "writer": written.writer,
-        "tiers": written.tiers,
-        "seconds": watch.seconds,
-    }
-    tiers = ", ".join(f"{tier} {n:,}" for tier, n in sorted(written.tiers.items()))
-    line = f"{written.n_pairs:,} pairs of item and anchor, written by {written.writer}: {tiers}"
-    return value, line, f"store: {path}, took {duration(watch.seconds['write'])}"
-
-
 def open_ui(uri: str | None, host: str, port: int) -> None:
     """Become the MLflow UI on a store, so that stopping this process stops it."""
     if find_spec("mlflow") is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys.blurbs import BlurbService, UserContext
-from recsys.blurbs.context import Relation
+from recsys.blurbs.context import Relation, safe_label
 from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
 from recsys.ranking.config import Head
@@ -30,7 +31,7 @@ def answer(
     """Make the answer to query `i` of a batch.
 
     With `explain`, evidence are the history items whose removal lowers the item's final
-    score; without, the ones most like it.
+    score; without, the ones most like it. A blurb needs `explain`: it says "because".
     """
     rows, start = _rows(ranked, i)
     counts = history_counts(batch.queries.histories, i)
@@ -71,23 +72,31 @@ def blurb_pairs(
     ids, counts = history_counts(batch.queries.histories, i)
     baskets = dict(zip(recommender.items.external(ids), counts.tolist(), strict=True))
     frame, vocabulary = recommender.catalogue.frame, recommender.items
+    service = recommender.blurb_service
+    locale = service.locale if service is not None else "en"
     pairs = []
     for item in answer.items:
         row = frame.row(int(vocabulary.rows([item.item_id])[0]), named=True)
-        pairs.append((row, _context(recommender, item, baskets)))
+        pairs.append((row, _context(recommender, item, baskets, locale)))
     return pairs
 
 
 def _context(
-    recommender: Recommender, item: Recommendation, baskets: dict[str, int]
+    recommender: Recommender, item: Recommendation, baskets: dict[str, int], locale: str
 ) -> UserContext:
-    """Name the anchor of the reason; an item bought before needs none."""
+    """Name the strongest purchase of the evidence that may be shown; a repeat needs none."""
     if item.item_id in baskets or not item.evidence or item.source == "popular":
         return UserContext()
     rows = recommender.items.rows(list(item.evidence))
     labels = [recommender.catalogue.label(int(r)) for r in rows]
-    relation: Relation = "often_buy" if baskets.get(item.evidence[0], 0) >= OFTEN else "bought"
-    return UserContext.of(labels, anchor=labels[0], relation=relation)
+    shown = [i for i, label in enumerate(labels) if safe_label(label, locale)]
+    if not shown:
+        return UserContext()
+    often = baskets.get(item.evidence[shown[0]], 0) >= OFTEN
+    relation: Relation = "often_buy" if often else "bought"
+    # The named label alone: shoppers with the same one share a blurb.
+    label = labels[shown[0]]
+    return UserContext.of([label], anchor=label, relation=relation, locale=locale)
 
 
 def _rows(ranked: Ranked, i: int) -> tuple[IntArray, int]:
@@ -121,37 +130,51 @@ def _recommendation(
 def _measured(
     recommender: Recommender, batch: Batch, i: int, rows: IntArray, guesses: list[list[Anchor]]
 ) -> list[list[Anchor]]:
-    """Keep the anchors whose removal lowers the item's final score, most first."""
+    """Keep the anchors whose removal lowers the item's final score, most first.
+
+    Remembered for the same history and items: a page that is asked for again costs nothing.
+    """
     removed = np.array(sorted({a.row for guess in guesses for a in guess}), dtype=np.int64)
     if not len(removed):
         return guesses
     query = batch.queries.take(np.array([i]))
-    union = recommender.engine.propose(query, batch.k)
-    items = Ragged(union.indptr, union.items)
-    drops = _drops(recommender, query, items, removed, batch.head)
-    found: list[list[Anchor]] = []
-    for row, guess in zip(rows, guesses, strict=True):
-        column = int(np.searchsorted(union.items, row))
-        if column == len(union.items) or union.items[column] != row:
-            found.append([])  # it filled the list up: nothing in the history speaks for it
-            continue
-        moved = [
-            replace(a, strength=float(drops[np.searchsorted(removed, a.row), column]))
-            for a in guess
-        ]
+    key = _fingerprint(query, rows, removed, batch.head)
+    drops = recommender.drops.get(key)
+    if drops is None:
+        drops = _drops(recommender, query, rows, removed, batch)
+        recommender.drops.put(key, drops)
+    found = []
+    for guess, lost in zip(guesses, drops.T, strict=True):
+        moved = [replace(a, strength=float(lost[np.searchsorted(removed, a.row)])) for a in guess]
         found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
     return found
 
 
 def _drops(
-    recommender: Recommender, query: Queries, items: Ragged, removed: IntArray, head: Head
+    recommender: Recommender, query: Queries, rows: IntArray, removed: IntArray, batch: Batch
 ) -> FloatArray:
-    """How far each score falls when one item leaves the history, [removed, items]."""
-    n = len(removed)
-    repeated = np.zeros(n, dtype=np.int64)
-    many = query.take(repeated)
-    kept = many.histories.items != removed[many.histories.owner]
+    """How far each item's score falls when one item leaves the history, [removed, rows].
+
+    NaN for an item that filled the list up: nothing in the history speaks for it.
+    """
+    union = recommender.engine.propose(query, batch.k)
+    many = query.take(np.zeros(len(removed) + 1, dtype=np.int64))
+    gone = np.append(removed, -1)  # the last copy of the query loses nothing
+    kept = many.histories.items != gone[many.histories.owner]
     without = replace(many, histories=many.histories.keep(kept))
-    base = recommender.engine.rescore(query, items, head)
-    changed = recommender.engine.rescore(without, items.take(repeated), head)
-    return base[None, :] - changed.reshape(n, len(items.rows))
+    items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
+    scores = recommender.engine.rescore(without, items, batch.head).reshape(len(gone), -1)
+    columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
+    drops: FloatArray = (scores[-1:] - scores[:-1])[:, columns]
+    drops[:, union.items[columns] != rows] = np.nan
+    return drops
+
+
+def _fingerprint(query: Queries, rows: IntArray, removed: IntArray, head: Head) -> bytes:
+    """Hash what the drops of a query depend on, the fitted model aside."""
+    h = query.histories
+    digest = hashlib.blake2b(head.encode(), digest_size=16)
+    for part in (query.user_rows, query.at, h.items, h.times, h.weights, rows, removed):
+        digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(b"|")
+    return digest.digest()

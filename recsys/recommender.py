@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from recsys.answers import answer, with_blurbs
 from recsys.blurbs import BlurbService
+from recsys.blurbs.memory import Memory
 from recsys.bundle import Manifest
 from recsys.dataset import Catalogue, Dataset
 from recsys.engine import Engine, Ranked
@@ -35,6 +36,8 @@ from recsys.types import (
 from recsys.vocabulary import MISSING_ROW, Vocabulary
 
 ROWS_PER_BLOCK = 65536
+ANSWERS_KEPT = 10_000
+"""Answers whose reasons are not measured again."""
 
 
 @dataclass
@@ -52,6 +55,7 @@ class Recommender:
         manifest: what the bundle says of itself.
         blurb_service: writes under the items; None: one without a store is made when the
             first blurb is asked for.
+        drops: how far scores fell without an item of the history, of the latest answers.
     """
 
     dataset: Dataset
@@ -60,6 +64,7 @@ class Recommender:
     encoder: TextEncoder | None
     manifest: Manifest
     blurb_service: BlurbService | None = None
+    drops: Memory[FloatArray] = field(default_factory=lambda: Memory(ANSWERS_KEPT), repr=False)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -123,8 +128,8 @@ class Recommender:
         """Recommend min(k, eligible) items to one shopper, known or not.
 
         See `RecommendationRequest` for the arguments. `blurbs` adds a verified sentence
-        or two for each item, `explain` measures which history items moved each score
-        instead of guessing it from similarity.
+        or two for each item. `explain` measures which history items moved each score
+        instead of guessing it from similarity; `blurbs` does so too, for what they name.
 
         Raises:
             ValueError: k < 1, diversity is not from 0 to 1, or repeats is neither
@@ -157,7 +162,7 @@ class Recommender:
         for batch in batches(self.dataset, requests):
             ranked = self._ranked(batch)
             for i, position in enumerate(batch.positions):
-                one = answer(self, batch, ranked, i, explain=explain)
+                one = answer(self, batch, ranked, i, explain=explain or blurbs)
                 answers[position] = with_blurbs(self, one, batch, i) if blurbs else one
         return [a for a in answers if a is not None]
 
@@ -308,12 +313,14 @@ class Recommender:
             dataset=replace(self.dataset, items=items, catalogue=catalogue),
             engine=self.engine.with_items(embeddings.astype(np.float32)),
             vectors=self.vectors.grown(embeddings),
+            drops=Memory(ANSWERS_KEPT),
         )
 
     def add_items(self, frame: pl.DataFrame) -> None:
         """Add items to this recommender, as `with_items` does to a new one."""
         grown = self.with_items(frame)
         self.dataset, self.engine, self.vectors = grown.dataset, grown.engine, grown.vectors
+        self.drops = grown.drops
 
     def warm(self) -> None:
         """Build what the first request would build."""

@@ -15,6 +15,7 @@ from recsys.blurbs.display import (
     without_size,
 )
 from recsys.blurbs.locales import Locale, get_locale
+from recsys.blurbs.sanitise import ADDRESSES_MODEL
 from recsys.blurbs.tokens import tokens
 from recsys.errors import DataError
 
@@ -90,7 +91,7 @@ def safe_label(label: str, locale: str = "en") -> str | None:
     name = lower_first(name)
     if not name or table.sensitive.search(name) or _names_nothing(name, table):
         return None
-    if any(p.search(name) for key, p in table.claims.items() if key != "superlative"):
+    if table.name_claims(name) or ADDRESSES_MODEL.search(label):
         return None
     return name
 

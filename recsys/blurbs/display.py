@@ -58,6 +58,8 @@ def tidy(text: str) -> str:
     """
     text = re.sub(r"\s+", " ", text).strip()
     for opening, closing in ("()", "[]"):
+        if opening not in text and closing not in text:
+            continue
         depth, kept = 0, []
         for ch in text:
             if ch == closing and depth == 0:
@@ -146,7 +148,7 @@ def is_readable(text: str) -> bool:
     """Tell whether a label is words only: no codes, symbols or abbreviations."""
     return (
         bool(re.search("[A-Za-z]{3}", text))
-        and not re.search(r"[&*+=<>]|\d", text)
+        and not re.search(r"[&*+=<>]|\d(?!D\b)", text)
         and not is_abbreviated(text)
         and all(
             len(w) != 2 or w.lower() in _SHORT_WORDS or w.lower() in _KNOWN_ACRONYMS

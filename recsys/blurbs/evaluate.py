@@ -1,24 +1,18 @@
-r"""Measures blurbs over a catalogue: shares of the tiers, what they say, what they cost.
-
-    python -m recsys.blurbs.evaluate items.parquet --title title --description description \\
-        --category categories --brand brand --rich 12 -n 100 --model MODEL.gguf
+"""Measures blurbs over a catalogue: shares of the tiers, what they say, what they cost.
 
 Anchors are categories drawn from the catalogue itself, so no shopper is needed.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
 import random
 import re
-import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +21,11 @@ import polars as pl
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import fact_sheet
-from recsys.blurbs.locales import get_locale
+from recsys.blurbs.locales import Locale, get_locale
 from recsys.blurbs.opener import opener
 from recsys.blurbs.protocol import BlurbWriter
-from recsys.blurbs.service import BlurbService
+from recsys.blurbs.sanitise import count_words
+from recsys.blurbs.service import NEAR_DUPLICATE, BlurbService
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.verify import verify_truth
 from recsys.schema import ColumnRoles
@@ -49,10 +44,18 @@ class Report:
         writers: share by writer.
         verified: share of the shown blurbs that the verifier accepts; 1 by construction.
         informative: share of the shown blurbs that state something beyond the title.
+        swapped: share of the blurbs with an opener that name the new label, and not the old,
+            when the history is exchanged for another.
+        leaked: share that still name the old label.
         distinct_2: distinct pairs of neighbouring words by all pairs, mean over pages of ten.
+        duplicates: share of a page's pairs of blurbs whose clauses are nearly alike.
+        words: mean length in words, opener included.
+        reading_ease: Flesch's score, 206.835 - 1.015 words a sentence - 84.6 syllables a
+            word; 60 and more reads easily. NaN for languages without spaces.
         verifier_ms: mean processor time of one verdict, facts prepared anew.
         cold_page_p95_ms: a page of ten from fresh rows, no model, 95th percentile.
         cached_page_p95_ms: the same pages again from the store, by another service.
+        shown: the texts, "" for none.
         generated_per_cpu_s: items a processor second while the writer wrote; None without.
     """
 
@@ -61,7 +64,12 @@ class Report:
     writers: dict[str, float]
     verified: float
     informative: float
+    swapped: float
+    leaked: float
     distinct_2: float
+    duplicates: float
+    words: float
+    reading_ease: float
     verifier_ms: float
     cold_page_p95_ms: float
     cached_page_p95_ms: float
@@ -95,6 +103,7 @@ def evaluate(
             rate = len(rows) / (time.process_time() - start)
         service = BlurbService(roles, store, locale=locale)
         shown = [b for p in pages for b in _timed(service, rows[p], contexts[p])[0]]
+        swapped, leaked = _swaps(service, rows, contexts)
         cached = [_timed(service, rows[p], contexts[p])[1] for p in pages]
     start = time.process_time()
     sheets = [fact_sheet(row, roles, locale=locale) for row in rows]
@@ -115,15 +124,54 @@ def evaluate(
         n=len(rows),
         tiers=_shares(b.tier if b else "none" for b in shown),
         writers=_shares(b.writer if b else "none" for b in shown),
-        verified=float(np.mean(verdicts)) if verdicts else 0.0,
-        informative=float(np.mean([bool(s) for s in said])) if said else 0.0,
+        verified=_mean(verdicts),
+        informative=_mean([bool(s) for s in said]),
+        swapped=swapped,
+        leaked=leaked,
         distinct_2=float(np.mean([_distinct_2(shown[p]) for p in pages])),
+        duplicates=float(np.mean([_duplicates(shown[p], table) for p in pages])),
+        words=_mean([count_words(b.text) for b in shown if b is not None]),
+        reading_ease=_mean([reading_ease(b.text) for b in shown if b is not None])
+        if table.spaced
+        else float("nan"),
         verifier_ms=verifier_ms,
         cold_page_p95_ms=float(np.percentile(cold, 95)),
         cached_page_p95_ms=float(np.percentile(cached, 95)),
         generated_per_cpu_s=rate,
-        shown=tuple(f"[{b.tier} {b.writer}] {b.text}" if b else "[none]" for b in shown),
+        shown=tuple(shown_by(shown)),
     )
+
+
+def _swaps(
+    service: BlurbService, rows: Sequence[dict[str, Any]], contexts: Sequence[UserContext]
+) -> tuple[float, float]:
+    """Give each item the next shopper's history; return how many name it, and how many leak."""
+    good, leaks = [], []
+    others = [*contexts[1:], *contexts[:1]]
+    before = service.each(list(zip(rows, contexts, strict=True)))
+    after = service.each(list(zip(rows, others, strict=True)))
+    for first, second, old, new in zip(before, after, contexts, others, strict=True):
+        if first is None or second is None or not old.anchor or not new.anchor:
+            continue
+        a, b = old.anchor.lower(), new.anchor.lower()
+        if a in b or b in a or b in first.text.lower():
+            continue  # the exchange would show nothing
+        leaks.append(a in second.text.lower() and a in _opening(second.text))
+        good.append(b in second.text.lower() and not leaks[-1])
+    return _mean(good), _mean(leaks)
+
+
+def _opening(text: str) -> str:
+    return re.split("[:\uff1a]", text.lower())[0]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else 0.0
+
+
+def shown_by(blurbs: Sequence[Blurb | None]) -> list[str]:
+    """Return the texts, "" for none."""
+    return [blurb.text if blurb is not None else "" for blurb in blurbs]
 
 
 def _timed(
@@ -147,6 +195,32 @@ def _distinct_2(page: Sequence[Blurb | None]) -> float:
     return len(set(pairs)) / len(pairs) if pairs else 0.0
 
 
+def _duplicates(page: Sequence[Blurb | None], table: Locale) -> float:
+    """Share of the page's pairs of clauses with most of their content words in common."""
+    words = [
+        set(content_stems(re.split("[:\uff1a]", b.text, maxsplit=1)[-1], table)) for b in page if b
+    ]
+    pairs = list(itertools.combinations(words, 2))
+    alike = [len(a & b) / max(1, len(a | b)) >= NEAR_DUPLICATE for a, b in pairs]
+    return _mean(alike)
+
+
+def reading_ease(text: str) -> float:
+    """Return Flesch's reading ease of an English text (Flesch, 1948); syllables are estimated.
+
+    >>> round(reading_ease("The cat sat on the mat."))
+    116
+    """
+    words = re.findall(r"[a-z]+(?:'[a-z]+)?", text.lower())
+    sentences = max(1, len(re.findall(r"[.!?](?:\s|$)", text)))
+    syllables = sum(
+        max(1, len(re.findall(r"[aeiouy]+", w)) - (w.endswith("e") and not w.endswith("le")))
+        for w in words
+    )
+    n = max(1, len(words))
+    return 206.835 - 1.015 * n / sentences - 84.6 * syllables / n
+
+
 def draw(
     frame: pl.DataFrame, roles: ColumnRoles, n: int, seed: int, rich: int = 0, locale: str = "en"
 ) -> tuple[list[dict[str, Any]], list[UserContext]]:
@@ -162,46 +236,3 @@ def draw(
         label = re.split(r",(?! )|>", str(rng.choice(rows)[column] or ""))[-1]
         contexts.append(UserContext.of([label], label, rng.choice(["often_buy", "bought"]), locale))
     return rows, contexts
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure a catalogue file from the command line; prints one JSON object."""
-    parser = argparse.ArgumentParser(description="Measure blurbs over a catalogue file.")
-    parser.add_argument("items", type=Path, help="items.parquet")
-    for role in ("title", "description", "category", "brand"):
-        parser.add_argument(f"--{role}", default="title" if role == "title" else None)
-    parser.add_argument("--rich", type=int, default=0, help="least words of a description")
-    parser.add_argument("-n", type=int, default=100)
-    parser.add_argument("--drafts", type=int, default=6)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--locale", default="en")
-    parser.add_argument("--model", type=Path, help="model directory or .gguf file")
-    parser.add_argument("--mode", default="choose", choices=["choose", "write", "both"])
-    parser.add_argument("--show", action="store_true", help="print the blurbs as well")
-    given = parser.parse_args(arguments)
-    roles = ColumnRoles(
-        title=given.title,
-        description=given.description,
-        category=given.category,
-        brand=given.brand,
-    )
-    rows, contexts = draw(
-        pl.read_parquet(given.items), roles, given.n, given.seed, given.rich, given.locale
-    )
-    writer: BlurbWriter | None = None
-    if given.model is not None:
-        from recsys.blurbs.writers.local_llm import LocalLlmWriter, Settings
-
-        settings = Settings(mode=given.mode)
-        writer = LocalLlmWriter(given.model, settings=settings, locale=given.locale)
-    report = asdict(
-        evaluate(rows, contexts, roles, writer, locale=given.locale, n_drafts=given.drafts)
-    )
-    shown = report.pop("shown")
-    if given.show:
-        print("\n".join(shown), file=sys.stderr)
-    print(json.dumps(report, indent=1))
-
-
-if __name__ == "__main__":
-    main()

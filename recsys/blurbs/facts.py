@@ -15,12 +15,12 @@ from typing import Any
 
 from recsys.blurbs.display import display_name, quiet, tidy
 from recsys.blurbs.locales import get_locale
-from recsys.blurbs.sanitise import count_words, safe_sentences
+from recsys.blurbs.sanitise import MAX_WORDS, count_words, holds_address, safe_sentences
 from recsys.blurbs.tokens import Quantity, quantities
 from recsys.errors import DataError
 from recsys.schema import ColumnRoles
 
-FACTS_VERSION = "1"
+FACTS_VERSION = "2"
 """Part of every fingerprint: raise it when the same row would give other facts."""
 
 ATTRIBUTES = (
@@ -36,7 +36,11 @@ _FORBIDDEN = re.compile(
     r"reviews?|sales)(?:$|_)|价格|库存|售价|成本|原价"
 )
 _CATEGORY_PATH = re.compile(r"\s*(?:>|\||\u00bb|::|\u2192)\s*|,(?! )")
+_CODE = re.compile(r"[{}<>\\^~$]|--|;\s*$|;\s*--|%[sdn]\b")
+"""Attribute values that look like code or markup are none."""
 _MAX_ATTRIBUTE_WORDS = 40
+MAX_COMPLETE_WORDS = 2_000
+"""Longest text of one field that a complete sheet takes, in words."""
 
 NEVER_FACTS = ("price", "stock", "instruction", "personal")
 """Sentences that make such a statement are left out of the sheet, not just out of blurbs."""
@@ -110,6 +114,7 @@ def fact_sheet(
     *,
     fields: Sequence[str] | None = None,
     locale: str = "en",
+    complete: bool = False,
 ) -> FactSheet:
     """Build the fact sheet of a catalogue row.
 
@@ -119,6 +124,8 @@ def fact_sheet(
         fields: further columns that may become facts; None takes those of `ATTRIBUTES`
             that the row has, besides the roles.
         locale: language of the shop.
+        complete: take every text column, uncut, with sentences that make claims; to judge
+            other people's texts, never to write from.
 
     Raises:
         DataError: `fields` names a price, stock or address column.
@@ -130,13 +137,15 @@ def fact_sheet(
             "while stored blurbs do not; leave it out of the field list"
         )
     facts: list[Fact] = []
+    if complete and fields is None:
+        fields = [c for c, value in row.items() if _is_text(c, value)]
     for name, column in _columns(row, roles, fields):
         text = row.get(column)
         if isinstance(text, list | tuple):
             text = ", ".join(str(x) for x in text if x is not None)
         if text is None or not str(text).strip():
             continue
-        facts.extend(_facts_of(name, str(text), locale))
+        facts.extend(_facts_of(name, str(text), locale, complete))
     facts.sort(key=lambda f: f.is_prose)
     title = row.get(roles.title)
     name = display_name(str(title)) if title is not None else ""
@@ -166,7 +175,15 @@ def _columns(
     return [(name, column) for column, name in taken.items()]
 
 
-def _facts_of(name: str, text: str, locale: str) -> list[Fact]:
+def _is_text(column: str, value: Any) -> bool:
+    if column.lower().endswith("id") or _FORBIDDEN.search(column):
+        return False
+    return isinstance(value, str) or (
+        isinstance(value, list | tuple) and all(isinstance(x, str) for x in value)
+    )
+
+
+def _facts_of(name: str, text: str, locale: str, complete: bool) -> list[Fact]:
     table = get_locale(locale)
     if name == "category":
         levels = [p for p in (_attribute(p) for p in _CATEGORY_PATH.split(text)) if p]
@@ -179,13 +196,16 @@ def _facts_of(name: str, text: str, locale: str) -> list[Fact]:
         value = _attribute(text, name)
         value = table.values.get(name, {}).get(value.lower(), value)
         return [Fact(name, name, value, quantities(value, table))] if value else []
+    found = safe_sentences(text, MAX_COMPLETE_WORDS if complete else MAX_WORDS)
     return [
         Fact(f"{name}.{i}", name, sentence, quantities(sentence, table))
-        for i, sentence in enumerate(safe_sentences(text), 1)
-        if not any(table.claims[c].search(sentence) for c in NEVER_FACTS)
+        for i, sentence in enumerate(found, 1)
+        if complete or not any(table.claims[c].search(sentence) for c in NEVER_FACTS)
     ]
 
 
 def _attribute(text: str, name: str = "") -> str:
+    if name != "title" and (_CODE.search(text) or holds_address(text)):
+        return ""
     value = tidy(" ".join(safe_sentences(text, max_words=_MAX_ATTRIBUTE_WORDS, prose=False)))
     return value if name == "brand" else quiet(value)  # brands may well be capitals

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 
-OPENER_VERSION = "1"
+OPENER_VERSION = "2"
+_LOWERED = re.compile(r"(?:This|These|The|An?|It|Its|All|Each|With|In|For|When|Has|Made)\b")
+"""Words that begin a sentence, and stand small after the opener's colon."""
 
 
 def opener(sheet: FactSheet, context: UserContext, locale: str = "en") -> str:
@@ -29,10 +32,19 @@ def join(opening: str, clause: str, locale: str = "en") -> str:
 
     >>> join("Because you often buy soft drinks:", "store-brand cola in cans.")
     'Because you often buy soft drinks: store-brand cola in cans.'
+    >>> join("Since you bought tape:", "This tape sticks to ABS.")
+    'Since you bought tape: this tape sticks to ABS.'
     """
     if not opening:
         return clause[:1].upper() + clause[1:]
-    return opening + (" " if get_locale(locale).spaced else "") + clause
+    if not get_locale(locale).spaced:
+        return opening + clause
+    return f"{opening} {lower_first_letter(clause) if _LOWERED.match(clause) else clause}"
+
+
+def lower_first_letter(text: str) -> str:
+    """Lower the first letter, whatever follows."""
+    return text[:1].lower() + text[1:]
 
 
 def pick(key: str, n: int) -> int:

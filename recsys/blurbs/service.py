@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,30 @@ from recsys.schema import ColumnRoles
 from recsys.types import Blurb
 
 EXTRACTIVE_WRITER, TITLE_WRITER = "extractive", "title"
+DEADLINE_MS = 50.0
+EXTRACTION_MS = 50.0
+"""Kept back from the deadline of a page that waits for a writer."""
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of two clauses' content words from which a page shows just one."""
 _log = logging.getLogger(__name__)
 
 Item = FactSheet | Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many distinct pairs were asked for, and those that are to be written."""
+
+    keys: int
+    todo: tuple[tuple[FactSheet, UserContext], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a batch: stored blurbs by key, and pairs whose drafts were all refused."""
+
+    stored: dict[bytes, StoredBlurb]
+    refused: int
 
 
 class BlurbService:
@@ -69,7 +90,7 @@ class BlurbService:
         self,
         items: Sequence[Item],
         contexts: Sequence[UserContext],
-        deadline_ms: float = 50.0,
+        deadline_ms: float | None = None,
         generate: bool = False,
     ) -> list[Blurb | None]:
         """Return a blurb for each item of one page, aligned; None where nothing may be said.
@@ -77,8 +98,10 @@ class BlurbService:
         Args:
             items: catalogue rows (`item_id` and the columns) or fact sheets.
             contexts: one for each item.
-            deadline_ms: when it has passed, the remaining items get None.
-            generate: have the writer write what the store lacks; takes as long as it takes.
+            deadline_ms: when it has passed, the remaining items get None. None is 50, or
+                with `generate` as long as it takes.
+            generate: have the writer write what the store lacks. What comes after the
+                deadline is stored for the next page.
 
         Raises:
             DataError: the two lists differ in length.
@@ -87,17 +110,22 @@ class BlurbService:
             raise DataError(
                 f"{len(items)} items but {len(contexts)} contexts; give one for each item"
             )
-        if generate:
+        pairs = list(zip(items, contexts, strict=True))
+        if not generate:
+            return self.get(pairs, DEADLINE_MS if deadline_ms is None else deadline_ms)
+        if deadline_ms is None:
             self.generate(items, contexts)
-            deadline_ms = float("inf")
-        return self.get(list(zip(items, contexts, strict=True)), deadline_ms)
+            return self.get(pairs, float("inf"))
+        end = time.perf_counter() + deadline_ms / 1000
+        self._generate_until(items, contexts, end - EXTRACTION_MS / 1000)
+        return self.get(pairs, max(0.0, 1000 * (end - time.perf_counter())))
 
     def get(
-        self, pairs: Sequence[tuple[Item, UserContext]], deadline_ms: float = 50.0
+        self, pairs: Sequence[tuple[Item, UserContext]], deadline_ms: float = DEADLINE_MS
     ) -> list[Blurb | None]:
         """Answer one page from the store and by extraction; no model is asked."""
         end = time.perf_counter() + deadline_ms / 1000
-        prepared = [(self._sheet(item), context.safe(self.locale)) for item, context in pairs]
+        prepared = self._prepared(pairs)
         stored = self._stored(prepared)
         shown: list[frozenset[str]] = []
         out: list[Blurb | None] = []
@@ -108,6 +136,15 @@ class BlurbService:
             choices = self._ladder(sheet, context, found)
             out.append(self._first_new(choices, sheet, context, shown))
         return out
+
+    def each(self, pairs: Sequence[tuple[Item, UserContext]]) -> list[Blurb | None]:
+        """Answer pairs that do not share a page, however long it takes."""
+        prepared = self._prepared(pairs)
+        stored = self._stored(prepared)
+        return [
+            next(self._ladder(sheet, context, found), None)
+            for (sheet, context), found in zip(prepared, stored, strict=True)
+        ]
 
     def generate(
         self, items: Sequence[Item], contexts: Sequence[UserContext], n: int = 6, batch: int = 16
@@ -120,33 +157,76 @@ class BlurbService:
         Raises:
             DataError: there is no writer.
         """
+        prepared = self._prepared(list(zip(items, contexts, strict=True)))
+        plan = self.plan(prepared)
+        keys = self._keys(prepared)
+        done = self._store.get_many(keys) if self._store is not None else {}
+        for start in range(0, len(plan.todo), batch):
+            done.update(self.write(plan.todo[start : start + batch], n).stored)
+        return [done[key].blurb if key in done else None for key in keys]
+
+    def plan(self, pairs: Sequence[tuple[Item, UserContext]]) -> Plan:
+        """Find which distinct pairs the store lacks.
+
+        Raises:
+            DataError: there is no writer.
+        """
+        prepared = self._prepared(pairs)
+        keys = dict(zip(self._keys(prepared), prepared, strict=True))
+        known: set[bytes] = set()
+        if self._store is not None:
+            known = {*self._store.get_many(list(keys)), *self._store.refused(list(keys))}
+        return Plan(len(keys), tuple(pair for key, pair in keys.items() if key not in known))
+
+    def write(self, todo: Sequence[tuple[FactSheet, UserContext]], n: int) -> Outcome:
+        """Have the writer write a batch of a plan; store the first draft that passes of each."""
+        writer = self._own_writer()
+        drafts = writer.write(todo, n)
+        fresh: dict[bytes, tuple[FactSheet, StoredBlurb]] = {}
+        refused = []
+        for key, pair, candidates in zip(self._keys(todo), todo, drafts, strict=True):
+            best = self._best(writer, candidates, *pair)
+            if best is not None:
+                fresh[key] = (pair[0], best)
+            elif candidates:
+                refused.append(key)
+        name = writer_id(writer)
+        if self._store is not None:
+            self._store.put_many(fresh, locale=self.locale, writer=name, tenant=self.tenant)
+            self._store.put_refused(refused)
+            if name not in self._writers or self._writers[0] != name:
+                self._writers = self._known_writers()
+        return Outcome({key: entry for key, (_, entry) in fresh.items()}, len(refused))
+
+    def _generate_until(
+        self, items: Sequence[Item], contexts: Sequence[UserContext], end: float
+    ) -> None:
+        """Generate in the background and wait until `end` at the latest."""
+        self._own_writer()
+
+        def work() -> None:
+            try:
+                self.generate(items, contexts)
+            except Exception as error:  # the page must not fail with its writer
+                _log.warning("blurb writer: %s: %s", type(error).__name__, error)
+
+        thread = threading.Thread(target=work, name="blurbs", daemon=True)
+        thread.start()
+        thread.join(max(0.0, end - time.perf_counter()))
+
+    def _own_writer(self) -> BlurbWriter:
         if self.writer is None:
             raise DataError("no blurb writer is configured; give BlurbService one, or use get()")
-        prepared = [
-            (self._sheet(i), c.safe(self.locale)) for i, c in zip(items, contexts, strict=True)
-        ]
-        writer = writer_id(self.writer)
-        keys = [store_key(s, c, self.locale, writer, self.tenant) for s, c in prepared]
-        done = self._store.get_many(keys) if self._store is not None else {}
-        todo = [
-            i
-            for i in dict(zip(keys, range(len(keys)), strict=True)).values()
-            if keys[i] not in done
-        ]
-        for start in range(0, len(todo), batch):
-            rows = todo[start : start + batch]
-            drafts = self.writer.write([prepared[i] for i in rows], n)
-            fresh: dict[bytes, tuple[FactSheet, StoredBlurb]] = {}
-            for i, candidates in zip(rows, drafts, strict=True):
-                best = self._best(self.writer, candidates, *prepared[i])
-                if best is not None:
-                    fresh[keys[i]] = (prepared[i][0], best)
-            if self._store is not None:
-                self._store.put_many(fresh, locale=self.locale, writer=writer, tenant=self.tenant)
-            done.update({key: entry for key, (_, entry) in fresh.items()})
-        if todo:
-            self._writers = self._known_writers()
-        return [done[key].blurb if key in done else None for key in keys]
+        return self.writer
+
+    def _keys(self, prepared: Sequence[tuple[FactSheet, UserContext]]) -> list[bytes]:
+        writer = writer_id(self._own_writer())
+        return [store_key(s, c, self.locale, writer, self.tenant) for s, c in prepared]
+
+    def _prepared(
+        self, pairs: Sequence[tuple[Item, UserContext]]
+    ) -> list[tuple[FactSheet, UserContext]]:
+        return [(self._sheet(item), context.safe(self.locale)) for item, context in pairs]
 
     def _sheet(self, item: Item) -> FactSheet:
         if isinstance(item, FactSheet):

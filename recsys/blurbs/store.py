@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS blurbs (
     evidence TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS blurbs_by_item ON blurbs (tenant, item_id);
+CREATE TABLE IF NOT EXISTS refused (key BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS writers (writer TEXT PRIMARY KEY, turn INTEGER NOT NULL);
 """
 
@@ -111,6 +112,23 @@ class BlurbStore:
                 blurb = Blurb(text, tier, writer, tuple(json.loads(evidence)))
                 out[bytes(key)] = StoredBlurb(blurb, clause)
         return out
+
+    def refused(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return the keys whose drafts were all refused: writing them again is in vain."""
+        db = self._connect()
+        out: set[bytes] = set()
+        for start in range(0, len(keys), _LOOKUP):
+            chunk = keys[start : start + _LOOKUP]
+            marks = ",".join("?" * len(chunk))
+            rows = db.execute(f"SELECT key FROM refused WHERE key IN ({marks})", chunk)
+            out.update(bytes(key) for (key,) in rows)
+        return out
+
+    def put_refused(self, keys: Sequence[bytes]) -> None:
+        """Note that no draft passed; the key holds the verifier's version, so rules may change."""
+        db = self._connect()
+        with db:
+            db.executemany("INSERT OR IGNORE INTO refused VALUES (?)", [(key,) for key in keys])
 
     def put_many(
         self,

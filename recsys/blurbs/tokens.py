@@ -17,13 +17,17 @@ Kind = Literal["word", "number", "code", "break", "han"]
 
 _NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[- ]\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
 _TOKEN = re.compile(
-    rf"(?P<code>[a-z]+-?\d[a-z0-9]*(?:[-/][a-z0-9]*\d[a-z0-9]*)*|\d+[a-z][a-z0-9]*)"
+    rf"(?P<code>[a-z]+-?\d[a-z0-9]*(?:[-/.][a-z0-9]*\d[a-z0-9]*)*|\d+[a-z][a-z0-9]*)"
     rf"|(?P<number>{_NUMBER})"
     r"|(?P<word>[a-z\u00df-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff\u00b5]+(?:'[a-z]+)?)"
     r"|(?P<han>[\u3400-\u9fff]+)"
     r"|(?P<mark>[%\u00b0\"'])"
     r"|(?P<break>[.,;:!?()\[\]\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014\u2013])"
 )
+
+
+_TENS = frozenset(str(n) for n in range(20, 100, 10))
+_ONES = frozenset(str(n) for n in range(1, 10))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,13 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
     while i < len(raw):
         group, value = raw[i]
         word_number = locale.number_words.get(value) if group == "word" else None
+        if value == "one" and _unit_after(list(raw), i + 1, locale)[0]:
+            word_number = "1"
         if group == "number" or word_number is not None:
             number = word_number or number_value(value)
+            ones = locale.number_words.get(raw[i + 1][1]) if i + 1 < len(raw) else None
+            if word_number in _TENS and ones in _ONES:
+                number, i = str(int(number) + int(ones)), i + 1
             unit, used = _unit_after(raw, i + 1, locale)
             if unit is None:
                 unit = _unit_before(out, locale)
@@ -119,7 +128,10 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
 
 def _separate_units(text: str, locale: Locale) -> str:
     """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
-    return locale.glued_unit.sub(r"\1 \2", text)
+    text = text.replace("''", '"').replace("\u2033", '"').replace("\u201d", '"')
+    text = re.sub(r"(?<=\d)(-?[a-z\"']{0,5}) ?[x\u00d7] ?(?=\d)", r"\1 x ", text)
+    text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)
+    return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and ").replace("as well as", "and"))
 
 
 def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str | None, int]:
@@ -127,6 +139,9 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
     if i >= len(raw):
         return None, 0
     group, value = raw[i]
+    if value in ("a", "an") and i + 1 < len(raw) and raw[i - 1][1] == "half":
+        unit, used = _unit_after(raw, i + 1, locale)
+        return unit, used + 1 if unit else 0
     if group == "mark":
         return locale.units.get(value), 1
     if group == "han":
@@ -143,14 +158,21 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
     if value == "in":
         # "12 in." and "12 in x 4 in" are inches; "4 in a box" is not.
         following = raw[i + 1] if i + 1 < len(raw) else ("break", ".")
-        if following[0] in ("break", "mark") or following[1] in locale.after_inch:
+        exact = "." in raw[i - 1][1] or "/" in raw[i - 1][1]
+        measured = exact and following[1] not in ("size", "all", "total", "a", "the", "each")
+        if measured or following[0] in ("break", "mark") or following[1] in locale.after_inch:
             return "inch", 1
         return None, 0
     if value in locale.long_units and i + 1 < len(raw):
         pair = locale.units.get(f"{value} {raw[i + 1][1]}")
         if pair is not None:
             return pair, 2
-    return (locale.units[value], 1) if value in locale.units else (None, 0)
+    unit = locale.units.get(value)
+    if unit == "degree" and i + 1 < len(raw):
+        scale = locale.units.get(raw[i + 1][1])
+        if scale in ("degc", "degf"):
+            return scale, 2
+    return unit, 1 if unit else 0
 
 
 def _unit_before(out: list[Token], locale: Locale) -> str | None:

@@ -190,9 +190,11 @@ def test_blurbs_are_written_once_and_shown(
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
     users = tmp_path / "users.csv"
     users.write_text("user_id\nu1\nu2\nu1\n")
-    value = run(
-        "blurbs", trained.bundle, "--users", users, "-k", 4, "--writer", "extractive", "--json"
-    ).value
+    track = ["--tracking-uri", trained.uri] if trained.uri else ["--no-mlflow"]
+    asked = ["blurbs", "generate", trained.bundle, "-k", 4, "--writer", "extractive"]
+    value = run(*asked, *track, "--users", users, "--json").value
+    assert bool(value["run_id"]) == bool(trained.uri)
+    assert run(*asked, "--no-mlflow", "--head", 3, "--json").value["users"] == 3
     assert value["users"] == 2
     assert 1 <= value["pairs"] <= 8
     assert sum(value["tiers"].values()) == value["pairs"]
@@ -203,6 +205,6 @@ def test_blurbs_are_written_once_and_shown(
 
 
 def test_an_unknown_writer_is_refused(trained: Made, run: Run) -> None:
-    answer = run("blurbs", trained.bundle, "--users", "all", "--writer", "poet")
+    answer = run("blurbs", "generate", trained.bundle, "--users", "all", "--writer", "poet")
     assert answer.code == 1
     assert "extractive" in answer.err

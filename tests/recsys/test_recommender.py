@@ -171,6 +171,27 @@ def test_blurbs_are_attached_on_request(recommender: Recommender) -> None:
     assert {b.tier for b in shown} <= {"llm", "extractive", "title"}
 
 
+def test_a_blurb_names_what_was_measured_and_asking_again_measures_nothing(
+    fitted: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = fitted.users.ids[1]
+    explained = [i.evidence for i in fitted.recommend(user, 5, explain=True).items]
+    first = fitted.recommend(user, 5, blurbs=True)
+    assert [i.evidence for i in first.items] == explained
+    named = [
+        (item.blurb.text, fitted.catalogue.label(int(fitted.items.rows([item.evidence[0]])[0])))
+        for item in first.items
+        if item.blurb is not None and item.evidence and "you" in item.blurb.text.split(":")[0]
+    ]
+    assert all(label.lower().split(",")[0] in text.lower() for text, label in named)
+
+    def never(*_: object) -> None:
+        raise AssertionError("scored again")
+
+    monkeypatch.setattr(fitted.engine, "rescore", never)
+    assert fitted.recommend(user, 5, blurbs=True) == first
+
+
 def test_measured_evidence_lowers_the_score_when_removed(recommender: Recommender) -> None:
     """Asked again without the cited purchase, the item scores lower."""
     user = recommender.users.ids[0]

@@ -36,6 +36,13 @@ class Locale:
         foreign_words: common words of other languages with the same script.
         field_words: words that a field's name licenses ("brand", "size").
         values: shopper-friendly wording of bare catalogue values, by field.
+        glue: further words that a text about a product may have without support.
+        idioms: phrases that say nothing ("at a glance").
+        imperatives: verbs that may begin a clause without support.
+        transitive: verbs whose subject and object must not change places.
+        courtesy: praise of a combination ("perfect for your X"), no claim of the product.
+        linking: verbs among the glue: they end the relation before them.
+        synonyms: groups of words that say the same of a product.
     """
 
     code: str
@@ -61,6 +68,13 @@ class Locale:
     values: Mapping[str, Mapping[str, str]]
     glued_unit: re.Pattern[str]
     end_mark: str
+    glue: frozenset[str] = frozenset()
+    idioms: re.Pattern[str] | None = None
+    imperatives: frozenset[str] = frozenset()
+    transitive: tuple[str, ...] = ()
+    courtesy: re.Pattern[str] | None = None
+    linking: frozenset[str] = frozenset()
+    synonyms: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def markers_from(self) -> Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]:
@@ -69,6 +83,27 @@ class Locale:
         for words, cls in self.markers:
             out.setdefault(words[0], []).append((words, cls))
         return {word: tuple(found) for word, found in out.items()}
+
+    def name_claims(self, name: str) -> bool:
+        """Tell whether a product's name claims what a blurb may not; "premium" alone does not."""
+        for key, pattern in self.claims.items():
+            for match in pattern.finditer(name):
+                said = match.group().strip()
+                if key != "superlative" or " " in said or said.lower().endswith("est"):
+                    return True
+        return False
+
+    @cached_property
+    def linking_stems(self) -> frozenset[str]:
+        """Stems of the linking verbs."""
+        from recsys.blurbs.tokens import stem
+
+        return frozenset(s for s in (stem(word) for word in self.linking) if len(s) > 3)
+
+    @cached_property
+    def markers_by_word(self) -> Mapping[str, str]:
+        """Class of the markers of one token."""
+        return {words[0]: cls for words, cls in self.markers if len(words) == 1}
 
 
 def glue_pattern(units: Mapping[str, str]) -> re.Pattern[str]:

@@ -5,6 +5,16 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
+from recsys.blurbs.locales.en_paraphrase import (
+    GLUE,
+    IDIOMS,
+    IMPERATIVES,
+    LINKING,
+    SYNONYMS,
+    TRANSITIVE,
+)
+from recsys.blurbs.locales.en_shopper import PERFECT
+from recsys.blurbs.locales.units import UNITS
 
 
 def _words(text: str) -> frozenset[str]:
@@ -53,7 +63,7 @@ CLAIMS = {
         r"economical(?:ly)?|budget|bargains?|discount\w*|"
         r"coupons?|rebates?|cost(?:s|ly|-effective)?|savings?|clearance|msrp|rrp|refunds?|"
         r"money[- ]?back|voucher\w*|promo\w*|wholesale)\b",
-        r"\bsav(?:e|es|ing)\s+(?:you\s+)?(?:money|up|big|\d|on\b|more)",
+        r"\bsav(?:e|es|ing)\s+(?:you\s+|even\s+)?(?:money|up|big|\d|on\b|more)|\bin bulk\b",
         r"\b(?:great|good|best|better|real|excellent|super|unbeatable)\s+(?:value|deal|buy|"
         r"offer)s?\b|\bvalue for (?:your )?money|\bfor less\b",
         r"\bon sale\b|\bsale\b|\bdeals?\b|\bspecial offer|\bfor free\b|\bfree (?:shipping|"
@@ -129,6 +139,11 @@ CLAIMS = {
         r"advanced|trusted|effective|versatile|efficient|comfortable|accurate|loved)\b|"
         r"\bnever fails?\b|\blasts? forever\b|\bmiracle\b|\bmagic(?:al)?\b",
         rf"\b(?:{_ADJECTIVES})est\b",
+        r"\b(?!(?:(?:re)?quest|interest|harvest|forest|honest|modest|latest|invest|suggest|contest|"
+        r"protest|manifest|southwest|northwest|midwest|everest|digest|ingest|infest|attest|conquest|"
+        r"earnest|tempest|priest|nearest|lowest|highest|closest|chest|guest|crest|wrest|quest|arrest|"
+        r"retest|detest|bequest|request|fest|oldest|smallest|shortest|longest|widest|narrowest)\b)"
+        r"\w{3,}est\b",
     ),
     "competitor": _any(
         r"\bmore (?!than\b).{1,40}\bthan\b|\b(?:conventional|traditional|ordinary) (?:\w+ )?\w+s\b",
@@ -141,6 +156,11 @@ CLAIMS = {
         r"brand)",
     ),
     "instruction": _any(
+        r"\badd (?:\w+ ){1,6}to (?:your |the )?(?:cart|basket|bag|order)\b|\badd (?:it|this|"
+        r"these|them|one|some) to\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
+        r"(?:it |yours |one |this |them |here )?(?:now|today|soon|here)\b|\bdon'?t (?:wait|"
+        r"hesitate)\b|"
+        r"\b(?:rate|review|follow|subscribe|share|like) us\b|\bwhat are you waiting for\b",
         r"\b(?:click|tap) (?:here|on|the)\b|\b(?:buy|order|shop|purchase|add to cart|subscribe|"
         r"sign up|call|contact|e-?mail|visit|text|message|follow) (?:us|now|today|our|this|it|"
         r"the (?:seller|store|website))\b|\badd(?:ed)? to (?:your )?(?:cart|basket)\b|\bcall \d|"
@@ -166,70 +186,30 @@ NAMED_CLAIMS = {
     ),
 }
 
-UNITS = {
-    **dict.fromkeys(("oz", "ounce", "ounces", "ozs"), "oz"),
-    **dict.fromkeys(("fl oz", "fluid ounce", "fluid ounces", "fluid oz", "fl. oz"), "floz"),
-    **dict.fromkeys(("lb", "lbs", "pound", "pounds"), "lb"),
-    **dict.fromkeys(("g", "gr", "gram", "grams", "gm"), "g"),
-    **dict.fromkeys(("kg", "kgs", "kilogram", "kilograms", "kilo"), "kg"),
-    **dict.fromkeys(("mg", "milligram", "milligrams"), "mg"),
-    **dict.fromkeys(("ml", "milliliter", "milliliters", "millilitre", "millilitres"), "ml"),
-    **dict.fromkeys(("l", "lt", "ltr", "liter", "liters", "litre", "litres"), "l"),
-    **dict.fromkeys(("gal", "gallon", "gallons"), "gal"),
-    **dict.fromkeys(("qt", "quart", "quarts"), "qt"),
-    **dict.fromkeys(("pt", "pint", "pints"), "pt"),
-    **dict.fromkeys(("inch", "inches", '"', "''"), "inch"),
-    **dict.fromkeys(("ft", "foot", "feet", "'"), "ft"),
-    **dict.fromkeys(("yd", "yds", "yard", "yards"), "yd"),
-    **dict.fromkeys(("mm", "millimeter", "millimeters", "millimetre", "millimetres"), "mm"),
-    **dict.fromkeys(("cm", "centimeter", "centimeters", "centimetre", "centimetres"), "cm"),
-    **dict.fromkeys(("m", "meter", "meters", "metre", "metres"), "m"),
-    **dict.fromkeys(("mil", "mils"), "mil"),
-    **dict.fromkeys(("micron", "microns", "um", "\u00b5m"), "um"),
-    **dict.fromkeys(("w", "watt", "watts"), "w"),
-    **dict.fromkeys(("v", "volt", "volts", "vdc", "vac"), "v"),
-    **dict.fromkeys(("a", "amp", "amps", "ampere", "amperes"), "a"),
-    **dict.fromkeys(("mah",), "mah"),
-    **dict.fromkeys(("hz", "hertz"), "hz"),
-    **dict.fromkeys(("pk", "pks", "pack", "packs"), "pack"),
-    **dict.fromkeys(("ct", "count", "cnt"), "count"),
-    **dict.fromkeys(("pc", "pcs", "piece", "pieces"), "piece"),
-    **dict.fromkeys(("roll", "rolls", "rl"), "roll"),
-    **dict.fromkeys(("sheet", "sheets"), "sheet"),
-    **dict.fromkeys(("can", "cans"), "can"),
-    **dict.fromkeys(("bottle", "bottles"), "bottle"),
-    **dict.fromkeys(("bag", "bags"), "bag"),
-    **dict.fromkeys(("box", "boxes"), "box"),
-    **dict.fromkeys(("set", "sets"), "set"),
-    **dict.fromkeys(("case", "cases"), "case"),
-    **dict.fromkeys(("%", "percent"), "%"),
-    **dict.fromkeys(("\u00b0", "degree", "degrees", "deg"), "degree"),
-    **dict.fromkeys(("rpm",), "rpm"),
-    **dict.fromkeys(("psi",), "psi"),
-    **dict.fromkeys(("ga", "gauge"), "gauge"),
-    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "hour"),
-    **dict.fromkeys(("min", "mins", "minute", "minutes"), "minute"),
-    **dict.fromkeys(("sec", "secs", "second", "seconds"), "second"),
-    **dict.fromkeys(("day", "days"), "day"),
-    **dict.fromkeys(("week", "weeks"), "week"),
-    **dict.fromkeys(("month", "months"), "month"),
-    **dict.fromkeys(("year", "years", "yr", "yrs"), "year"),
-    **dict.fromkeys(("dozen", "dz"), "dozen"),
-}
-
 _MARKERS = {
-    "fit": "compatible with|works with|work with|use with|used with|fits|fit|suitable for|"
-    "designed for|for use in|for use with|for|suits",
-    "not": "not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|non|except|"
-    "excluding|avoid|instead of|rather than",
-    "need": "requires|require|required|needs|need",
-    "replace": "replaces|replace|replacement for|replacing",
-    "verb": "has|have|includes|include|comes|made|is|are|contains|features|featuring|provides|"
-    "offers|gives|but|can|will",
-    "weak": "with|from|which|that|while|to",
-    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below",
-    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than",
-    "about": "about|approximately|approx|around|nearly|almost",
+    "fit": "ideal for|perfect for|great for|good for|useful for|handy for|recommended for|"
+    "compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
+    "suit all|suit any|suit the|suit your|suit many|use with|used with|fits|fit|"
+    "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
+    "built for|for use in|for use with|intended for|meant for",
+    "for": "for",
+    "not": "no longer|not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|"
+    "non|except|"
+    "excluding|avoid|instead of|rather than|free of|free from|lacks|lack|lacking|neither|nor|"
+    "hardly|unlike",
+    "need": "requires|require|required|needs|need|calls for|requiring",
+    "replace": "replaces|replace|replacement for|replacing|in place of",
+    "has": "has|have|having|includes|include|including|contains|contain|containing|comes with|"
+    "come with|comes in|come in|coming in|features|feature|featuring|equipped with|boasts|"
+    "supplied with|complete with",
+    "made": "made of|made from|made with|made out of|constructed of|constructed from|"
+    "built from|manufactured from|made",
+    "verb": "is|are|was|were|provides|offers|gives|can|will",
+    "weak": "why not|not only|not just|no matter|"
+    "with|from|which|that|while|to|so|because|as|by|but|who",
+    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below|not over",
+    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
+    "about": "about|approximately|approx|around|nearly|almost|roughly",
 }
 
 EN = Locale(
@@ -265,13 +245,18 @@ EN = Locale(
         **{
             w: str(i)
             for i, w in enumerate(
-                "one two three four five six seven eight nine ten eleven twelve".split(), 1
+                "one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+                "fifteen sixteen seventeen eighteen nineteen".split(),
+                1,
             )
             if w != "one"
         },
-        "twenty": "20",
-        "thirty": "30",
-        "fifty": "50",
+        **{
+            w: str(10 * i)
+            for i, w in enumerate(
+                "twenty thirty forty fifty sixty seventy eighty ninety".split(), 2
+            )
+        },
         "hundred": "100",
         "thousand": "1000",
         "dozen": "12",
@@ -284,8 +269,10 @@ EN = Locale(
         )
     ),
     directed=_words(
-        "of with without contains includes from into to on over under inside holds connects "
-        "replaces than than by between requires"
+        "of with without contains contain includes include from into to on onto over under inside "
+        "holds hold connects replaces than by between requires require in at for through along "
+        "against like fits fit suits keeps keep protects gives give makes make lets needs need "
+        "has have is are as"
     ),
     history=_any(
         r"\b(?:because|since|as|if|when|like|that|the \w[^.:;]* )?\s*you(?:'ve|"
@@ -351,4 +338,11 @@ EN = Locale(
     },
     glued_unit=glue_pattern(UNITS),
     end_mark=".",
+    glue=GLUE | LINKING,
+    linking=LINKING,
+    imperatives=IMPERATIVES,
+    idioms=IDIOMS,
+    transitive=tuple(TRANSITIVE),
+    courtesy=PERFECT,
+    synonyms=SYNONYMS,
 )

@@ -7,6 +7,7 @@ what our own writers must keep (the exact opener, the length).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recsys.blurbs.context import UserContext
@@ -16,10 +17,10 @@ from recsys.blurbs.opener import opener
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.verify import clauses, han
 from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
-from recsys.blurbs.verify.compiled import compile_facts
-from recsys.blurbs.verify.history import split_history
+from recsys.blurbs.verify.compiled import compile_facts, is_known
+from recsys.blurbs.verify.history import split_history, without_labels
 
-VERIFIER_VERSION = "1"
+VERIFIER_VERSION = "2"
 """Part of every store key: raise it when a verdict could change."""
 
 MIN_WORDS, MAX_WORDS = 8, 30
@@ -42,27 +43,51 @@ class Verdict:
     named: tuple[str, ...] = ()
 
 
-def verify_truth(text: str, facts: FactSheet, context: UserContext, locale: str = "en") -> Verdict:
+def verify_truth(
+    text: str,
+    facts: FactSheet,
+    context: UserContext,
+    locale: str = "en",
+    *,
+    history: Sequence[str] | None = None,
+) -> Verdict:
     """Judge a text, whoever wrote it and in whatever form.
 
     Refused: invisible characters, markup, addresses, personal data; price, stock, health,
     superlative and competitor claims and calls to act, even where the catalogue makes them;
     another language; words, numbers, units or relations that the facts do not have; what
     is said of a shopper and is not in the history.
+
+    Args:
+        text: what is to be shown.
+        facts: all that may be said of the product.
+        context: what may be said of the shopper.
+        locale: language of the shop.
+        history: labels that may be named, where they are more than those of the context.
     """
     table = get_locale(locale)
-    faults = character_faults(text)
+    labels = context.labels if history is None else tuple(history)
+    given = (*(f.text for f in facts.facts), *labels)
+    faults = character_faults(text, lambda number: any(number in x for x in given))
     if faults:
         return Verdict(False, tuple(faults))
-    faults = claim_faults(text, facts, table) + language_faults(text, table)
-    split = split_history(text, facts, context, table)
+    own = without_labels(text, labels, table)
+    faults = claim_faults(own, facts, table) + language_faults(text, table)
+    compiled = compile_facts(facts, table)
+    split = split_history(
+        text,
+        labels,
+        table,
+        habits=context.relation in (None, "often_buy"),
+        known=lambda phrase: is_known(phrase, compiled, table),
+    )
     faults.extend(split.faults)
     evidence: list[str] = []
-    for parts in split.product:
+    for sentence in split.product:
         if table.spaced:
-            bad, ids = clauses.check_sentence(parts, compile_facts(facts, table), table)
+            bad, ids = clauses.check_sentence(sentence, compiled, table)
         else:
-            bad, ids = han.check_sentence(parts, facts, table)
+            bad, ids = han.check_sentence(sentence, facts, table)
         faults.extend(bad)
         evidence.extend(ids)
     if not faults and not evidence:

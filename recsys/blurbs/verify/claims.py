@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import Locale
 from recsys.blurbs.sanitise import ADDRESSES_MODEL, EMAIL, MARKUP, PHONE, URL, mixes_scripts
 
 MAX_CHARACTERS = 400
+_IN_BRANDS = frozenset({"superlative", "health", "competitor"})
+"""Claims that a brand's own name does not make ("Amazing Goop")."""
 _LONG_DIGITS = re.compile(r"(?<![\d.])\d{9,}(?![\d.])")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
-def character_faults(text: str) -> list[str]:
-    """Refuse what is not plain text: invisible characters, markup, addresses, numbers of people."""
+def character_faults(text: str, known: Callable[[str], bool] = lambda _: False) -> list[str]:
+    """Refuse what is not plain text: invisible characters, markup, addresses, numbers of people.
+
+    A long number that is `known`, from the product's facts or the history, is a part number.
+    """
     faults = []
     if not text.strip():
         return ["empty: nothing is said"]
@@ -36,7 +42,7 @@ def character_faults(text: str) -> list[str]:
         ("personal", _LONG_DIGITS),
     ):
         match = pattern.search(folded)
-        if match:
+        if match and not (pattern is _LONG_DIGITS and known(match.group())):
             faults.append(f'{name}: "{match.group().strip()}"')
     if mixes_scripts(folded):
         faults.append("characters: a word mixes scripts")
@@ -48,9 +54,13 @@ def character_faults(text: str) -> list[str]:
 def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
     """Refuse price, stock, health, superlative and competitor claims, whoever makes them."""
     folded = unicodedata.normalize("NFKC", text)
+    if locale.courtesy is not None:
+        folded = locale.courtesy.sub("", folded)
+    brand = sheet.value("brand")
+    unbranded = folded.replace(brand, " ") if 2 < len(brand) <= 40 else folded
     faults = []
     for name, pattern in locale.claims.items():
-        match = pattern.search(folded)
+        match = pattern.search(unbranded if name in _IN_BRANDS else folded)
         if match:
             faults.append(f'{name}: "{match.group().strip()}"')
     if locale.named_claims:

@@ -1,138 +1,221 @@
 """What a text says of the product, compared with the facts, for languages with spaces.
 
-A clause passes when its content words are covered by the product's attributes and one
-sentence of its prose, its numbers keep their unit and neighbours, and its relations
-(for, not, requires, up to, ...) are those of the source.
+Every word that says something must be one of the facts' (or say the same), be negated
+where the facts negate it, stand in a relation that the facts allow, and be tied to the
+words that the facts tie it to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
 
 from recsys.blurbs.locales import Locale
 from recsys.blurbs.tokens import stem, tokens
-from recsys.blurbs.verify.compiled import (
-    STRICT,
-    Compiled,
-    Content,
-    Segment,
-    analyse,
-    directed_pairs,
+from recsys.blurbs.verify.compiled import Compiled, Segment
+from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
+from recsys.blurbs.verify.numbers import is_measure, number_faults
+from recsys.blurbs.verify.relations import relation_faults
+from recsys.blurbs.verify.spelling import respelled
+from recsys.blurbs.verify.words import Word, analyse
+
+_REFUSED_ROLES: dict[str, frozenset[str]] = {
+    # role here -> refused when the facts have the word in these roles only
+    "has": frozenset({"fit", "for", "need", "replace"}),
+    "made": frozenset({"fit", "need", "for", "replace"}),
+    "fit": frozenset({"has", "need", "made", "replace"}),
+    "for": frozenset({"need", "replace"}),
+}
+_EXACT_ROLES = frozenset({"need", "replace"})
+"""Roles that the facts must have as well."""
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b|(?<=[A-Za-z]-)[A-Z][a-z]+\b")
+_GRADE = re.compile(r"\b(?:[Cc]lass|[Tt]ype|[Gg]rade|[Ss]tyle|[Ss]eries) [A-Z]\b")
+_VERBAL = (
+    "able",
+    "ible",
+    "ability",
+    "ibility",
+    "ed",
+    "ing",
+    "ation",
+    "ment",
+    "removal",
+    "ably",
+    "ibly",
 )
+_SCALES = frozenset({"celsius", "fahrenheit"})
+_PREVENTS = ("=prevent", "eliminat", "elimin", "stop")
+_OBJECTS = frozenset({"fit", "need", "replace"})
+_BOUNDS = frozenset({"upto", "atleast"})
+"""Bounds of a number that a text must keep, and must not add."""
 
 
 def check_sentence(
-    parts: tuple[str, ...], compiled: Compiled, locale: Locale
+    sentence: str, compiled: Compiled, locale: Locale
 ) -> tuple[list[str], list[str]]:
-    """Check one sentence's product parts; return faults and the ids of supporting facts."""
-    whole, evidence = _check(", ".join(parts), compiled, locale)
-    if not whole or len(parts) == 1:
-        return whole, evidence
-    faults: list[str] = []
-    ids: list[str] = []
-    for part in parts:
-        bad, good = _check(part, compiled, locale)
-        faults.extend(bad)
-        ids.extend(good)
-    return faults, ids
-
-
-def _check(clause: str, compiled: Compiled, locale: Locale) -> tuple[list[str], list[str]]:
-    items = tokens(clause, locale)
-    content = tuple(c for c in analyse(items, locale) if not _is_licensed(c, compiled))
-    if not content:
+    """Check one sentence about the product; return faults and the ids of supporting facts."""
+    if locale.idioms is not None:
+        sentence = locale.idioms.sub(" ", sentence)
+    items = tokens(sentence, locale)
+    words = tuple(
+        respelled(w, compiled)
+        for w in analyse(items, locale)
+        if w.key in compiled.keys or w.key not in compiled.licensed
+    )
+    if not words:
         return [], []
-    invented = [c for c in content if c.key not in compiled.words]
-    if invented:
-        return [_describe(invented, compiled)], []
-    base = frozenset().union(*(s.keys for s in compiled.attributes))
-    needed = {c.key for c in content} - base
-    choices: list[tuple[Segment, ...]] = [()] if not needed else []
-    choices += [(s,) for s in compiled.prose if needed <= s.keys]
-    if not choices:
-        return [f"relation: no single fact says all of: {', '.join(sorted(needed))}"], []
-    pairs = directed_pairs(items, locale)
-    best: list[str] | None = None
-    for chosen in choices:
-        sources = (*compiled.attributes, *chosen)
-        faults = list(_relation_faults(content, pairs, sources))
-        if not faults:
-            return [], _evidence(content, sources, chosen)
-        if best is None or len(faults) < len(best):
-            best = faults
-    return best or [], []
+    unknown = [
+        w
+        for i, w in enumerate(words)
+        if not w.is_number and w.key not in compiled.keys and not is_measure(words, i)
+    ]
+    faults = [*number_faults(words, compiled), *_name_faults(sentence, compiled, locale)]
+    if unknown:
+        names = ", ".join(dict.fromkeys(w.text for w in unknown))
+        return [*faults, f"word: {names} is not in the facts"], []
+    faults.extend(_ability_faults(words, compiled))
+    if not faults:
+        near = {w.key: _nearest(w, words, compiled) for w in words}
+        faults = [
+            *_negation_faults(words, near, compiled),
+            *_role_faults(words, near),
+            *relation_faults(words, compiled, locale),
+            *_order_faults(line(items), words, compiled),
+        ]
+    return (faults, []) if faults else ([], _evidence(words, compiled))
 
 
-def _is_licensed(content: Content, compiled: Compiled) -> bool:
-    """A field's own name may be said of its value ("in a 12 oz size")."""
-    return content.key not in compiled.words and any(
-        content.key == stem(word) for word in compiled.licensed
+def _name_faults(sentence: str, compiled: Compiled, locale: Locale) -> Iterator[str]:
+    """Names must be written as the facts write them; "class A" is not "class B"."""
+    for match in _NAME.finditer(sentence):
+        word = match.group().lower()
+        known = stem(word) in compiled.stems or word in locale.number_words
+        if not known and word not in _SCALES and not _is_silent_name(word, locale):
+            yield f'word: the name "{match.group()}" is not in the facts'
+    for match in _GRADE.finditer(sentence):
+        if match.group().lower() not in compiled.text:
+            yield f'word: "{match.group()}" is not in the facts'
+
+
+def _is_silent_name(word: str, locale: Locale) -> bool:
+    return not analyse(tokens(word, locale), locale)
+
+
+def _ability_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+    """What can be done is not what is named: "paintable" does not follow from "paint"."""
+    for word in words:
+        if not word.text.endswith(("able", "ible")):
+            continue
+        forms = {
+            s.words[i].text for s in compiled.by_key.get(word.key, ()) for i in s.places[word.key]
+        }
+        if forms and not any(f.endswith(_VERBAL) for f in forms):
+            yield f"word: {word.text} is not in the facts"
+
+
+def _nearest(word: Word, words: tuple[Word, ...], compiled: Compiled) -> tuple[Segment, ...]:
+    """Return the facts with this word that have most of the sentence's other words."""
+    keys = {w.key for w in words} - compiled.identity
+    found = compiled.by_key.get(word.key, ())
+    scores = [len(keys & s.places.keys()) for s in found]
+    best = max(scores, default=0)
+    return tuple(s for s, score in zip(found, scores, strict=True) if score == best)
+
+
+def _uses(words: tuple[Word, ...], i: int, near: dict[str, tuple[Segment, ...]]) -> list[Word]:
+    """Return the occurrences of a word in the facts nearest to the sentence.
+
+    Where some stand beside the same word as here, only those.
+    """
+    key = words[i].key
+    beside = {words[j].key for j in (i - 1, i + 1) if 0 <= j < len(words)}
+    found = [(s, at) for s in near[key] for at in s.places[key]]
+    close = [
+        (s, at)
+        for s, at in found
+        if any(0 <= j < len(s.words) and s.words[j].key in beside for j in (at - 1, at + 1))
+    ]
+    return [s.words[at] for s, at in close or found]
+
+
+def _negation_faults(
+    words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]], compiled: Compiled
+) -> Iterator[str]:
+    scopes: dict[int, list[bool]] = {}
+    for i, word in enumerate(words):
+        uses = _uses(words, i, near)
+        if not uses:
+            continue
+        if not word.negated and all(u.negated for u in uses) and word.key not in compiled.affirmed:
+            yield f'relation: "{word.text}" is negated in the facts'
+        if word.negated and not _is_prevented(word, words, near[word.key]):
+            scopes.setdefault(word.scope, []).append(any(u.negated for u in uses))
+    for scope, found in scopes.items():
+        if not any(found if scope < 0 else found[:2]):
+            yield "relation: the facts do not have this negation"
+
+
+def _is_prevented(word: Word, words: tuple[Word, ...], near: tuple[Segment, ...]) -> bool:
+    """The facts say "prevents X" where the text says "no X"."""
+    keys = {w.key for w in words}
+    return any(
+        0 < there - at <= 6
+        for s in near
+        for key in _PREVENTS
+        if key in s.places and key not in keys
+        for at in s.places[key]
+        for there in s.places[word.key]
     )
 
 
-def _describe(invented: list[Content], compiled: Compiled) -> str:
-    numbers = [c.key.replace("|", " ").strip() for c in invented if c.is_number]
-    if numbers:
-        return f"number: {', '.join(numbers)} is not in the facts"
-    return f"word: {', '.join(dict.fromkeys(c.key for c in invented))} is not in the facts"
-
-
-def _relation_faults(
-    content: tuple[Content, ...],
-    pairs: frozenset[tuple[str, str, str]],
-    sources: tuple[Segment, ...],
-) -> Iterable[str]:
-    for c in content:
-        seen = frozenset().union(*(s.markers.get(c.key, frozenset()) for s in sources))
-        name = c.key.replace("|", " ").strip()
-        if not _keeps_relation(c.marker, seen):
-            yield f'relation: "{name}" is {c.marker or "plain"} here, {_names(seen)} in the facts'
-        elif c.is_number and not any(_keeps_neighbours(c, s) for s in sources):
-            yield f'number: "{name}" stands beside other words in the facts'
-    stated = frozenset().union(*(s.directed for s in sources))
-    for left, word, right in pairs:
-        if (right, word, left) in stated and (left, word, right) not in stated:
-            yield f'relation: "{left} {word} {right}" is the other way round in the facts'
-
-
-def _keeps_relation(marker: str | None, seen: frozenset[str | None]) -> bool:
-    """Tell whether a word's relation is one that it has in the facts.
-
-    Only the absence of a soft relation ("about 12 oz") may differ.
-    """
-    if marker in seen:
-        return True
-    return marker is None and any(s not in STRICT and not s.startswith("not") for s in seen if s)
-
-
-def _names(markers: frozenset[str | None]) -> str:
-    return " or ".join(sorted(m or "plain" for m in markers))
-
-
-def _keeps_neighbours(number: Content, source: Segment) -> bool:
-    single = len(source.content) <= 4 and not source.fact.is_prose
-    for c in source.content:
-        if c.key != number.key:
+def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) -> Iterator[str]:
+    for i, word in enumerate(words):
+        uses = _uses(words, i, near)
+        if not uses:
             continue
-        if single or not (number.after or number.before):
-            return True
-        if number.after:
-            neighbour = number.after[0]
-            if neighbour in c.after or (not c.after and neighbour in c.before):
-                return True
-        elif number.before[0] in c.before or number.before[0] in c.after:
-            return True
-    return False
+        bounds = {u.bound for u in uses}
+        weaker = word.bound == "upto" and None in bounds
+        changed = word.bound not in bounds and not weaker
+        if word.is_number and changed and (bounds | {word.bound}) & _BOUNDS:
+            yield _contrast(word, word.bound, bounds)
+        roles = {u.role for u in uses}
+        turned = word.owner and all(u.role in _OBJECTS and not u.owner for u in uses)
+        if turned and not word.is_number:
+            yield f'relation: "{word.text}" stands on the other side of "{word.owner}" in the facts'
+        exact = word.role in _EXACT_ROLES and not word.negated and word.role not in roles
+        if word.is_number and word.role == "fit":
+            continue  # "fits in a 2 l bag"
+        if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
+            yield _contrast(word, word.role, roles)
 
 
-def _evidence(
-    content: tuple[Content, ...], sources: tuple[Segment, ...], chosen: tuple[Segment, ...]
-) -> list[str]:
-    keys = {c.key for c in content}
-    ids = [s.fact.id for s in chosen]
-    left = keys - frozenset().union(*(s.keys for s in chosen)) if chosen else set(keys)
-    for source in sources:
-        if left & source.keys:
-            ids.append(source.fact.id)
-            left -= source.keys
-    return list(dict.fromkeys(ids))
+def _contrast(word: Word, here: str | None, there: set[str | None]) -> str:
+    names = " or ".join(sorted(role or "plain" for role in there))
+    return f'relation: "{word.text}" is {here or "plain"} here, {names} in the facts'
+
+
+def _order_faults(text: Line, words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+    """Faults of a sentence that repeats one of the facts in another order or polarity."""
+    keys = {w.key for w in words}
+    near = [s.line for s in compiled.segments if len(keys & s.places.keys()) >= 2]
+    moved = moved_negation(text, near)
+    if moved:
+        yield f"relation: {moved}"
+    for s in compiled.segments:
+        if not s.fact.is_prose or len(keys & s.places.keys()) < 2:
+            continue
+        found = exchanged(text, s.line)
+        if found:
+            yield f"relation: {found} have changed places"
+            return
+
+
+def _evidence(words: tuple[Word, ...], compiled: Compiled) -> list[str]:
+    """Name the facts that support the words, the fewest that a greedy choice finds."""
+    left = {w.key for w in words} & compiled.keys
+    ids: list[str] = []
+    while left:
+        best = max(compiled.segments, key=lambda s: len(left & s.places.keys()))
+        ids.append(best.fact.id)
+        left -= best.places.keys()
+    return ids

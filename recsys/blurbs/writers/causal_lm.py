@@ -162,6 +162,7 @@ class CausalLM:
                 local_files_only=True,
             )
         self.model.to(self.device).eval()
+        self.tokens_read = self.tokens_written = 0
 
     @cached_property
     def _pad(self) -> int:
@@ -193,6 +194,7 @@ class CausalLM:
             flat.extend((i, j, head, self._ids(" " + c)) for j, c in enumerate(choices))
         scores = [[float("-inf")] * len(c) for c in options]
         flat.sort(key=lambda x: len(x[2]) + len(x[3]))
+        self.tokens_read += sum(len(head) + len(tail) for _, _, head, tail in flat)
         for start in range(0, len(flat), batch):
             chunk = [x for x in flat[start : start + batch] if x[3]]
             if not chunk:
@@ -276,6 +278,8 @@ class CausalLM:
                 use_cache=True,
             )
             cache, logits = out.past_key_values, out.logits[:, -1]
+        self.tokens_read += sum(map(len, encoded))
+        self.tokens_written += sum(map(len, written))
         lines = [self.tokenizer.decode(w, skip_special_tokens=True).strip() for w in written]
         return [lines[i * n : (i + 1) * n] for i in range(len(prompts))]
 

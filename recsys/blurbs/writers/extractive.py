@@ -7,23 +7,30 @@ chooses among.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from recsys.blurbs.context import UserContext
-from recsys.blurbs.display import readable_kind, tidy
-from recsys.blurbs.facts import Fact, FactSheet
+from recsys.blurbs.display import tidy
+from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
-from recsys.blurbs.opener import pick
 from recsys.blurbs.protocol import Draft
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import content_stems
+from recsys.blurbs.writers.attributes import from_attributes
+from recsys.blurbs.writers.fragments import fragment, shortened
+from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "1"
+EXTRACTIVE_VERSION = "3"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
 
 _UNSUITED = re.compile(
-    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!"
+    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\b(?:cant|dont|wont|doesnt)\b"
+    r"|\bjob done\b|\bpacking list\b|\bpackaging includes\b|\binstructions?\b|\bexpensive\b"
+    r"|\bha(?:s|ve) been\b|\b(?:over|more than) \d+ years\b|\benthusiasts?\b|\btypical(?:ly)?\b"
+    r"|\bnew level\b|\blife (?:so )?(?:much )?easier\b|\betc\.?$|\bequipments\b|^in general\b"
+    r"|^can be\b|\bto-do list\b|\bquality (?:gauge|product|item|tool)\b"
+    r"|\bpull the trigger\b|\bperfect\b|\bideal\b"
     # Speaks for the seller, or of the page.
     r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
     r"welcome|thanks?|thank)\b"
@@ -52,13 +59,15 @@ _UNSUITED = re.compile(
     r"|\b(?:not|cannot|can't|vulnerable|damages?|harm\w*|hazard\w*|may cause|limited)\b"
     r"|\ball (?:models|sizes|products|items|units)\b|\bregulations?\b|\bregistered\b|"
     r"\bthan ever\b|\bis consist\b"
+    r"|\bis the (?:\w+ )?(?:choice|solution|way|answer)\b|\baspirations?\b|\bbrand name\b"
     r"|, (?:prevent|avoid|make|keep|allow|provide|protect|reduce|improve|help|give|offer)\b"
     r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
-    r"add|let|enjoy|wait)\b"
+    r"add|let|enjoy|wait|measure|control|connect|adjust|grip|push|can|it|they|this|these)\b"
     r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
 )
 _DANGLING = re.compile(
-    r"(?i)^(?:it also|also|however|therefore|thus|moreover|furthermore|in addition|"
+    r"(?i)^(?:you|using|at the same time|in (?:this|that) case|for (?:example|instance)|typical|"
+    r"it also|also|however|therefore|thus|moreover|furthermore|in addition|"
     r"additionally|others?|another"
     r"|these (?:also|are also)|they|them|their|both|but|and|or|so|because|then|plus|such|to|"
     r"with|while|when|whether"
@@ -70,7 +79,7 @@ _DANGLING = re.compile(
 )
 _IMPERATIVE = re.compile(
     r"(?i)^(?:simply |just |please |easily |quickly )*"
-    r"(?:use|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|turn|"
+    r"(?:use|adhere|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|turn|"
     r"press|pull|push|hold"
     r"|attach|wipe|check|choose|select|order|buy|add|avoid|read|follow|measure|cut|drill|"
     r"connect|try|get|enjoy"
@@ -97,8 +106,10 @@ _VERB = re.compile(
 )
 _SHAPELESS = re.compile(
     r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
-    r"\"\s*$|[a-z][A-Z]{2,}"
-    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|[a-z] The\b|\b(?:of|to|for|with|"
+    r"\"\s*$|[a-z][A-Z]{2,}|\b(?:a|an|the) \d[\d./-]* ?(?:lb|oz|ft|in|mm|cm)\.$"
+    r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|"
+    r"[a-z] (?:The|For|Features?|Made|Designed|Includes?|Can|It|"
+    r"This|These|With|Use|Our|Your|Has|Is|Are|Suitable|Ideal|Perfect|Great|Comes)\b|\b(?:of|to|for|with|"
     r"and|the|a|an|in|by)\.?$|[a-z],[a-z]|,,|"
     r"[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"
@@ -122,32 +133,55 @@ class ExtractiveWriter:
 
 @lru_cache(maxsize=16_384)
 def clauses(sheet: FactSheet, locale: str = "en") -> tuple[Draft, ...]:
-    """Return every usable clause of a product, best first: prose, then attributes."""
-    scored = sorted(
-        ((_score(f, sheet, locale), -i, f) for i, f in enumerate(sheet.prose)), reverse=True
-    )
-    prose = [_finish(f.text, locale) for score, _, f in scored if score > 0]
+    """Return every usable clause of a product, best first: prose, fragments, then attributes."""
+    scored = sorted(_rated(sheet, locale), key=lambda x: (-x[0], x[1]))
+    said = [_finish(text, locale) for _, _, text in scored]
     made = from_attributes(sheet, locale)
-    return tuple(Draft(text, "extracted") for text in dict.fromkeys([*prose, *made]))
+    return tuple(Draft(text, "extracted") for text in dict.fromkeys([*said, *made]))
 
 
-def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
-    """Rate a catalogue sentence as a blurb; 0 for one that must not be used.
+def _rated(sheet: FactSheet, locale: str) -> Iterator[tuple[float, int, str]]:
+    """Yield (rating, place, text): of each sentence the least edited form that may be used."""
+    table = get_locale(locale)
+    for place, fact in enumerate(sheet.prose[:MAX_SENTENCES]):
+        for edits, form in enumerate(_forms(fact.text, sheet, table.spaced)):
+            value = rating(form, sheet, locale)
+            if value > 0:
+                yield value - EDIT * edits - POSITION * place, place, form
+                break
+        else:
+            part = fragment(fact.text, sheet) if table.spaced else ""
+            if part and not any(p.search(part) for p in table.claims.values()):
+                yield 0.0, place, part
 
-    Liked: says much beyond the title, has a verb, ten to twenty words, stands early.
+
+def _forms(text: str, sheet: FactSheet, spaced: bool) -> Iterator[str]:
+    """Yield what may be made of a sentence; a beginning that cannot be saved stands alone."""
+    if not spaced:
+        return shortened(text)
+    hopeless = ":" in text or _SHAPELESS.search(text) or _OTHERS.match(text)
+    return iter((text,)) if hopeless else variants(text, sheet)
+
+
+_OTHERS = re.compile(r"(?i)(?:we|our|you|your|if|please|note|do|don't|and|but|or|no|not)\b")
+"""Beginnings that speak of the seller or the shopper, or hang on the sentence before."""
+MAX_SENTENCES = 12
+"""Of a text, from its beginning, that are looked at."""
+POSITION = 0.3
+"""What each sentence before it takes from a sentence's rating."""
+EDIT = 0.4
+"""What each edit of a sentence takes from its rating."""
+
+
+def rating(text: str, sheet: FactSheet, locale: str = "en") -> float:
+    """Rate a sentence about a product as a blurb; 0 for one that must not be used.
+
+    Liked: says much beyond the title, has a verb, ten to twenty words.
     Refused: speaks for the seller, gives orders, hangs on the sentence before, or is a
     table that lost its lines.
     """
-    text = fact.text
     words = count_words(text)
     if not MIN_SENTENCE_WORDS <= words <= MAX_SENTENCE_WORDS:
-        return 0.0
-    if (
-        _UNSUITED.search(text)
-        or _DANGLING.search(text)
-        or _IMPERATIVE.search(text)
-        or _SHAPELESS.search(text)
-    ):
         return 0.0
     if (
         text.count("(") != text.count(")")
@@ -157,100 +191,36 @@ def _score(fact: Fact, sheet: FactSheet, locale: str) -> float:
     ):
         return 0.0
     table = get_locale(locale)
-    if table.spaced:
-        capitals = sum(w[0].isupper() for w in text.split())
-        shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
-        digits = sum(any(c.isdigit() for c in w) for w in text.split())
-        if (
-            shouting > 1
-            or digits > words / 3
-            or (words >= 8 and capitals > words / 2)
-            or not _VERB.search(text)
-            or not text[0].isalnum()
-            or text[0].islower()
-        ):
-            return 0.0
-        if not re.search(r"[.]$", text) and not re.search(r"[a-z0-9)]$", text):
-            return 0.0
+    if table.spaced and not _reads_well(text, words):
+        return 0.0
+    if any(p.search(text) for p in (_DANGLING, _IMPERATIVE, _SHAPELESS, _UNSUITED)):
+        return 0.0
     own = set(content_stems(text, table))
     title = set(content_stems(sheet.value("title"), table))
     new = len(own - title)
-    if new < 2 or any(p.search(text) for p in table.claims.values()):
+    if new < 1 or any(p.search(text) for p in table.claims.values()):
         return 0.0
-    position = int(fact.id.rpartition(".")[2])
     mentions = len(own & title) > 0
-    return min(new, 10) + 2.0 * mentions - 0.3 * position - 0.1 * abs(words - 14)
+    return 10 + min(new, 10) + 2.0 * mentions - 0.1 * abs(words - 14)
+
+
+def _reads_well(text: str, words: float) -> bool:
+    """Tell whether an English text has the shape of a sentence."""
+    capitals = sum(w[0].isupper() for w in text.split())
+    shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
+    digits = sum(any(c.isdigit() for c in w) for w in text.split())
+    return (
+        shouting <= 1
+        and digits <= words / 3
+        and not (words >= 8 and capitals > words / 2)
+        and bool(_VERB.search(text))
+        and text[0].isalnum()
+        and not text[0].islower()
+        and bool(re.search(r"[.]$", text) or re.search(r"[a-z0-9)]$", text))
+    )
 
 
 def _finish(text: str, locale: str) -> str:
     mark = get_locale(locale).end_mark
     text = tidy(text).rstrip(".\u3002")
     return text + mark
-
-
-_SIZE = re.compile(
-    r"(\d+(?:\.\d+)?)\s*(oz|lb|ct|pk|ml|l|g|kg|gal|qt|pt|pack|ft|in|yd|count)\b", re.IGNORECASE
-)
-_SIZE_WORDS = {"ct": "count pack", "count": "count pack", "pk": "pack", "pack": "pack"}
-
-
-def from_attributes(sheet: FactSheet, locale: str = "en") -> list[str]:
-    """Put a clause together from kind, brand, size and category; [] when there is too little.
-
-    >>> from recsys.blurbs.facts import Fact
-    >>> values = {"type": "Shredded cheese", "size": "8 oz", "brand": "store brand"}
-    >>> facts = tuple(Fact(field, field, text) for field, text in values.items())
-    >>> from_attributes(FactSheet("1", "Shredded cheese", facts))[0]
-    'shredded cheese from a store brand in an 8 oz size.'
-    """
-    return _chinese(sheet) if not get_locale(locale).spaced else _english(sheet)
-
-
-def _english(sheet: FactSheet) -> list[str]:
-    kind = readable_kind(sheet.value("type"))
-    category = readable_kind(sheet.value("category"))
-    if not kind:
-        kind, category = category, ""
-    if not kind:
-        return []
-    brand, size = sheet.value("brand"), _size_phrase(sheet.value("size"))
-    shelf = ""
-    if category and not set(category.split()) & set(kind.split()):
-        shelf = f" from the {category} section"
-    material = sheet.value("material").lower()
-    made_of = f" made of {material}" if material and material not in kind else ""
-    lead = tail = kind
-    if brand.endswith("store brand"):
-        lead, tail = f"store-brand {kind}", f"{kind} from a store brand"
-    elif not brand.endswith(" brand") and re.fullmatch(r"[\w&.' -]{2,40}", brand):
-        lead = tail = kind if brand.lower() in kind.lower() else f"{kind} by {brand}"
-    forms = [f"{lead}{made_of}{shelf}{size}", f"{tail}{made_of}{size}", f"{lead}{shelf}"]
-    turn = pick(sheet.item_id, 2)
-    ordered = dict.fromkeys([*forms[turn:2], *forms[:turn], *forms[2:]])
-    return [f"{form}." for form in ordered if form != kind]
-
-
-def _size_phrase(size: str) -> str:
-    match = _SIZE.fullmatch(size.strip())
-    if not match:
-        return ""
-    number, unit = match.group(1), match.group(2).lower()
-    article = "an" if re.match(r"8|11(?!\d)|18(?!\d)", number) else "a"
-    if unit in _SIZE_WORDS:
-        return f" in {article} {number}-{_SIZE_WORDS[unit]}"
-    return f" in {article} {number} {unit} size"
-
-
-def _chinese(sheet: FactSheet) -> list[str]:
-    kind = sheet.value("类型") or sheet.value("type") or sheet.value("category")
-    brand = sheet.value("品牌") or sheet.value("brand")
-    size = sheet.value("规格") or sheet.value("size")
-    material = sheet.value("材质") or sheet.value("material")
-    if not kind or not (brand or size or material):
-        return []
-    parts = [f"{brand}的{kind}" if brand and brand not in kind else kind]
-    if material:
-        parts.append(f"采用{material}")
-    if size:
-        parts.append(f"规格{size}")
-    return ["\uff0c".join(parts) + "。"]

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,15 +22,17 @@ from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 from recsys.blurbs.memory import Memory
 from recsys.blurbs.prompt import PROMPT_VERSION, completion_prompt, scoring_prompt
-from recsys.blurbs.protocol import Draft
+from recsys.blurbs.protocol import Draft, How, Usage
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.verify import verify_truth
-from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses
+from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses, rating
 
 if TYPE_CHECKING:
     from recsys.blurbs.writers.causal_lm import CausalLM
 
-Mode = Literal["choose", "write", "both"]
+Mode = Literal["auto", "choose", "write", "both"]
+TUNED = "writer.json"
+"""Stands in the directory of a model that was tuned to write clauses, see `training`."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,16 @@ class Settings:
     """How the model is used; part of the writer's version.
 
     Attributes:
-        mode: `choose` among catalogue clauses, `write` new ones, `both`.
+        mode: `choose` among catalogue clauses; `write` new ones; `both`: choose, and write
+            where fewer than two of them say more than what it is; `auto` is `both` for a
+            model that was tuned to write clauses, else `choose`.
         max_new_tokens: longest clause it writes.
         temperature: of sampling; 0 is greedy.
         top_p: share of probability that is sampled from.
         seed: of sampling.
     """
 
-    mode: Mode = "choose"
+    mode: Mode = "auto"
     max_new_tokens: int = 36
     temperature: float = 0.6
     top_p: float = 0.9
@@ -77,7 +81,11 @@ class LocalLlmWriter:
         self.model = Path(model)
         self.cache_dir = cache_dir
         self.device = device
-        self.settings = settings or Settings()
+        self.tuned = (self.model / TUNED).is_file()
+        chosen = settings or Settings()
+        if chosen.mode == "auto":
+            chosen = replace(chosen, mode="both" if self.tuned else "choose")
+        self.settings = chosen
         self.locale = locale
         self._written: Memory[list[Draft]] = Memory(10_000)
 
@@ -88,7 +96,7 @@ class LocalLlmWriter:
 
         parts = [
             weights_version(self.model), PROMPT_VERSION, EXTRACTIVE_VERSION, self.locale,
-            *vars(self.settings).values(),
+            self.tuned, *vars(self.settings).values(),
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
@@ -97,6 +105,13 @@ class LocalLlmWriter:
         from recsys.blurbs.writers.causal_lm import CausalLM, prepare
 
         return CausalLM(prepare(self.model, self.cache_dir), self.device)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens that the model has read and written."""
+        if "_lm" not in self.__dict__:
+            return Usage()
+        return Usage(prompt_tokens=self._lm.tokens_read, completion_tokens=self._lm.tokens_written)
 
     def write(self, batch: Sequence[tuple[FactSheet, UserContext]], n: int) -> list[list[Draft]]:
         """Return at most `n` clauses for each product, best first.
@@ -111,27 +126,40 @@ class LocalLlmWriter:
         return [self._written.get(key) or [] for key in keys]
 
     def _drafts(self, sheets: Sequence[FactSheet], n: int) -> list[list[Draft]]:
-        drafts: list[list[Draft]] = [[] for _ in sheets]
+        """Return verified drafts: what says more than what it is first, then by probability."""
+        texts: list[dict[str, How]] = [{} for _ in sheets]
         if self.settings.mode != "write":
-            for mine, sheet in zip(drafts, sheets, strict=True):
-                options = clauses(sheet, self.locale)[:n]
-                how: Literal["chose", "extracted"] = "chose" if len(options) > 1 else "extracted"
-                mine.extend(Draft(d.text, how) for d in options)
-        if self.settings.mode != "choose" and sheets:
-            for mine, sheet, lines in zip(drafts, sheets, self._sampled(sheets, n), strict=True):
-                known = {d.text.lower() for d in mine}
-                mine.extend(
-                    Draft(line, "wrote")
-                    for line in lines
-                    if line.lower() not in known
-                    and verify_truth(line, sheet, UserContext(), self.locale).ok
-                )
+            for mine, sheet in zip(texts, sheets, strict=True):
+                options = [d.text for d in clauses(sheet, self.locale)[: 2 * n]]
+                mine.update({x: "extracted" for x in self._true(options, sheet)[:n]})
+        poor = [
+            i
+            for i, (mine, sheet) in enumerate(zip(texts, sheets, strict=True))
+            if sum(self._news(text, sheet) > 0 for text in mine) < ENOUGH
+        ]
+        if self.settings.mode != "choose" and poor:
+            for i, lines in zip(poor, self._sampled([sheets[i] for i in poor], n), strict=True):
+                mine, sheet = texts[i], sheets[i]
+                # What is true may still be no sentence.
+                good = [x for x in lines if rating(x, sheet, self.locale) > 0]
+                # It may well be one that the catalogue has: the model wrote it all the same.
+                mine.update({x: "wrote" for x in self._true(good, sheet)})
+        drafts = [[Draft(text, how) for text, how in mine.items()] for mine in texts]
         return [ranked[:n] for ranked in self._ranked(sheets, drafts)]
+
+    def _true(self, texts: Sequence[str], sheet: FactSheet) -> list[str]:
+        return [x for x in texts if verify_truth(x, sheet, UserContext(), self.locale).ok]
+
+    def _news(self, text: str, sheet: FactSheet) -> int:
+        """Count the content words beyond title, brand and category."""
+        table = get_locale(self.locale)
+        known = (content_stems(sheet.value(x), table) for x in IDENTITY)
+        return len(set(content_stems(text, table)).difference(*known))
 
     def _sampled(self, sheets: Sequence[FactSheet], n: int) -> list[list[str]]:
         s = self.settings
         lines = self._lm.sample(
-            [completion_prompt(sheet, self.locale) for sheet in sheets],
+            [completion_prompt(sheet, self.locale, tuned=self.tuned) for sheet in sheets],
             n,
             max_new_tokens=s.max_new_tokens,
             temperature=s.temperature,
@@ -139,15 +167,18 @@ class LocalLlmWriter:
             seed=s.seed,
         )
         return [
-            list(dict.fromkeys(c for c in (_one_sentence(x, self.locale) for x in many) if c))
-            for many in lines
+            list(dict.fromkeys(c for c in (one_sentence(x) for x in many) if c)) for many in lines
         ]
 
     def _ranked(
         self, sheets: Sequence[FactSheet], drafts: Sequence[list[Draft]]
     ) -> list[list[Draft]]:
-        """Order each product's drafts by probability, with credit for what the title lacks."""
-        table = get_locale(self.locale)
+        """Order each product's drafts, and say of the catalogue's own which were chosen.
+
+        Those that say more than what the product is stand first; among them, and among the
+        others, the probability counts, with credit for each further word. A draft that
+        nothing of its kind competed with was not chosen.
+        """
         contested = [i for i, d in enumerate(drafts) if len(d) > 1]
         scores = (
             self._lm.mean_log_probs(
@@ -159,19 +190,28 @@ class LocalLlmWriter:
         )
         out = list(drafts)
         for i, values in zip(contested, scores, strict=True):
-            title = set(content_stems(sheets[i].name, table))
-            news = [len(set(content_stems(d.text, table)) - title) for d in drafts[i]]
+            news = [self._news(d.text, sheets[i]) for d in drafts[i]]
             total = [v + NEWS * min(k, 6) for v, k in zip(values, news, strict=True)]
-            order = sorted(range(len(total)), key=lambda j: (-total[j], j))
-            out[i] = [drafts[i][j] for j in order]
+            order = sorted(range(len(total)), key=lambda j: (news[j] == 0, -total[j], j))
+            peers = [sum((k == 0) == (news[j] == 0) for k in news) for j in range(len(news))]
+            out[i] = [
+                replace(drafts[i][j], how="chose")
+                if drafts[i][j].how == "extracted" and peers[j] > 1
+                else drafts[i][j]
+                for j in order
+            ]
         return out
 
 
+IDENTITY = ("title", "brand", "category", "categories")
+"""Facts that say what the product is; a clause that says no more comes last."""
+ENOUGH = 2
+"""Catalogue clauses that say more, from which on nothing is written."""
 NEWS = 0.15
-"""Credit, in nats a token, for each content word that the title does not have, up to six."""
+"""Credit, in nats a token, for each content word beyond that, up to six."""
 
 
-def _one_sentence(line: str, locale: str) -> str:
+def one_sentence(line: str) -> str:
     """Cut a model's line to its first sentence; "" when it was cut off before a full stop."""
     line = re.sub(r"\s+", " ", line).strip().strip("\"'")
     match = re.match(r".*?[.!?](?=\s|$)|.*?[\u3002\uff01\uff1f]", line)

@@ -177,7 +177,7 @@ def test_what_an_endpoint_invents_is_not_shown(server: Server, shopper: UserCont
     server.script = [says("A waterproof fitting at the best price.\nA Dixon stainless steel hose.")]
     blurb = BlurbService(ROLES, None, writer(server)).generate([FITTING], [shopper])[0]
     assert blurb is not None
-    assert blurb.text.endswith("A Dixon stainless steel hose.")
+    assert blurb.text.endswith("a Dixon stainless steel hose.")
     assert (blurb.tier, blurb.writer) == ("llm", "endpoint:wrote")
 
 
@@ -189,3 +189,120 @@ def test_the_version_follows_model_and_settings() -> None:
 
     assert version("a") == version("a", timeout_s=1.0)
     assert len({version("a"), version("b"), version("a", temperature=0.0)}) == 3
+
+
+def replies(value: Any, **more: Any) -> Answer:
+    content = value if isinstance(value, str) else json.dumps(value)
+    choice = {"message": {"content": content}, "finish_reason": more.pop("finish", "stop")}
+    payload = json.dumps({"choices": [choice], **more}).encode()
+    return lambda handler, _: handler.send(200, payload)
+
+
+def test_a_structured_answer_is_asked_for_and_read(server: Server, fitting: FactSheet) -> None:
+    server.script = [replies({"sentences": ["A steel hose fitting.", "A Dixon fitting."]})]
+    drafts = writer(server).write([(fitting, NOBODY)], 6)
+    assert texts(drafts) == [["A steel hose fitting.", "A Dixon fitting."]]
+    body = server.requests[0][2]
+    assert body["response_format"]["json_schema"]["schema"]["required"] == ["sentences"]
+    assert "JSON" in body["messages"][0]["content"]
+
+
+def test_a_server_without_schemas_is_asked_for_lines_from_then_on(
+    server: Server, fitting: FactSheet
+) -> None:
+    server.script = [fails(400), says("A steel hose fitting.")]
+    client = writer(server, retries=0)
+    assert texts(client.write([(fitting, NOBODY)], 2)) == [["A steel hose fitting."]]
+    client.write([(fitting, NOBODY)], 2)
+    asked = ["response_format" in body for _, _, body in server.requests]
+    assert asked == [True, False, False]
+    assert "one a line" in server.requests[1][2]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("content", "finish", "kept"),
+    [
+        ('{"sentences": ["A steel fitting.", "A hose fit', "length", ["A steel fitting."]),
+        ("A steel fitting.\nA hose fit", "length", ["A steel fitting."]),
+        ('```json\n["A steel fitting."]\n```', "stop", ["A steel fitting."]),
+        ('{"sentences": []}', "stop", []),
+        ('{"sentences": {"a": [1, null, "A steel fitting."]}}', "stop", ["A steel fitting."]),
+    ],
+)
+def test_what_is_whole_of_a_cut_off_answer_is_kept(
+    server: Server, fitting: FactSheet, content: str, finish: str, kept: list[str]
+) -> None:
+    server.script = [replies(content, finish=finish)]
+    assert texts(writer(server).write([(fitting, NOBODY)], 6)) == [kept]
+
+
+def test_tokens_and_costs_are_accounted_for(server: Server, fitting: FactSheet) -> None:
+    usage = {"prompt_tokens": 1000, "completion_tokens": 200, "odd": "x"}
+    server.script = [replies("One.", usage=usage), replies("One.", usage="rubbish"), fails(401)]
+    client = writer(server, price=(1.0, 10.0), concurrency=1)
+    client.write([(fitting, NOBODY)] * 3, 2)
+    assert (client.usage.tokens, client.usage.requests, client.usage.failures) == (1200, 3, 1)
+    assert client.usage.cost == pytest.approx(0.003)
+
+
+def test_a_dead_server_is_left_alone_for_a_while(server: Server, fitting: FactSheet) -> None:
+    server.script = [fails(500)]
+    client = writer(server, retries=0, concurrency=1, max_failures=2, pause_s=60)
+    assert client.write([(fitting, NOBODY)] * 5, 2) == [[]] * 5
+    assert len(server.requests) == 2
+    server.script = [says("A steel hose fitting.")]
+    client._gate._closed_until = 0.0  # the pause is over
+    assert texts(client.write([(fitting, NOBODY)], 2)) == [["A steel hose fitting."]]
+
+
+def drips(handler: Handler, _: dict[str, Any]) -> None:
+    """A byte now and then: never idle, never done."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "100000")
+    handler.end_headers()
+    for _i in range(40):
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("answer", [hangs, drips, cut_off, fails(503, Retry_After="9")])
+def test_a_page_that_waits_for_a_writer_keeps_its_deadline(
+    server: Server, answer: Answer, shopper: UserContext
+) -> None:
+    server.script = [answer]
+    service = BlurbService(ROLES, None, writer(server, timeout_s=5.0, retries=2))
+    items = [{**FITTING, "item_id": str(i), "title": f"Dixon part {i}"} for i in range(3)]
+    BlurbService(ROLES).blurbs(items, [shopper] * 3, 60_000)  # patterns are compiled
+    start = time.perf_counter()
+    shown = service.blurbs(items, [shopper] * 3, deadline_ms=600, generate=True)
+    assert time.perf_counter() - start < 2.0
+    assert shown[0] is not None
+    assert {b.tier for b in shown if b is not None} <= {"extractive", "title"}
+
+
+def test_an_answer_in_time_is_shown_and_a_late_one_is_kept_for_later(
+    server: Server, shopper: UserContext, tmp_path: Any
+) -> None:
+    line = "A Dixon stainless steel hose fitting."
+
+    def slow(handler: Handler, body: dict[str, Any]) -> None:
+        time.sleep(0.5)
+        says(line)(handler, body)
+
+    server.script = [slow]
+    service = BlurbService(ROLES, tmp_path / "b.sqlite", writer(server, timeout_s=5.0))
+    first = service.blurbs([FITTING], [shopper], deadline_ms=200, generate=True)[0]
+    assert first is None or first.tier != "llm"
+    for _ in range(100):
+        later = service.blurbs([FITTING], [shopper], deadline_ms=10_000)[0]
+        if later is not None and later.tier == "llm":
+            break
+        time.sleep(0.05)
+    assert later is not None
+    assert later.text.lower().endswith(line.lower())
+    server.script = [says(line)]
+    fresh = BlurbService(ROLES, None, writer(server, timeout_s=5.0))
+    waited = fresh.blurbs([FITTING], [shopper], deadline_ms=20_000, generate=True)[0]
+    assert waited is not None
+    assert waited.tier != "llm"  # without a store there is nowhere to keep it

@@ -56,7 +56,7 @@ def test_attacks_in_the_description_are_not_shown(attack: str) -> None:
     row = {"item_id": "1", "title": "Steel hose clamp", "description": f"{attack}\n{GOOD}"}
     text = page(row)
     assert "HACKED" not in text
-    assert text.endswith("Steel hose clamp.") or GOOD in text
+    assert text.endswith("Steel hose clamp.") or GOOD.lower() in text.lower()
 
 
 @pytest.mark.parametrize("attack", INJECTED)

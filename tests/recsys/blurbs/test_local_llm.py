@@ -7,6 +7,7 @@ import pytest
 
 from recsys.blurbs import BlurbService, FactSheet, UserContext, fact_sheet, verify_truth
 from recsys.errors import WeightsError
+from tests.recsys.blurbs.tiny_lm import tiny_lm
 
 from .conftest import FITTING, ROLES
 
@@ -17,45 +18,11 @@ from recsys.blurbs.writers.causal_lm import CausalLM, prepare, weights_version  
 from recsys.blurbs.writers.local_llm import LocalLlmWriter, Settings  # noqa: E402
 
 NOBODY = UserContext()
-CORPUS = [
-    FITTING["description"],
-    "Product: Facts: Sentence: this hose fitting is made of steel, and fits a box of hoses.",
-]
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A causal language model of random weights with a byte-level tokenizer."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400,
-        special_tokens=["<eos>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<eos>"
-    ).save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=1024,
-        eos_token_id=0,
-        bos_token_id=0,
-    )
-    transformers.LlamaForCausalLM(config).save_pretrained(folder)
-    return folder
+    return tiny_lm(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +82,8 @@ def test_choosing_reorders_the_catalogues_own_clauses(tiny: Path, fitting: FactS
     writer = LocalLlmWriter(tiny, device="cpu")
     chosen = writer.write([(fitting, NOBODY)], 6)[0]
     assert len(chosen) > 1
-    assert {d.how for d in chosen} == {"chose"}
+    assert {d.how for d in chosen} <= {"chose", "extracted"}
+    assert chosen[0].how == "chose"
     assert all(verify_truth(d.text, fitting, NOBODY).ok for d in chosen)
 
 
@@ -123,6 +91,38 @@ def test_a_single_clause_was_not_chosen(tiny: Path) -> None:
     row = {"item_id": "1", "title": "Clamp", "description": FITTING["description"][:101]}
     drafts = LocalLlmWriter(tiny, device="cpu").write([(fact_sheet(row, ROLES), NOBODY)], 6)[0]
     assert [d.how for d in drafts] == ["extracted"]
+
+
+def test_what_only_names_the_product_comes_last(tiny: Path, fitting: FactSheet) -> None:
+    drafts = LocalLlmWriter(tiny, device="cpu").write([(fitting, NOBODY)], 12)[0]
+    names = [d.text for d in drafts if "by Dixon" in d.text]
+    assert names
+    assert [d.text for d in drafts][-len(names) :] == names
+
+
+ONE = "The fitting is made of stainless steel and connects hose to threaded pipe."
+
+
+def test_where_one_sentence_stands_alone_the_model_writes_and_sense_is_kept(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"item_id": "1", "title": "Adapter X", "description": ONE}
+    lines = [ONE, "Perfect for every home.", "Stainless steel hose", "The fitting connects."]
+    monkeypatch.setattr(LocalLlmWriter, "_sampled", lambda self, sheets, n: [lines for _ in sheets])
+    writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("both"))
+    drafts = writer.write([(fact_sheet(row, ROLES), NOBODY)], 6)[0]
+    assert [(d.text, d.how) for d in drafts] == [(ONE, "wrote")]
+
+
+def test_where_there_is_enough_to_choose_from_nothing_is_written(
+    tiny: Path, fitting: FactSheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> list[list[str]]:
+        raise AssertionError("written")
+
+    monkeypatch.setattr(LocalLlmWriter, "_sampled", never)
+    writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("both"))
+    assert writer.write([(fitting, NOBODY)], 6)[0][0].how == "chose"
 
 
 def test_random_weights_write_nothing_that_is_shown(tiny: Path, fitting: FactSheet) -> None:

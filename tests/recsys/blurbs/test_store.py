@@ -113,3 +113,13 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(DataError, match="format 99"):
         BlurbStore(path)
+
+
+def test_refused_keys_are_remembered_apart_from_entries(tmp_path: Path) -> None:
+    store = BlurbStore(tmp_path / "b.sqlite")
+    keys = [bytes([i]) * 20 for i in range(3)]
+    store.put_refused(keys[:2])
+    store.put_refused(keys[:1])
+    assert store.refused(keys) == set(keys[:2])
+    assert store.get_many(keys) == {}
+    assert len(store) == 0

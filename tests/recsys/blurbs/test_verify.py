@@ -22,6 +22,13 @@ TRUE = [
     "Goes with the hose clamps you buy: a Dixon hose fitting.",
     "You often buy hose clamps, so here is one more idea: a barbed hose fitting.",
     "Made of stainless steel, this fitting creates a tight seal on hose.",
+    "You got hose clamps, so a barbed fitting may come in handy.",
+    "Perfect for your hose clamps: a fitting made from type 316 stainless steel.",
+    "Hose clamps in your basket? Here is a Dixon fitting with a barbed end.",
+    "It connects hoses to female pipe and doesn't suit drinking water.",
+    "Lead-free, and it fits size 02 filters.",
+    "A match for the PTFE tape you bought: Dixon's stainless hose fitting.",
+    "This one works at 150 psi at most.",
 ]
 REFUSED = [
     ("A waterproof hose fitting.", "word"),
@@ -36,6 +43,18 @@ REFUSED = [
     ("Contains lead.", "relation"),
     ("Connects female threaded pipe to hose.", "relation"),
     ("Filters contain no lead.", "relation"),
+    ("Filters fit this size 02 hose fitting.", "relation"),
+    ("Works at no less than 150 psi.", "relation"),
+    ("The flexible end creates a tight seal on barbed hose.", "relation"),
+    ("It requires size 02 filters.", "relation"),
+    ("It comes with size 02 filters.", "relation"),
+    ("A 1/4 NPT male fitting, 150 psi wide.", "word"),
+    ("A sealable hose fitting.", "word"),
+    ("A Type B hose fitting of stainless steel.", "word"),
+    ("Perfect for your garden: a hose fitting.", "history"),
+    ("Dixon fitting, compatible with your PTFE tape.", "relation"),
+    ("Add it to your cart: a hose fitting.", "instruction"),
+    ("A hose fitting of the thickest steel.", "superlative"),
     ("A hose fitting for $9.99.", "price"),
     ("An affordable hose fitting.", "price"),
     ("A hose fitting, now on sale.", "price"),
@@ -145,16 +164,84 @@ def test_units_are_the_same_under_another_name() -> None:
     assert verify_truth("Olive oil, a six pack.", sheet, UserContext()).ok
 
 
+WALL = {
+    "item_id": "w1",
+    "title": "Wall lamp",
+    "description": (
+        "The arm swings through 180 degrees and the head tilts. The base is 12 cm wide and the "
+        "shade is 30 cm high. The red cord comes with a white plug. A charger is not included."
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("true", "false"),
+    [
+        ("The arm swings through 180 degrees.", "The head swings through 180 degrees."),
+        ("The base is 12 cm wide.", "The base is 30 cm wide."),
+        ("The shade is 30 cm tall.", "The shade is 12 cm tall."),
+        ("Comes with a white plug on a red cord.", "The white cord comes with a red plug."),
+        ("A charger isn't included.", "A charger is included."),
+    ],
+)
+def test_what_belongs_together_stays_together(true: str, false: str) -> None:
+    sheet = fact_sheet(WALL, ROLES)
+    assert verify_truth(true, sheet, UserContext()).ok
+    verdict = verify_truth(false, sheet, UserContext())
+    assert {r.split(":")[0] for r in verdict.reasons} <= {"relation", "number"}
+    assert not verdict.ok
+
+
+def test_a_history_of_any_length_may_be_named(fitting: FactSheet) -> None:
+    labels = [f"Thing {i}" for i in range(20)] + ["Premium Garden Hose, 25 ft (Green)"]
+    text = "You bought the Premium Garden Hose, 25 ft, so here is a Dixon hose fitting."
+    verdict = verify_truth(text, fitting, UserContext(), history=labels)
+    assert verdict.ok, verdict.reasons
+    assert verdict.named == (labels[-1],)
+    assert not verify_truth(text, fitting, UserContext(), history=labels[:-1]).ok
+
+
+def test_a_sensitive_purchase_is_not_named(fitting: FactSheet) -> None:
+    text = "You bought a pregnancy test, so here is a Dixon hose fitting."
+    assert not verify_truth(text, fitting, UserContext(), history=["Pregnancy test"]).ok
+
+
+def test_a_misspelt_fact_is_read_as_meant() -> None:
+    row = {"item_id": "1", "title": "Pipette", "description": "Made of low density polyetylene."}
+    sheet = fact_sheet(row, ROLES)
+    assert verify_truth("A pipette of low density polyethylene.", sheet, UserContext()).ok
+    assert not verify_truth("A pipette of low density polypropylene.", sheet, UserContext()).ok
+
+
+def test_a_complete_sheet_has_every_text_column() -> None:
+    row = {
+        "item_id": "1",
+        "title": "Olive oil",
+        "keywords": "cold pressed",
+        "price": "9.99",
+        "description": "An affordable oil from Crete.",
+    }
+    assert not verify_truth("Cold pressed olive oil.", fact_sheet(row, ROLES), UserContext()).ok
+    whole = fact_sheet(row, ROLES, complete=True)
+    assert verify_truth("Cold pressed olive oil from Crete.", whole, UserContext()).ok
+    assert not verify_truth("An affordable olive oil.", whole, UserContext()).ok
+    assert "9.99" not in " ".join(f.text for f in whole.facts)
+
+
 ZH_TRUE = [
     "因为您常买咖啡豆：这款保温杯内胆采用316不锈钢。",
     "不含双酚A。",
     "保温6小时。",
     "虎牌的500ml不锈钢保温杯，适用于车载杯架。",
+    "搭配您买的茶叶：容量500毫升的虎牌保温杯。",
+    "您买过咖啡豆，这款保温杯可放进车载杯架。",
 ]
 ZH_REFUSED = [
     ("因为您常买牛奶：这款保温杯内胆采用316不锈钢。", "history"),
     ("含双酚A。", "relation"),
     ("保温8小时。", "number"),
+    ("这款水杯500升。", "number"),
+    ("适合您的果汁：虎牌保温杯。", "history"),
     ("内胆采用304不锈钢。", "number"),
     ("最好的保温杯。", "superlative"),
     ("特价保温杯。", "price"),

@@ -1,0 +1,1 @@
+"""How well the blurb verifier tells true texts from false ones, on real catalogues."""

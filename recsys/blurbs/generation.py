@@ -1,0 +1,118 @@
+"""Writing ahead: plans what the store lacks, writes it in batches, keeps to a budget.
+
+Every batch is in the store before the next begins, so a run that was killed goes on where
+it stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from recsys.blurbs.context import UserContext
+from recsys.blurbs.protocol import Metered
+from recsys.blurbs.service import BlurbService, Item
+
+BATCH = 16
+Stopped = Literal["done", "seconds", "tokens"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Where a run stops, whatever is left; looked at after each batch.
+
+    Attributes:
+        seconds: of wall time.
+        tokens: read and written, as the writer counts them; no limit for a writer that
+            counts none.
+    """
+
+    seconds: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a run did.
+
+    Attributes:
+        keys: distinct pairs of item and anchor that were asked for.
+        cached: of these, done by earlier runs.
+        written: of these, stored by this run.
+        refused: drafts came, and none passed the verifier.
+        unanswered: the writer had no draft; a later run asks again.
+        left: not reached.
+        seconds: wall time.
+        tokens: read and written; None where the writer counts none.
+        stopped: why it ended.
+    """
+
+    keys: int
+    cached: int
+    written: int
+    refused: int
+    unanswered: int
+    left: int
+    seconds: float
+    tokens: int | None
+    stopped: Stopped
+
+
+def generate(
+    service: BlurbService,
+    pairs: Sequence[tuple[Item, UserContext]],
+    *,
+    n: int = 6,
+    batch: int = BATCH,
+    budget: Budget | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Generated:
+    """Have the service's writer write what the store lacks of `pairs`.
+
+    Args:
+        service: with a writer.
+        pairs: what shoppers would be shown; equal ones are written once.
+        n: drafts a pair.
+        batch: pairs that the writer is given at once.
+        budget: None goes on to the end.
+        progress: called with pairs done and pairs in all.
+
+    Raises:
+        DataError: the service has no writer.
+    """
+    limit = budget or Budget()
+    plan = service.plan(pairs)
+    todo = plan.todo
+    before = _tokens(service)
+    began = time.monotonic()
+    written = refused = done = 0
+    stopped: Stopped = "done"
+    while done < len(todo):
+        outcome = service.write(todo[done : done + batch], n)
+        written += len(outcome.stored)
+        refused += outcome.refused
+        done += len(todo[done : done + batch])
+        progress(done, len(todo))
+        if limit.seconds is not None and time.monotonic() - began >= limit.seconds:
+            stopped = "seconds"
+        elif limit.tokens is not None and before is not None:
+            stopped = "tokens" if (_tokens(service) or 0) - before >= limit.tokens else "done"
+        if stopped != "done":
+            break
+    return Generated(
+        keys=plan.keys,
+        cached=plan.keys - len(todo),
+        written=written,
+        refused=refused,
+        unanswered=done - written - refused,
+        left=len(todo) - done,
+        seconds=time.monotonic() - began,
+        tokens=(_tokens(service) or 0) - before if before is not None else None,
+        stopped=stopped if done < len(todo) else "done",
+    )
+
+
+def _tokens(service: BlurbService) -> int | None:
+    return service.writer.usage.tokens if isinstance(service.writer, Metered) else None

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+
+from recsys.blurbs import FactSheet, UserContext, fact_sheet, verify_truth
+from recsys.blurbs.writers.extractive import clauses
+from recsys.blurbs.writers.fragments import fragment
+from recsys.blurbs.writers.rewording import (
+    kind_in_title,
+    name_subject,
+    without_praise,
+    without_tail,
+)
+
+from .conftest import ROLES
+
+
+def sheet(description: str, title: str = "Acme hose clamp, zinc", **row: str) -> FactSheet:
+    values = {"item_id": "1", "title": title, "brand": "Acme", "categories": "Hose Clamps"}
+    return fact_sheet({**values, "description": description, **row}, ROLES)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("It gives excellent grip on wet pipe.", "It gives grip on wet pipe."),
+        ("The band is ideal for garden hoses.", "The band is suitable for garden hoses."),
+        ("A premium edge and an excellent tip.", "An edge and a tip."),
+        ("The band is great indoors or out.", "The band is great indoors or out."),
+        ("It is the best choice for hoses.", "It is the best choice for hoses."),
+        ("A plain steel band.", "A plain steel band."),
+    ],
+)
+def test_praise_goes_only_where_a_sentence_is_left(before: str, after: str) -> None:
+    assert without_praise(before) == after
+
+
+def test_a_tail_goes_at_its_comma_and_no_head_is_left_short() -> None:
+    long = "The band closes around the hose with a screw, making it ideal for gardens."
+    assert without_tail(long) == "The band closes around the hose with a screw."
+    assert without_tail("It fits, making it ideal for gardens.") == ""
+    assert without_tail("The band (steel, ideal for gardens) closes.") == ""
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        ("Acme hose clamp, zinc", ("hose clamp", False)),
+        ("Acme Hose Clamps, 10 Pack", ("hose clamps", True)),
+        ("Acme worm drive band", ("", False)),
+    ],
+)
+def test_a_kind_is_what_category_and_title_agree_on(title: str, kind: tuple[str, bool]) -> None:
+    assert kind_in_title(sheet("", title)) == kind
+
+
+@pytest.mark.parametrize(
+    ("title", "before", "after"),
+    [
+        ("Acme hose clamp", "It has a steel band.", "This hose clamp has a steel band."),
+        ("Acme hose clamp", "Made of steel.", "This hose clamp is made of steel."),
+        ("Acme hose clamps", "Features a hex screw.", "These hose clamps feature a hex screw."),
+        ("Acme hose clamp", "They have hex screws.", ""),
+        ("Acme hose clamp", "The screw is of steel.", ""),
+        ("Acme band", "It has a steel band.", ""),
+    ],
+)
+def test_a_pronoun_becomes_the_products_kind(title: str, before: str, after: str) -> None:
+    assert name_subject(before, sheet("", title)) == after
+
+
+@pytest.mark.parametrize(
+    ("point", "clause"),
+    [
+        ("Material: carbon steel", "hose clamps by Acme made of carbon steel."),
+        ("Colour: Silver", "hose clamps by Acme in silver."),
+        ("Capacity: 2 inch", "hose clamps by Acme with a capacity of 2 inch."),
+        ("Slotted hex head", "hose clamps by Acme with slotted hex head."),
+        ("Material: as pictured", ""),
+        ("Satisfaction with every clamp head", ""),
+        ("Packed in a case", ""),
+    ],
+)
+def test_bullet_points_become_clauses_where_they_name_a_part(point: str, clause: str) -> None:
+    assert fragment(point, sheet("")) == clause
+
+
+MERCHANT = (
+    "Our company makes the best clamps. It has a slotted hex screw for screwdriver or wrench, "
+    "making it perfect for every job. Withstands excellent torque of the screw. "
+    "Material: stainless steel. The band is ideal for garden hoses and air lines."
+)
+
+
+def test_every_clause_that_is_made_is_true_and_without_praise() -> None:
+    product = sheet(MERCHANT)
+    made = [draft.text for draft in clauses(product)]
+    assert len(made) >= 3
+    for text in made:
+        assert verify_truth(text, product, UserContext()).ok, text
+        assert "perfect" not in text
+        assert "company" not in text
+
+
+def test_a_product_on_the_wrong_shelf_is_not_called_by_its_name() -> None:
+    mop = {"title": "Side gate wet mop", "categories": "Trash Cans"}
+    assert not [d for d in clauses(sheet("", **mop)) if "trash" in d.text]
