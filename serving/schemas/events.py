@@ -34,9 +34,7 @@ class EventBody(Body):
     quantity: Amount | None = None
     price: Amount | None = None
     recommendation_id: StoredId | None = Field(None, description="The answer it followed from.")
-    rank: Place | None = Field(
-        None, description="Of an impression: the item's place in the list."
-    )
+    rank: Place | None = Field(None, description="Of an impression: the item's place in the list.")
     surface: Name | None = None
 
 
