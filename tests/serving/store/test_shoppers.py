@@ -155,6 +155,19 @@ async def test_replays_of_a_deleted_user_are_refused(
     assert await store.lists.put(shop, [StoredList("anna", "allow", (), "v", 1)]) == 0
 
 
+async def test_a_device_that_somebody_else_took_over_stays_theirs(
+    store: Store, shop: Tenant
+) -> None:
+    await saw(store, shop, "tea", 1, user_id="anna", session_id="s")
+    await store.shoppers.merge(shop, into="anna", session_id="s")
+    await store.shoppers.merge(shop, into="ben", session_id="s")
+    await saw(store, shop, "ink", 2, session_id="s")
+    assert (await store.shoppers.delete(shop, "anna")).events == 1
+    assert await saw(store, shop, "cup", 3, session_id="s") == "accepted"
+    assert await items(store, shop, session_id="s") == ["ink", "cup"]
+    assert await items(store, shop, user_id="ben") == ["ink", "cup"]
+
+
 async def test_a_user_of_the_bundle_alone_can_be_deleted(store: Store, shop: Tenant) -> None:
     assert await store.shoppers.delete(shop, "trained") == Deleted(0, 0, 0)
     assert await store.shoppers.read(shop, user_id="trained") == Shopper(None, deleted=True)
