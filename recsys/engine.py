@@ -6,7 +6,7 @@ puts ids, reasons and blurbs around it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 
@@ -77,6 +77,8 @@ class Engine:
         ranker: None merges by reciprocal rank.
         popularity: [n_items], all item rows, most popular first.
         n_candidates: taken from each generator.
+        on_candidates: told how many candidates each query of a chunk has, [chunk]; for
+            whoever measures. It may be called by several threads at once.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Engine:
         self.ranker = ranker
         self.popularity = popularity
         self.n_candidates = n_candidates
+        self.on_candidates: Callable[[IntArray], None] | None = None
 
     @property
     def n_items(self) -> int:
@@ -157,13 +160,17 @@ class Engine:
         ranker = None if self.ranker is None else self.ranker.with_items(len(embeddings))
         rows = np.arange(self.n_items, self.n_items + len(embeddings), dtype=np.int64)
         popularity = np.concatenate([self.popularity, rows])
-        return Engine(generators, ranker, popularity, self.n_candidates)
+        grown = Engine(generators, ranker, popularity, self.n_candidates)
+        grown.on_candidates = self.on_candidates
+        return grown
 
     def _rank_chunk(self, queries: Queries, k: int, head: Head) -> Ranked:
         # A shopper without a history gets what is popular: no model has anything to add.
         spoken = np.flatnonzero(queries.histories.counts > 0)
         asked = queries.take(spoken)
         blended = self.propose(asked, k)
+        if self.on_candidates is not None:
+            self.on_candidates(blended.counts)
         ranked = (
             reciprocal_rank_fusion(blended)
             if self.ranker is None

@@ -84,6 +84,7 @@ class Service:
         self.overlays.keep({model.number for model in self.models.all})
         self.metrics.show_models(self.models.roles())
         for model in self.models.all:
+            model.recommender.engine.on_candidates = self.metrics.count_candidates
             if model.number not in self._warmed:
                 self._warmed.add(model.number)
                 self._soon(self.overlays.warm(model))

@@ -71,6 +71,7 @@ class Models:
                 device=settings.device,
                 blurb_store=settings.blurb_store,
                 locale=settings.locale,
+                blurb_budget_ms=settings.blurb_budget_ms,
             )
 
     async def start(self) -> None:
