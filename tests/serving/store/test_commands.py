@@ -182,7 +182,7 @@ def test_lists_go_to_the_store_and_shoppers_are_forgotten(
     async def read() -> list[object]:
         async with await Store.open(at[1]) as store:
             tenant = await store.tenants.get("shop")
-            return [await store.lists.get(tenant, u, "exclude") for u in (first, second)]
+            return [(await store.lists.serve(tenant, u)).list for u in (first, second)]
 
     kept, deleted = asyncio.run(read())
     answer = recommender.recommend(first, 4)

@@ -134,7 +134,7 @@ async def test_deletion_leaves_nothing_but_a_tombstone(store: Store, shop: Tenan
     for who in ({"user_id": "anna"}, {"user_id": "old"}, {"session_id": "mine"}):
         assert await store.shoppers.read(shop, **who) == Shopper(None, deleted=True)  # type: ignore[arg-type]
     assert await store.shoppers.export(shop, "anna") is None
-    assert await store.lists.get(shop, "anna", "exclude") is None
+    assert (await store.lists.serve(shop, "anna")).list is None
     assert await items(store, shop, user_id="ben", session_id="used") == ["jar"]
 
 
