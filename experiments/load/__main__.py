@@ -49,9 +49,6 @@ SCENARIOS: dict[str, Callable[[Options], Report]] = {
     "deletion": deletion.measure,
     "store_sqlite": store_speed.sqlite,
     "store_postgresql": store_speed.postgresql,
-    "deletion": deletion.measure,
-    "store_sqlite": store_speed.sqlite,
-    "store_postgresql": store_speed.postgresql,
     "soak": soak.measure,
 }
 DOCUMENT = ROOT / "docs" / "serving.md"
