@@ -6,7 +6,7 @@ puts ids, reasons and blurbs around it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -79,6 +79,8 @@ class Engine:
         ranker: None merges by reciprocal rank.
         popularity: [n_items], all item rows, most popular first.
         n_candidates: taken from each generator.
+        on_candidates: told how many candidates each query of a chunk has, [chunk]; for
+            whoever measures. It may be called by several threads at once.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Engine:
         self.ranker = ranker
         self.popularity = popularity
         self.n_candidates = n_candidates
+        self.on_candidates: Callable[[IntArray], None] | None = None
 
     @property
     def n_items(self) -> int:
@@ -180,13 +183,18 @@ class Engine:
         ranker = None if self.ranker is None else self.ranker.with_items(len(embeddings))
         rows = np.arange(self.n_items, self.n_items + len(embeddings), dtype=np.int64)
         popularity = np.concatenate([self.popularity, rows])
-        return Engine(generators, ranker, popularity, self.n_candidates)
+        grown = Engine(generators, ranker, popularity, self.n_candidates)
+        grown.on_candidates = self.on_candidates
+        return grown
 
     def _rank_chunk(self, queries: Queries, k: int, head: Head) -> Ranked:
         # A shopper without a history gets what is popular: no model has anything to add.
         spoken = np.flatnonzero(queries.histories.counts > 0)
         asked = queries.take(spoken)
-        return self._rank_union(queries, spoken, self.propose(asked, k), k, head)
+        union = self.propose(asked, k)
+        if self.on_candidates is not None:
+            self.on_candidates(union.counts)
+        return self._rank_union(queries, spoken, union, k, head)
 
     def _rank_union(
         self, queries: Queries, spoken: IntArray, blended: Blended, k: int, head: Head

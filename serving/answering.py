@@ -34,7 +34,7 @@ from serving.schemas.recommendations import (
     RecommendationsBody,
 )
 from serving.settings import Settings
-from serving.store import Shopper, Store, StoredList, StoreUnavailable
+from serving.store import Store, StoredList, StoreUnavailable
 from serving.telemetry.metrics import Metrics
 
 ATTEMPTS = 3
@@ -85,18 +85,18 @@ class Answerer:
     async def recommendations(self, principal: Principal, body: RecommendationsBody) -> bytes:
         """Answer `POST /v1/recommendations`."""
         scene = await self._scene(principal, body)
-        reading = await self._read(principal, scene, body)
         if body.precomputed:
-            made = await self._precomputed(scene, reading.shopper, body)
+            made = await self._precomputed(scene, body)
             if made is not None:
                 return self._encoded(scene, made, body.user_id)
+        reading = await self._read(principal, scene, body)
         past = self._past(scene, reading)
 
         def ask(view: Recommender, hidden: Sequence[str]) -> Recommendations:
             request = asking.request_of(body, past, hidden)
             return view.recommend_many([request], blurbs=body.blurbs, explain=body.explain)[0]
 
-        found = await self._ranked(scene, ask, body, reading.shopper)
+        found = await self._ranked(scene, ask, body)
         return self._encoded(scene, _told(found, reading, body), body.user_id)
 
     async def batch(self, principal: Principal, bodies: Sequence[RecommendationsBody]) -> bytes:
@@ -122,7 +122,7 @@ class Answerer:
             items = [i for i in body.items if i not in scene.state.own.withdrawn]
             return asking.rank(view, items, request, blurbs=body.blurbs, explain=body.explain)
 
-        found = await self._ranked(scene, ask, body, reading.shopper)
+        found = await self._ranked(scene, ask, body)
         return self._encoded(scene, _told(found, reading, body), body.user_id)
 
     async def popular(self, principal: Principal, body: PopularBody) -> bytes:
@@ -185,7 +185,6 @@ class Answerer:
         scene: Scene,
         ask: Ask,
         body: RecommendationsBody | RankBody | PopularBody | LikeBody,
-        shopper: Shopper | None = None,
     ) -> Recommendations:
         """Ask the model until nothing in its list was withdrawn before the answer leaves."""
         model, own = scene.choice.model, scene.state.own
@@ -194,7 +193,7 @@ class Answerer:
             hidden = self._overlays.hidden(model, own)
             view = self._overlays.view(model, own.tenant)
             with self._metrics.stage("model"):
-                found = await self._within_budget(scene, ask, body, view, hidden, shopper)
+                found = await self._within_budget(scene, ask, body, view, hidden)
             with self._metrics.stage("withdrawals"):
                 await self._live.refresh(scene.state)
             self._update_later(scene)
@@ -209,14 +208,13 @@ class Answerer:
         body: RecommendationsBody | RankBody | PopularBody | LikeBody,
         view: Recommender,
         hidden: Sequence[str],
-        shopper: Shopper | None,
     ) -> Recommendations:
         try:
             return await self._pool.ask(lambda: ask(view, hidden), self._settings.model_budget_ms)
         except TimeoutError:
             pass
-        if isinstance(body, RecommendationsBody) and shopper is not None:
-            made = await self._precomputed(scene, shopper, body)
+        if isinstance(body, RecommendationsBody):
+            made = await self._precomputed(scene, body)
             if made is not None:
                 return replace(made, fallback="budget_exceeded")
         if isinstance(body, RankBody):
@@ -233,26 +231,31 @@ class Answerer:
         found = await self._pool.fall_back(lambda: asking.popular(view, quick, hidden, scene.at))
         return replace(found, fallback="budget_exceeded")
 
-    async def _precomputed(
-        self, scene: Scene, shopper: Shopper, body: RecommendationsBody
-    ) -> Recommendations | None:
-        """Return the list computed ahead of time, without what was bought since."""
-        if shopper.user_id is None or body.filters is not None or body.history is not None:
+    async def _precomputed(self, scene: Scene, body: RecommendationsBody) -> Recommendations | None:
+        """Return the list computed ahead of time, without what was bought since.
+
+        One statement reads it with the events since, and tells whether items changed.
+        """
+        if body.filters is not None or body.history is not None or body.rules is not None:
             return None
-        tenant = scene.state.tenant
+        own = scene.state.own
         try:
-            async with asyncio.timeout(self._settings.store_budget_ms / 1000):
-                stored = await self._store.lists.get(tenant, shopper.user_id, body.repeats)
-                await self._live.refresh(scene.state)
+            with self._metrics.stage("store"):
+                async with asyncio.timeout(self._settings.store_budget_ms / 1000):
+                    served = await self._store.lists.serve(
+                        own.tenant, body.user_id, body.session_id, repeats=body.repeats
+                    )
         except (StoreUnavailable, TimeoutError):
             return None
-        if stored is None:
+        if served.list is None:
             return None
-        gone = {*body.exclude, *scene.state.own.withdrawn}
-        if body.repeats == "exclude":
+        if served.items_version > own.version:
+            await self._live.refresh(scene.state)
+        gone = own.withdrawn.union(body.exclude)
+        if body.repeats == "exclude" and served.events:
             bought = scene.choice.model.recommender.dataset.info.seen_events
-            gone |= {e.item_id for e in shopper.events if not bought or e.event in bought}
-        return _from_stored(stored, gone, body.k)
+            gone |= {e.item_id for e in served.events if not bought or e.event in bought}
+        return _from_stored(served.list, gone, body.k)
 
     def _update_later(self, scene: Scene) -> None:
         """Bring the tenant's view up to date in the background, where it is behind."""
@@ -286,7 +289,13 @@ def _now() -> int:
 
 
 def _told(found: Recommendations, reading: Reading, body: Asked) -> Recommendations:
-    """Say that the store did not answer, where that made a difference."""
+    """Say that the store did not answer, where that made a difference.
+
+    Items of the stored history that this model never knew are not the caller's business.
+    """
+    if body.history is None:
+        kept = tuple(w for w in found.warnings if not w.startswith("history:"))
+        found = replace(found, warnings=kept)
     if not reading.stale or body.history is not None:
         return found
     warnings = (*found.warnings, STALE)
@@ -301,7 +310,7 @@ def _cut(found: Recommendations, withdrawn: frozenset[str]) -> Recommendations:
     return replace(found, items=items)
 
 
-def _from_stored(stored: StoredList, gone: set[str], k: int) -> Recommendations:
+def _from_stored(stored: StoredList, gone: frozenset[str], k: int) -> Recommendations:
     kept = [item for item in stored.items if item["item_id"] not in gone][:k]
     items = tuple(
         Recommendation(

@@ -50,6 +50,8 @@ def request_of(
         at=past.at if body.at is None else body.at,
         recent=() if given is not None else past.recent,
         forgotten=past.forgotten,
+        diversity=body.diversity if isinstance(body, RecommendationsBody) else 0.0,
+        rules=_rules(body),
     )
 
 
@@ -146,6 +148,12 @@ def _entries(history: History) -> list[HistoryItem | str]:
         e if isinstance(e, str) else HistoryItem(e.item_id, e.timestamp, e.weight, e.event)
         for e in history
     ]
+
+
+def _rules(body: RecommendationsBody | RankBody) -> Mapping[str, Any] | None:
+    if not isinstance(body, RecommendationsBody) or body.rules is None:
+        return None
+    return body.rules.model_dump()
 
 
 def _context(body: Selected) -> Mapping[str, Any] | None:

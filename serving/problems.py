@@ -167,10 +167,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _distinct(errors: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Keep the first message of each field: a value that may be one of several kinds has many."""
-    return list({field: (field, message) for field, message in reversed(list(errors))}.values())[
-        : -MAX_ERRORS - 1 : -1
-    ]
+    """Keep one message a field, and none where a part of it has one.
+
+    A value that may be of several kinds fails as each of them; the innermost says most.
+    """
+    first: dict[str, str] = {}
+    for field, message in errors:
+        first.setdefault(field, message)
+    inner = [f for f in first if not any(o.startswith((f"{f}.", f"{f}[")) for o in first)]
+    return [(field, first[field]) for field in inner[:MAX_ERRORS]]
 
 
 def _place(error: Mapping[str, Any], body: Any) -> str:

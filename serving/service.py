@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from serving.answering import Answerer
@@ -39,6 +40,7 @@ class Service:
     answerer: Answerer
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _working: set[asyncio.Task[None]] = field(default_factory=set)
+    _warmed: set[int] = field(default_factory=set)
 
     @classmethod
     async def open(cls, settings: Settings, metrics: Metrics) -> Service:
@@ -79,8 +81,13 @@ class Service:
         self.pool.close()
 
     def _swapped(self) -> None:
-        self.overlays.keep(self.models.numbers)
+        self.overlays.keep({model.number for model in self.models.all})
         self.metrics.show_models(self.models.roles())
+        for model in self.models.all:
+            model.recommender.engine.on_candidates = self.metrics.count_candidates
+            if model.number not in self._warmed:
+                self._warmed.add(model.number)
+                self._soon(self.overlays.warm(model))
 
     async def _follow_items(self) -> None:
         """See what other workers changed: items, withdrawals, rollbacks."""
@@ -109,6 +116,9 @@ class Service:
 
     def bring_up_soon(self, state: TenantState) -> None:
         """Do so in the background."""
-        task = asyncio.get_running_loop().create_task(self.bring_up(state))
+        self._soon(self.bring_up(state))
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._working.add(task)
         task.add_done_callback(self._working.discard)

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.load import (
+    deletion,
     kill_rounds,
     latency,
     lifecycle,
@@ -25,6 +26,7 @@ from experiments.load import (
     overload,
     soak,
     stages,
+    store_speed,
     throughput,
 )
 from experiments.load.figures import Report, markdown
@@ -44,6 +46,9 @@ SCENARIOS: dict[str, Callable[[Options], Report]] = {
     "store_hangs": outage.store_hangs,
     "slow_llm": outage.slow_llm,
     "kill_rounds": kill_rounds.measure,
+    "deletion": deletion.measure,
+    "store_sqlite": store_speed.sqlite,
+    "store_postgresql": store_speed.postgresql,
     "soak": soak.measure,
 }
 DOCUMENT = ROOT / "docs" / "serving.md"

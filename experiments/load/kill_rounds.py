@@ -24,7 +24,7 @@ from experiments.load.figures import Figure, Report
 from experiments.load.options import UNLIMITED, Options
 from experiments.load.postgres import cluster
 from experiments.load.service import Service, create_key, free_port, running
-from recsys.client import AsyncClient, Event, Patience, ServiceError
+from recsys.client import AsyncClient, Event, EventStatus, Patience, ServiceError
 from serving.store import Store
 
 ROUNDS = 100
@@ -45,13 +45,11 @@ class Ledger:
     Attributes:
         accepted: how often it said of an event that it was committed now.
         acknowledged: events of which it said that they are kept, now or before.
-        requests: answered.
         retried: events that were kept before their sender knew of it.
     """
 
     accepted: Counter[str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
-    requests: int = 0
     retried: int = 0
 
 
@@ -65,14 +63,7 @@ async def sender(number: int, url: str, key: str, ledger: Ledger, over: asyncio.
                 for n in range(sent, sent + EVENTS)
             ]
             sent += EVENTS
-            while True:
-                try:
-                    statuses = await client.send_events(batch)
-                    break
-                except ServiceError:
-                    await asyncio.sleep(0.05)
-            ledger.requests += 1
-            for status in statuses:
+            for status in await _acknowledged(client, batch):
                 if status.status == "accepted":
                     ledger.accepted[status.event_id] += 1
                 elif status.status == "duplicate":
@@ -80,6 +71,14 @@ async def sender(number: int, url: str, key: str, ledger: Ledger, over: asyncio.
                 else:
                     raise AssertionError(f"an event was refused: {status}")
                 ledger.acknowledged.add(status.event_id)
+
+
+async def _acknowledged(client: AsyncClient, batch: list[Event]) -> list[EventStatus]:
+    while True:
+        try:
+            return await client.send_events(batch)
+        except ServiceError:
+            await asyncio.sleep(0.05)
 
 
 async def kill_and_restart(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from experiments.load.bundles import bundle
-from experiments.load.endpoint import bad_endpoint
+from experiments.load.endpoint import BadEndpoint, bad_endpoint
 from experiments.load.figures import Figure, Report
 from experiments.load.options import UNLIMITED, Options, for_users, opened
 from experiments.load.postgres import cluster
@@ -23,6 +23,8 @@ from recsys.client import Event, ServiceError
 RATE = 25.0
 AWAY_S = 6.0
 BEFORE_S = 2.0
+WRITTEN_FOR = 50
+"""Shoppers for whom blurbs are written meanwhile."""
 
 
 @contextmanager
@@ -103,7 +105,7 @@ def slow_llm(options: Options) -> Report:
     with (
         bad_endpoint() as endpoint,
         running(source, home, environment=settings, core=None) as service,
-        _writing(source, home, endpoint.url),
+        _writing(source, users, home, endpoint),
     ):
         requests = for_users(service, users, blurbs=True)
         tally = opened(service, requests, rate=RATE, seconds=seconds, on_answer=look)
@@ -119,14 +121,28 @@ def slow_llm(options: Options) -> Report:
 
 
 @contextmanager
-def _writing(source: Path, home: Path, url: str) -> Iterator[None]:
-    """Write blurbs in the background with the command that an operator uses."""
-    command = [sys.executable, "-m", "recsys.cli", "blurbs", str(source), "--users", "all"]
-    command += ["--writer", "endpoint", "--endpoint", url, "--model", "none"]
+def _writing(
+    source: Path, users: Sequence[str], home: Path, endpoint: BadEndpoint
+) -> Iterator[None]:
+    """Write blurbs in the background with the command that an operator uses.
+
+    Raises:
+        RuntimeError: it ended, or did not ask the endpoint in time; with the end of its log.
+    """
+    asked, log = home / "users.txt", home / "blurbs.log"
+    asked.write_text("".join(f"{user}\n" for user in users[:WRITTEN_FOR]))
+    command = [sys.executable, "-m", "recsys.cli", "blurbs", str(source), "--users", str(asked)]
+    command += ["--writer", "endpoint", "--endpoint", endpoint.url, "--model", "none"]
     command += ["--store", str(home / "blurbs.db")]
-    with (home / "blurbs.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=out)
     try:
+        end = time.monotonic() + 60
+        while not endpoint.calls:
+            if process.poll() is not None or time.monotonic() > end:
+                tail = log.read_text(errors="replace")[-1000:]
+                raise RuntimeError(f"recsys blurbs asked for nothing; its log ends:\n{tail}")
+            time.sleep(0.1)
         yield
     finally:
         process.kill()

@@ -17,7 +17,7 @@ from experiments.load.options import UNLIMITED, Options
 from experiments.load.service import Service, running
 from experiments.load.throughput import known_users
 
-RATE = 100.0
+RATE = 25.0
 WARM_SHARE = 0.25
 """Of the time; growth is read after it."""
 

@@ -14,11 +14,12 @@ keys_app = typer.Typer(no_args_is_help=True, help="API keys of the service: crea
 events_app = typer.Typer(no_args_is_help=True, help="Events of the service's store: import.")
 
 Store = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--store",
         envvar="RECSYS_SERVE_STORE",
-        help="sqlite:///PATH or postgresql://USER@HOST/DATABASE (password: PGPASSWORD, ~/.pgpass).",
+        help="sqlite:///PATH or postgresql://USER@HOST/DATABASE (password: PGPASSWORD, ~/.pgpass); "
+        "default the SQLite file that recsys serve takes.",
         show_default=False,
     ),
 ]
@@ -27,12 +28,12 @@ Tenant = Annotated[str, typer.Option("--tenant", help="The shop.", show_default=
 
 @keys_app.command("create")
 def keys_create(
-    store: Store,
     tenant: Tenant,
     scope: Annotated[
         Literal["read", "write", "admin"],
         typer.Option(help="read: ask; write: also tell (events, items, users); admin: manage too."),
     ],
+    store: Store = None,
     label: Annotated[str, typer.Option(help="What it is for.")] = "",
     as_json: Json = False,
 ) -> None:
@@ -45,7 +46,7 @@ def keys_create(
     from serving.store.operating import create_key
 
     with answering(as_json) as show:
-        secret, key = create_key(store, tenant, scope, label)
+        secret, key = create_key(_address(store), tenant, scope, label)
         value = {"id": key.id, "tenant": tenant, "scope": scope, "label": label, "key": secret}
         note = f"key {key.id} of {tenant} may {scope}; it is kept nowhere, so store it now:"
         # Not folded, however narrow the terminal: it is to be copied.
@@ -53,7 +54,7 @@ def keys_create(
 
 
 @keys_app.command("list")
-def keys_list(store: Store, tenant: Tenant, as_json: Json = False) -> None:
+def keys_list(tenant: Tenant, store: Store = None, as_json: Json = False) -> None:
     """Show a tenant's keys, without their secrets."""
     from datetime import UTC, datetime
 
@@ -65,7 +66,7 @@ def keys_list(store: Store, tenant: Tenant, as_json: Json = False) -> None:
         return "" if moment is None else f"{datetime.fromtimestamp(moment / 1e6, UTC):%Y-%m-%d}"
 
     with answering(as_json) as show:
-        found = list_keys(store, tenant)
+        found = list_keys(_address(store), tenant)
         table = Table("id", "scope", "label", "created", "revoked", title=f"Keys of {tenant}")
         values = []
         for key in found:
@@ -85,15 +86,15 @@ def keys_list(store: Store, tenant: Tenant, as_json: Json = False) -> None:
 @keys_app.command("revoke")
 def keys_revoke(
     key: Annotated[str, typer.Argument(help="The key's id, as `recsys keys list` shows it.")],
-    store: Store,
     tenant: Tenant,
+    store: Store = None,
     as_json: Json = False,
 ) -> None:
     """Revoke a key for good; running services refuse it within a minute."""
     from serving.store.operating import revoke_key
 
     with answering(as_json) as show:
-        done = revoke_key(store, tenant, key)
+        done = revoke_key(_address(store), tenant, key)
         line = "revoked" if done else f"{tenant} has no key {key!r} that is still good"
         show({"id": key, "revoked": done}, line)
     if not done:
@@ -105,8 +106,8 @@ def events_import(
     files: Annotated[
         list[str], typer.Argument(help="Paths, globs or folders: CSV, JSONL, parquet.")
     ],
-    store: Store,
     tenant: Tenant,
+    store: Store = None,
     mapping: Annotated[
         list[str] | None, typer.Option("--map", help="user_id=customer,item_id=sku,...")
     ] = None,
@@ -124,7 +125,7 @@ def events_import(
 
     with answering(as_json) as show, Bars("events") as bars:
         imported = append_files(
-            store,
+            _address(store),
             tenant,
             files,
             mapping=pairs(mapping or [], "--map"),
@@ -162,3 +163,11 @@ def forget(
         lines = [f"forgotten, with {gone.interactions:,} interactions; version {gone.version}"]
         lines += [f"  stays: {note}" for note in gone.kept]
         show(value, *lines)
+
+
+def _address(store: str | None) -> str:
+    if store is not None:
+        return store
+    from serving.server import default_store
+
+    return default_store()

@@ -70,11 +70,11 @@ def recommend(
         filters=filters,
         context=context,
         at=at,
+        diversity=diversity,
+        rules=rules,
     )
     body = request_json(request) | _set(
         session_id=session_id,
-        diversity=diversity or None,
-        rules=None if rules is None else dict(rules),
         blurbs=blurbs or None,
         explain=explain or None,
         surface=surface,

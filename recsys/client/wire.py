@@ -66,9 +66,12 @@ def request_json(request: RecommendationRequest) -> JsonObject:
         body["repeats"] = request.repeats
     if request.exclude:
         body["exclude"] = list(request.exclude)
-    for name, value in (("filters", request.filters), ("context", request.context)):
+    for name in ("filters", "context", "rules"):
+        value = getattr(request, name)
         if value is not None:
             body[name] = dict(value)
+    if request.diversity:
+        body["diversity"] = request.diversity
     if request.at is not None:
         body["at"] = moment_json(request.at)
     return body

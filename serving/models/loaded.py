@@ -5,13 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from recsys import Recommender
-from recsys.blurbs import BlurbService
+from recsys.blurbs import BlurbService, UserContext
 from recsys.errors import RecsysError
-from recsys.types import RecommendationRequest, Recommendations
+from recsys.types import Blurb, RecommendationRequest, Recommendations
 
 DAY = 86_400_000_000
 SMOKE_USERS = 3
@@ -21,6 +23,27 @@ _numbers = itertools.count(1)
 
 class ModelRefused(RecsysError):
     """A new model is damaged or doesn't answer; the old one stays."""
+
+
+class BudgetedBlurbs(BlurbService):
+    """Blurbs within the service's budget: items that it does not reach go without."""
+
+    def __init__(
+        self, recommender: Recommender, store: Path | None, locale: str, budget_ms: float
+    ) -> None:
+        """Read a store of verified blurbs; None shows extractive ones only."""
+        super().__init__(recommender.dataset.info.roles, store, locale=locale)
+        self._budget_ms = budget_ms
+
+    def blurbs(
+        self,
+        items: Sequence[Any],
+        contexts: Sequence[UserContext],
+        deadline_ms: float = 50.0,
+        generate: bool = False,
+    ) -> list[Blurb | None]:
+        """As `BlurbService.blurbs`, within the budget; nothing is ever written in a request."""
+        return super().blurbs(items, contexts, min(deadline_ms, self._budget_ms))
 
 
 @dataclass(frozen=True)
@@ -69,6 +92,7 @@ def load(
     device: str = "cpu",
     blurb_store: Path | None = None,
     locale: str = "en",
+    blurb_budget_ms: float = 250.0,
 ) -> Loaded:
     """Read a bundle, warm it and have it answer; takes seconds, run it in a thread.
 
@@ -78,8 +102,8 @@ def load(
     began = time.perf_counter()
     try:
         recommender = Recommender.load(path, device=device)
-        recommender.blurb_service = BlurbService(
-            recommender.dataset.info.roles, blurb_store, locale=locale
+        recommender.blurb_service = BudgetedBlurbs(
+            recommender, blurb_store, locale, blurb_budget_ms
         )
         recommender.warm()
         prove(recommender)

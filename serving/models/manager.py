@@ -71,6 +71,7 @@ class Models:
                 device=settings.device,
                 blurb_store=settings.blurb_store,
                 locale=settings.locale,
+                blurb_budget_ms=settings.blurb_budget_ms,
             )
 
     async def start(self) -> None:
@@ -137,9 +138,9 @@ class Models:
         return found
 
     @property
-    def numbers(self) -> set[int]:
-        """`Loaded.number` of every model in memory."""
-        return {model.number for line in self._lines.values() for model in line.models}
+    def all(self) -> tuple[Loaded, ...]:
+        """Every model in memory."""
+        return tuple(model for line in self._lines.values() for model in line.models)
 
     def experiment(self, tenant: str) -> str | None:
         """Return the name of the experiment that a tenant's shoppers are in.

@@ -133,6 +133,20 @@ class Overlays:
                 return
             self._built[key] = Overlay(recommender, version, rows)
 
+    async def warm(self, model: Loaded) -> None:
+        """Wake the text encoder, so that the first new item need not wait for its weights."""
+        encoder = model.recommender.encoder
+        if encoder is None:
+            return
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._executor, encoder.encode, ["tea"])
+        except Exception as error:
+            _log.warning(
+                "the text encoder can't be woken; items can't be added until it can",
+                extra={"fields": {"model": model.name, "error": str(error)}},
+            )
+
     def keep(self, numbers: set[int]) -> None:
         """Drop the overlays of models that are gone."""
         self._built = {key: o for key, o in self._built.items() if key[0] in numbers}
@@ -165,7 +179,6 @@ def build(
         result = _with_columns(result, changed)
     if fresh:
         result = result.with_items(frame_of(fresh, schema))
-    result.warm()
     return result
 
 

@@ -76,7 +76,6 @@ const FALLBACKS = {
   empty_history: "No history yet: what is popular is shown.",
   precomputed: "A list computed ahead of time is shown.",
   budget_exceeded: "The time budget was spent: a simpler list is shown.",
-  overloaded: "The service is busy: a simpler list is shown.",
   store_unavailable: "The store is away: the newest events are missing.",
 };
 

@@ -108,9 +108,6 @@ Filters = Annotated[
 ]
 """A filter expression of `recsys.rerank.filters`; its columns are checked by the model."""
 
-Rules = Annotated[dict[str, Any], WithJsonSchema({"type": "object"})]
-"""Category caps, boosts and pins, see `recsys.rerank`."""
-
 _SCALAR = {
     "anyOf": [
         {"type": "string"},

@@ -18,7 +18,7 @@ from serving.schemas.fields import (
     Key,
     Moment,
     Name,
-    Rules,
+    Place,
     Share,
     Value,
     Weight,
@@ -41,6 +41,40 @@ class HistoryEntry(Body):
 
 
 History = Annotated[list[AskedId | HistoryEntry], Field(max_length=1_000)]
+
+
+class CapBody(Body):
+    """At most so many items with one value in a column."""
+
+    column: Name
+    at_most: Place
+
+
+class BoostBody(Body):
+    """Lifts the items that a filter matches by a share of the list, or lowers them."""
+
+    filter: Filters
+    strength: Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+
+
+class PinBody(Body):
+    """Puts an item at a rank, where it may be recommended at all."""
+
+    item_id: AskedId
+    rank: Place
+
+
+class RulesBody(Body):
+    """What a shop wants of a list beyond relevance, as `recsys.rerank.Rules`."""
+
+    caps: Annotated[list[CapBody], Field(max_length=20)] = Field(default=[])
+    boosts: Annotated[list[BoostBody], Field(max_length=20)] = Field(default=[])
+    pins: Annotated[list[PinBody], Field(max_length=100)] = Field(
+        default=[], description="Each item and each rank once."
+    )
+    calibration: Share = Field(
+        0.0, description="How closely categories follow those of the history."
+    )
 
 
 class Selected(Body):
@@ -75,7 +109,7 @@ class RecommendationsBody(Asked):
     k: Count = 10
     repeats: Repeats = Field("exclude", description="exclude leaves out what was bought already.")
     diversity: Share = Field(0.0, description="0 ranks by score alone, 1 by difference alone.")
-    rules: Rules | None = None
+    rules: RulesBody | None = None
     precomputed: bool = Field(
         False, description="Answer with the list computed ahead of time, where there is one."
     )

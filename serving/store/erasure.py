@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Delete, Table, and_, bindparam, delete, select
+from sqlalchemy import BindParameter, Delete, Select, Table, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
@@ -31,9 +31,22 @@ _OWN_SESSIONS = select(sessions.c.session_id).where(
 )
 
 
-def _used_sessions(table: Table) -> ColumnElement[bool]:
-    return and_(
-        table.c.tenant_id == _TENANT, table.c.user_id.in_(_USERS), table.c.session_id.is_not(None)
+def _used_sessions(table: Table) -> Select[tuple[str]]:
+    """Sessions in which a user was named, but for those that somebody else logged into since."""
+    elsewhere = (
+        select(sessions.c.session_id)
+        .where(
+            sessions.c.tenant_id == _TENANT,
+            sessions.c.session_id == table.c.session_id,
+            sessions.c.user_id.not_in(_USERS),
+        )
+        .exists()
+    )
+    theirs = (table.c.user_id.in_(_USERS), table.c.session_id.is_not(None))
+    return (
+        select(table.c.session_id)
+        .where(table.c.tenant_id == _TENANT, *theirs, ~elsewhere)
+        .distinct()
     )
 
 
@@ -46,10 +59,7 @@ def _deletes(table: Table) -> tuple[Delete, Delete]:
     )
 
 
-_USED_SESSIONS = [
-    select(table.c.session_id).where(_used_sessions(table)).distinct()
-    for table in (events, impressions)
-]
+_USED_SESSIONS = [_used_sessions(table) for table in (events, impressions)]
 _EVENTS, _IMPRESSIONS = _deletes(events), _deletes(impressions)
 _DELETE_LISTS = delete(lists).where(lists.c.tenant_id == _TENANT, lists.c.user_id.in_(_USERS))
 _DELETE_SESSIONS = delete(sessions).where(

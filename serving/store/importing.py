@@ -23,7 +23,8 @@ KEPT = ("event_id", "session_id", "recommendation_id", "rank", "surface")
 """Columns of events that interactions do not have; taken under these names."""
 
 _CHUNK = 1_000
-_IN_FLIGHT = 5
+_AT_ONCE = 5_000
+"""Rows on their way to the store, in chunks; less than its queue holds."""
 _EXAMPLES = 3
 
 
@@ -88,13 +89,13 @@ async def import_events(
     if guess.time == "none":
         raise DataError("events need a time; say which column it is: --map timestamp=COLUMN")
     rows = _prepared(log, event).collect(engine="streaming")
-    imported, done = Imported(), 0
-    chunks = rows.iter_slices(_CHUNK)
-    while group := [list(_events(chunk)) for _, chunk in zip(range(_IN_FLIGHT), chunks)]:  # noqa: B905
-        for statuses in await asyncio.gather(*(store.events.append(tenant, e) for e in group)):
+    imported = Imported()
+    for start in range(0, rows.height, _AT_ONCE):
+        part = rows.slice(start, _AT_ONCE)
+        calls = [store.events.append(tenant, list(_events(c))) for c in part.iter_slices(_CHUNK)]
+        for statuses in await asyncio.gather(*calls):
             imported.add(statuses)
-            done += len(statuses)
-        progress(done, rows.height)
+        progress(start + part.height, rows.height)
     return imported
 
 

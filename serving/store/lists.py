@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from recsys.types import Repeats
@@ -20,11 +19,6 @@ MAX_EVENTS = 500
 """Newest events since the list was made."""
 
 _CHUNK = 500
-_ONE = select(lists).where(
-    lists.c.tenant_id == bindparam("tenant"),
-    lists.c.user_id == bindparam("user"),
-    lists.c.repeats == bindparam("repeats"),
-)
 _REPLACED = ("items", "model_version", "created_at")
 
 
@@ -76,16 +70,6 @@ class Lists:
         if rows:
             await connection.execute(upsert, [rows[key] for key in sorted(rows)])
         return len(rows)
-
-    async def get(self, tenant: Tenant, user_id: str, repeats: Repeats) -> StoredList | None:
-        """Return a shopper's list, or None."""
-        if id_fault(user_id):
-            return None
-        values = {"tenant": tenant.id, "user": user_id, "repeats": repeats}
-        for row in await self._database.fetch(_ONE, values):
-            items = tuple(row.items)
-            return StoredList(row.user_id, row.repeats, items, row.model_version, row.created_at)
-        return None
 
     async def serve(
         self,

@@ -17,6 +17,8 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from recsys.types import IntArray
+
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000)
 MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
@@ -102,6 +104,11 @@ class Metrics:
         if child is None:
             child = self._requests[key] = self.requests.labels(route, method, str(status))
         child.observe(seconds)
+
+    def count_candidates(self, counts: IntArray) -> None:
+        """Take the number of candidates of each query that a model was asked."""
+        for count in counts.tolist():
+            self.candidates.observe(count)
 
     def show_models(self, models: Iterable[tuple[str, str, str]]) -> None:
         """Show which models are in memory: name, version, role."""

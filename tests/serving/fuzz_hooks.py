@@ -1,7 +1,7 @@
 """What schemathesis can't know: the catalogue's columns are no part of the OpenAPI document.
 
-A filter over a column that is not there is an error by contract, so generated filters are
-pointed at one that is; their shape stays as generated.
+A filter over a column that is not there is an error by contract, so generated filters and
+caps are pointed at one that is; their shape stays as generated.
 """
 
 from __future__ import annotations
@@ -26,10 +26,22 @@ def pointed(node: Any) -> Any:
         return [pointed(part) for part in node]
     if not isinstance(node, dict):
         return node
+    if isinstance(node.get("column"), str):
+        return {**node, "column": COLUMN}
+    if isinstance(node.get("pins"), list):
+        node = {**node, "pins": once(node["pins"])}
     op = node.get("op")
     if isinstance(node.get("field"), str) and isinstance(op, str):
         return {**node, "field": COLUMN, **({"value": worded(op, node)} if "value" in node else {})}
     return {key: pointed(part) for key, part in node.items()}
+
+
+def once(pins: list[Any]) -> list[Any]:
+    """Keep the first pin of each item and rank: a schema can't ask for that."""
+    if not all(isinstance(pin, dict) for pin in pins):
+        return pins
+    items = {str(pin.get("item_id")): pin for pin in reversed(pins)}
+    return list({repr(pin.get("rank")): pin for pin in items.values()}.values())
 
 
 def worded(op: str, node: dict[str, Any]) -> Any:

@@ -34,7 +34,8 @@ def fuzz(
     command = [
         sys.executable, "-m", "schemathesis.cli", "run", f"{service.url}/openapi.json",
         "--checks", "all", "--phases", phases, "--max-examples", str(examples),
-        "--max-time", str(seconds), "--seed", "1", "--no-color", "--no-shrink", "--continue-on-failure",
+        "--max-time", str(seconds), "--seed", "1",
+        "--no-color", "--no-shrink", "--continue-on-failure",
         "--header", f"Authorization: Bearer {service.key('fuzzed')}",
         "--report-json-path", str(report),
     ]  # fmt: skip

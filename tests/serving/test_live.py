@@ -206,3 +206,18 @@ def test_rows_that_do_not_fit_are_refused_one_by_one(shop: httpx.Client) -> None
     assert [r["status"] for r in results] == ["stored", "refused"]
     assert "title" in results[1]["detail"]
     assert "String" in results[1]["detail"]
+
+
+def test_blurbs_come_within_their_budget(
+    service: Running, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with service.client("blurbs") as shop:
+        told = recommend(shop, user_id=user, blurbs=True)
+        blurbs = [i["blurb"] for i in told["items"] if i["blurb"]]
+        assert blurbs
+        assert all(set(b) == {"text", "tier", "writer", "evidence"} for b in blurbs)
+        model = service.service.models.line("blurbs").current
+        assert model is not None
+        monkeypatch.setattr(model.recommender.blurb_service, "_budget_ms", 0.0)
+        assert all(i["blurb"] is None for i in recommend(shop, user_id=user, blurbs=True)["items"])
+        assert all(i["blurb"] is None for i in recommend(shop, user_id=user)["items"])

@@ -151,6 +151,7 @@ def test_every_other_field_of_a_request_is_sent() -> None:
     values: dict[str, Any] = {
         "user_id": "a", "history": ("i",), "k": 3, "repeats": "allow", "exclude": ("x",),
         "filters": {"field": "f", "op": "is_null"}, "context": {"c": 1}, "at": 5,
+        "diversity": 0.5, "rules": {"caps": []},
     }  # fmt: skip
     names = {f.name for f in fields(default)} - {"recent", "forgotten"}
     assert set(values) == names, "a new field of the request needs a place on the wire"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from recsys import Recommender
+from recsys import RecommendationRequest, Recommender
 from recsys.client import (
     AccessError,
     AsyncClient,
@@ -35,6 +36,26 @@ def test_the_answer_is_the_recommenders(shop: Client, in_process: Recommender) -
     assert theirs.recommendation_id
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"diversity": 0.4},
+        {"rules": {"caps": [{"column": "category", "at_most": 2}]}},
+        {"rules": {"pins": [{"item_id": "i30", "rank": 2}]}, "repeats": "allow"},
+        {"filters": {"field": "category", "op": "in", "value": ("rye bread", "hemp rope")}},
+        {"history": ["i1", "i2"], "context": {"device": "phone"}},
+    ],
+    ids=lambda wanted: "+".join(wanted),
+)
+def test_whatever_is_asked_is_answered_alike(
+    shop: Client, in_process: Recommender, wanted: dict[str, Any]
+) -> None:
+    mine = in_process.recommend("u4", 8, **wanted)
+    theirs = shop.recommend("u4", 8, arm="champion", **wanted)
+    assert theirs.items == mine.items
+    assert mine.item_ids != in_process.recommend("u4", 8).item_ids
+
+
 def test_both_arms_can_be_asked(shop: Client) -> None:
     versions = {shop.recommend("u1", arm=arm).model_version for arm in ("champion", "challenger")}
     assert len(versions) == 2
@@ -42,8 +63,6 @@ def test_both_arms_can_be_asked(shop: Client) -> None:
 
 
 def test_a_batch_is_one_by_one(shop: Client) -> None:
-    from recsys import RecommendationRequest
-
     requests = [RecommendationRequest(u, k=3) for u in ("u1", "u2", "nobody")]
     together = shop.recommend_many(requests)
     assert [a.item_ids for a in together] == [

@@ -78,6 +78,19 @@ def test_an_answer_for_programs_holds_the_key(run: Run, at: list[str]) -> None:
     assert value["scope"] == "read"
 
 
+def test_without_a_store_it_is_the_one_that_is_served(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_HOME", str(tmp_path))
+    monkeypatch.delenv("RECSYS_SERVE_STORE", raising=False)
+    assert run("keys", "create", "--tenant", "shop", "--scope", "read")[0] == 0
+    from serving.server import default_store
+
+    code, out, _ = run("keys", "list", "--tenant", "shop", "--store", default_store(), "--json")
+    assert code == 0
+    assert len(json.loads(out)["keys"]) == 1
+
+
 def test_keys_of_nobody_are_an_error_with_a_remedy(run: Run, at: list[str]) -> None:
     code, out, err = run("keys", "list", *at)
     assert (code, out) == (1, "")
@@ -169,7 +182,7 @@ def test_lists_go_to_the_store_and_shoppers_are_forgotten(
     async def read() -> list[object]:
         async with await Store.open(at[1]) as store:
             tenant = await store.tenants.get("shop")
-            return [await store.lists.get(tenant, u, "exclude") for u in (first, second)]
+            return [(await store.lists.serve(tenant, u)).list for u in (first, second)]
 
     kept, deleted = asyncio.run(read())
     answer = recommender.recommend(first, 4)

@@ -85,11 +85,13 @@ async def test_lists_are_kept_one_for_each_way(store: Store, shop: Tenant, other
     first = [made("anna", "exclude", "v1"), made("anna", "allow", "v1"), made("ben", "allow", "v1")]
     assert await store.lists.put(shop, first) == 3
     assert await store.lists.put(shop, [made("anna", "allow", "v2")]) == 1
-    assert await store.lists.get(shop, "anna", "exclude") == first[0]
-    assert await store.lists.get(shop, "anna", "allow") == made("anna", "allow", "v2")
-    assert await store.lists.get(shop, "ben", "exclude") is None
-    assert await store.lists.get(shop, "\0", "allow") is None
-    assert await store.lists.get(other, "anna", "allow") is None
+    assert (await store.lists.serve(shop, "anna")).list == first[0]
+    assert (await store.lists.serve(shop, "anna", repeats="allow")).list == made(
+        "anna", "allow", "v2"
+    )
+    assert (await store.lists.serve(shop, "ben")).list is None
+    assert (await store.lists.serve(shop, "\0", repeats="allow")).list is None
+    assert (await store.lists.serve(other, "anna", repeats="allow")).list is None
     with pytest.raises(StoreError, match="user_id is empty"):
         await store.lists.put(shop, [made("", "allow", "v1")])
 
@@ -97,7 +99,7 @@ async def test_lists_are_kept_one_for_each_way(store: Store, shop: Tenant, other
 async def test_many_lists_are_kept_in_chunks(store: Store, shop: Tenant) -> None:
     lists = [StoredList(f"u{i}", "allow", ({"item_id": str(i)},), "v", 1) for i in range(1201)]
     assert await store.lists.put(shop, lists) == 1201
-    assert await store.lists.get(shop, "u1200", "allow") == lists[1200]
+    assert (await store.lists.serve(shop, "u1200", repeats="allow")).list == lists[1200]
 
 
 async def test_a_list_is_served_with_what_happened_since(

@@ -134,7 +134,7 @@ async def test_deletion_leaves_nothing_but_a_tombstone(store: Store, shop: Tenan
     for who in ({"user_id": "anna"}, {"user_id": "old"}, {"session_id": "mine"}):
         assert await store.shoppers.read(shop, **who) == Shopper(None, deleted=True)  # type: ignore[arg-type]
     assert await store.shoppers.export(shop, "anna") is None
-    assert await store.lists.get(shop, "anna", "exclude") is None
+    assert (await store.lists.serve(shop, "anna")).list is None
     assert await items(store, shop, user_id="ben", session_id="used") == ["jar"]
 
 
@@ -153,6 +153,19 @@ async def test_replays_of_a_deleted_user_are_refused(
         with pytest.raises(Refused, match="was deleted"):
             await store.shoppers.merge(shop, into="ben", **kept)  # type: ignore[arg-type]
     assert await store.lists.put(shop, [StoredList("anna", "allow", (), "v", 1)]) == 0
+
+
+async def test_a_device_that_somebody_else_took_over_stays_theirs(
+    store: Store, shop: Tenant
+) -> None:
+    await saw(store, shop, "tea", 1, user_id="anna", session_id="s")
+    await store.shoppers.merge(shop, into="anna", session_id="s")
+    await store.shoppers.merge(shop, into="ben", session_id="s")
+    await saw(store, shop, "ink", 2, session_id="s")
+    assert (await store.shoppers.delete(shop, "anna")).events == 1
+    assert await saw(store, shop, "cup", 3, session_id="s") == "accepted"
+    assert await items(store, shop, session_id="s") == ["ink", "cup"]
+    assert await items(store, shop, user_id="ben") == ["ink", "cup"]
 
 
 async def test_a_user_of_the_bundle_alone_can_be_deleted(store: Store, shop: Tenant) -> None:
