@@ -119,9 +119,10 @@ def _blend(page: Page, scorecard: Scorecard, ablation: pl.DataFrame) -> None:
             "again. Right of zero, the blend leans on the component.",
         )
         rows = ablation.filter(metric=metric)
+        n_users = max(rows["n_users"].to_list())
         page.figure(
             charts.leads(rows, "component", f"hybrid minus hybrid without it, {metric}"),
-            f"Ablation in {metric} on up to {max(rows['n_users'].to_list()):,} shoppers, 95 % intervals.",
+            f"Ablation in {metric} on up to {n_users:,} shoppers, 95 % intervals.",
         )
 
 

@@ -52,8 +52,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             time.sleep(0.2)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(60)
         log.close()
 
 
@@ -71,7 +71,8 @@ def test_the_whole_way_through_a_server(server: str, shop: Path, tmp_path: Path,
     patient = ("--max-latency-ms", "60000")
     moved = run("promote", made["run_id"], "--model", "shop", *where, *patient, "--json").value
     assert moved["moved"]
-    assert run("registry", "list", *where, "--json").value[0]["aliases"] == "champion"
+    listed = run("registry", "list", "--model", "shop", *where, "--json").value
+    assert [row["aliases"] for row in listed] == ["champion"]
     with bundle_of(made["run_id"], uri=server) as bundle:
         again = Recommender.load(bundle)
     assert again.recommend("u1", 3).item_ids == Recommender.load(out).recommend("u1", 3).item_ids
