@@ -28,8 +28,8 @@ from recsys.vocabulary import MISSING_ROW
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
-USERS_PER_CHUNK = 1024
-USERS_AT_ONCE = 512
+USERS_PER_CHUNK = 512
+USERS_AT_ONCE = 256
 """Users asked for at a time: all that a model makes for them is in memory.
 
 The same on every machine, since the last bits of a score depend on the size of a batch.
