@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,7 @@ from experiments.evaluation import Scorecard, evaluate_recommender
 from recsys.candidates.base import Generator
 from recsys.engine import Engine
 from recsys.metrics.bootstrap import bootstrap_columns
+from recsys.protocols import CandidateGenerator
 from recsys.recommender import Recommender
 from recsys.types import Candidates, FloatArray, Queries, Ragged
 
@@ -99,6 +101,11 @@ def ablate(
 def silenced(recommender: Recommender, component: str) -> Recommender:
     """Return a recommender whose component proposes and scores nothing."""
     engine = recommender.engine
-    generators = {**engine.generators, component: Silent(engine.n_items)}
-    mute = Engine(generators, engine.ranker, engine.popularity, engine.n_candidates)
+    silent = cast(CandidateGenerator, Silent(engine.n_items))
+    mute = Engine(
+        {**engine.generators, component: silent},
+        engine.ranker,
+        engine.popularity,
+        engine.n_candidates,
+    )
     return replace(recommender, engine=mute)

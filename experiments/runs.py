@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from experiments.evaluation import Scorecard
 from experiments.store import connect, default_uri
@@ -32,10 +32,11 @@ def find_run(run_id: str, *, uri: str | None = None) -> Run:
     Raises:
         RecsysError: there is none of that id.
     """
+    client = connect(uri)  # says so where MLflow is missing
     from mlflow.exceptions import MlflowException
 
     try:
-        return connect(uri).get_run(run_id)
+        return client.get_run(run_id)
     except MlflowException as error:
         raise RecsysError(
             f"run {run_id!r} is not in the store {uri or default_uri()}; look for its id in "
@@ -55,9 +56,9 @@ def artefact(run_id: str, path: str, *, uri: str | None = None) -> Iterator[Path
 
 
 def _fetched(run_id: str, path: str, folder: str, uri: str | None) -> Path:
+    find_run(run_id, uri=uri)
     from mlflow.exceptions import MlflowException
 
-    find_run(run_id, uri=uri)
     try:
         return Path(connect(uri).download_artifacts(run_id, path, folder))
     except (MlflowException, OSError) as error:
@@ -155,15 +156,3 @@ def model_files(model_uri: str, *, uri: str | None = None) -> Iterator[Path]:
 
 def _has(run_id: str, path: str, uri: str | None) -> bool:
     return bool(connect(uri).list_artifacts(run_id, path))
-
-
-def is_run(text: str, *, uri: str | None = None) -> bool:
-    """Tell whether a text is the id of a run of the store."""
-    from mlflow.exceptions import MlflowException
-
-    client: Any = connect(uri)
-    try:
-        client.get_run(text)
-    except MlflowException:
-        return False
-    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from experiments.publish import WARM_START, publish, publish_measured, tracked
 from experiments.recording import RecordingLogger
 from experiments.terminal import Bars, Stopwatch, say, warnings_as_notes
 from recsys.dataset import Dataset
+from recsys.errors import MissingExtraError
 from recsys.recommender import Recommender
 from recsys.splits import Split
 from training.encoders import encoder_for
@@ -113,11 +115,7 @@ def train(
         )
         began("report")
         with watch.stage("report"):
-            report = report_file(options.out)
-            worth = ablation(recommender, parts, recipe)
-            drawn = write_report(
-                report, recipe, recommender, scorecard, logger.curves, parts.truth, worth, say=say
-            )
+            report = _report(options.out, recipe, recommender, scorecard, logger, parts)
         if options.refit:
             if run is not None:
                 publish_measured(run, recommender)
@@ -136,7 +134,7 @@ def train(
             options.out,
             scorecard,
             scorecard_folder(options.out),
-            report if drawn else None,
+            report,
             watch.seconds,
             aside=aside,
         )
@@ -158,20 +156,6 @@ def report_file(bundle: Path) -> Path:
     return bundle.with_name(bundle.name + REPORT_SUFFIX)
 
 
-def ablation(recommender: Recommender, parts: Split, recipe: Recipe) -> pl.DataFrame:
-    """Measure the hybrid without each component, where components are measured at all."""
-    if not recipe.evaluate.components:
-        return pl.DataFrame()
-    with Bars("components") as bars:
-        return ablate(
-            recommender,
-            parts.truth,
-            recipe.evaluate.k[0],
-            seed=recipe.seed,
-            progress=lambda done, total: bars.update("ablation", done, total),
-        )
-
-
 def warm_start(bundle: Path | None, parts: Split, recipe: Recipe) -> WarmStart | None:
     """Load the bundle to go on from, if there is one.
 
@@ -184,6 +168,33 @@ def warm_start(bundle: Path | None, parts: Split, recipe: Recipe) -> WarmStart |
     earlier = Recommender.load(bundle)
     refuse_overlap(earlier, parts)
     return WarmStart.of(earlier).checked(recipe)
+
+
+def _report(
+    bundle: Path,
+    recipe: Recipe,
+    recommender: Recommender,
+    scorecard: Scorecard,
+    logger: RecordingLogger,
+    parts: Split,
+) -> Path | None:
+    """Write the report beside the bundle; say why there is none without Plotly."""
+    if find_spec("plotly") is None:
+        say(f"note: no report. {MissingExtraError('mlflow', 'writing HTML reports')}")
+        return None
+    worth = pl.DataFrame()
+    if recipe.evaluate.components:
+        with Bars("components") as bars:
+            worth = ablate(
+                recommender,
+                parts.truth,
+                recipe.evaluate.k[0],
+                seed=recipe.seed,
+                progress=lambda done, total: bars.update("ablation", done, total),
+            )
+    path = report_file(bundle)
+    write_report(path, recipe, recommender, scorecard, logger.curves, parts.truth, worth)
+    return path
 
 
 def _fit(

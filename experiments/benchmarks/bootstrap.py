@@ -18,7 +18,7 @@ import sys
 import numpy as np
 import polars as pl
 
-from experiments.evaluation.paired import difference_table
+from recsys.metrics.paired import difference_table
 
 KS = (1, 2, 3, 5, 10)
 KINDS = ("recall", "precision", "hit_rate", "ndcg")

@@ -78,13 +78,13 @@ def of_many(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     rows = [spawn(str(n), ["--items", str(args.items)]) for n in args.users]
     n = np.array([row["users"] for row in rows], dtype=np.float64)
     memory = np.polyfit(n, [row["megabytes"] for row in rows], 1)
-    seconds = np.polyfit(n, [row["seconds"] for row in rows], 1)
+    seconds = np.polyfit(n, [row["cpu"] for row in rows], 1)
     result = {
         "rows": rows,
         "items": args.items,
         "bytes_a_user": round(memory[0] * 2**20),
         "gigabytes_at_10m": round(float(np.polyval(memory, MANY)) / 1024, 2),
-        "hours_at_10m": round(float(np.polyval(seconds, MANY)) / 3600, 2),
+        "processor_hours_at_10m": round(float(np.polyval(seconds, MANY)) / 3600, 2),
         "disk_gigabytes_at_10m": round(rows[-1]["disk"] / n[-1] * MANY / 2**30, 1),
     }
     good = result["gigabytes_at_10m"] < 16
@@ -94,7 +94,8 @@ def of_many(args: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
         f"memory grows by {result['bytes_a_user']:,} bytes a user: the ids, the targets and the "
         "training history of the synthetic users; what a chunk needs is fixed",
         f"{MANY:,} users x top-{max(KS)}: {result['gigabytes_at_10m']} GiB of memory (target < "
-        f"16 GiB), {result['hours_at_10m']} hours, {result['disk_gigabytes_at_10m']} GiB of "
+        f"16 GiB), {result['processor_hours_at_10m']} hours of one "
+        f"processor, {result['disk_gigabytes_at_10m']} GiB of "
         f"per-user values on disk (extrapolated)\nverdict: {result['verdict']}",
     ]
     return result, lines

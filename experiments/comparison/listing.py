@@ -10,7 +10,7 @@ from rich.text import Text
 
 LISTED = 100
 HEADLINES = ("all/ndcg@10", "new/ndcg@10", "all/recall@10", "new/recall@10")
-_SCHEMA = {
+_SCHEMA: dict[str, Any] = {
     "run_id": pl.String,
     "name": pl.String,
     "experiment": pl.String,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from experiments.evaluation.paired import Block, PairedSums, blocks
 from experiments.evaluation.scorecard import EVERYBODY, SLICE_PREFIX
+from recsys.metrics.paired import Block, PairedSums, blocks
 
 MIN_USERS = 10
 """A slice with fewer users says nothing of a difference."""

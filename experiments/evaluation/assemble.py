@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from experiments.evaluation.paired import difference_table
 from experiments.evaluation.parts import Parts
 from experiments.evaluation.scorecard import (
     EVERYBODY,
@@ -22,6 +21,7 @@ from experiments.evaluation.scorecard import (
 from experiments.evaluation.truth import Truth
 from recsys.metrics import CatalogueMetric, better
 from recsys.metrics.compute import AnyMetric
+from recsys.metrics.paired import difference_table
 from recsys.types import DoubleArray, IntArray
 
 

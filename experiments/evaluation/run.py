@@ -15,7 +15,7 @@ import polars as pl
 from experiments.evaluation.assemble import assemble
 from experiments.evaluation.memory import release
 from experiments.evaluation.parts import ChunkValues, Parts
-from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard
+from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard, refuse_other
 from experiments.evaluation.slices import user_slices
 from experiments.evaluation.truth import Truth
 from recsys.errors import DataError
@@ -28,8 +28,8 @@ from recsys.vocabulary import MISSING_ROW
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
 
-USERS_PER_CHUNK = 1024
-USERS_AT_ONCE = 512
+USERS_PER_CHUNK = 512
+USERS_AT_ONCE = 256
 """Users asked for at a time: all that a model makes for them is in memory.
 
 The same on every machine, since the last bits of a score depend on the size of a batch.
@@ -74,7 +74,7 @@ def evaluate_recommender(
             last chunk when it is started again with the same directory.
 
     Raises:
-        DataError: the truth is empty.
+        DataError: the truth is empty, or `out` is there and is no scorecard.
         ValueError: a cut-off is below 1, or a component unknown.
     """
     if not truth.height:
@@ -83,6 +83,7 @@ def evaluate_recommender(
     known = Truth(recommender, truth, ks)
     keep = None if out else tempfile.TemporaryDirectory(prefix="recsys-evaluation-")
     target = Path(keep.name) / "scorecard" if keep else Path(str(out))
+    refuse_other(target)
     parts = Parts(target.with_name(f".{target.name}.partial"), _plan(known, names))
     metrics = {t: known.metrics(t) for t in TARGETS if len(known.relevant[t].rows)}
     _measure_all(known, parts, names, metrics, progress)
@@ -119,7 +120,7 @@ def _measure_all(
     for number, start in enumerate(range(0, n, USERS_PER_CHUNK)):
         users = np.arange(start, min(start + USERS_PER_CHUNK, n), dtype=np.int64)
         if not parts.has(number):
-            found = {}
+            found: dict[tuple[str, str], ChunkValues] = {}
             for targets, chosen in metrics.items():
                 asked = users[truth.relevant[targets].counts[users] > 0]
                 if len(asked):

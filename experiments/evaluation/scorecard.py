@@ -158,10 +158,15 @@ class Scorecard:
         return html_table(shown, f"Everybody, first {k} places") + html_table(self.users, "Users")
 
     def save(self, folder: str | Path) -> None:
-        """Write everything under a temporary name, then rename."""
+        """Write everything under a temporary name, then rename; replaces a scorecard.
+
+        Raises:
+            DataError: something else is there.
+        """
         target = Path(folder)
         if target.resolve() == self.folder.resolve():
             return
+        refuse_other(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         work.chmod(0o755)
@@ -208,6 +213,19 @@ class Scorecard:
                 f"{source}: the scorecard is of another version of recsys ({error}); "
                 "evaluate the bundle again"
             ) from error
+
+
+def refuse_other(folder: Path) -> None:
+    """Refuse to replace a directory that is not a scorecard.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    if folder.exists() and not (folder / FACTS_FILE).is_file():
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise DataError(
+                f"{folder} is there already and is no scorecard; choose another directory"
+            )
 
 
 def per_user_file(folder: Path, targets: str, system: str) -> Path:

@@ -62,7 +62,8 @@ def user_slices(
         joined = index.join(own, on="user_id", how="left", maintain_order="left")
         for column in joined.columns[1:]:
             if _is_segment(joined[column]):
-                ways[column] = by_attribute(joined[column], at_most=ATTRIBUTE_VALUES)
+                way = f"users.{column}" if column in ways else column
+                ways[way] = by_attribute(joined[column], at_most=ATTRIBUTE_VALUES)
     columns = [_labels(way, masks, len(user_ids)) for way, masks in ways.items()]
     return pl.DataFrame(columns)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +12,6 @@ from experiments.html.catalogue import embedding_map, shown_by_category
 from experiments.html.page import Page
 from experiments.html.shoppers import shopper_cards
 from experiments.recording import Curves
-from recsys.errors import MissingExtraError
 from recsys.recommender import Recommender
 from training.recipe import Recipe
 
@@ -29,10 +27,8 @@ def write_report(
     curves: Curves,
     truth: pl.DataFrame,
     ablation: pl.DataFrame,
-    *,
-    say: Callable[[str], None] = print,
-) -> bool:
-    """Write the report; return False, and say why, where Plotly is not installed.
+) -> None:
+    """Write the report.
 
     Args:
         path: the HTML file.
@@ -42,7 +38,9 @@ def write_report(
         curves: what was logged with steps.
         truth: `user_id`, `item_id` of the test window.
         ablation: what `experiments.ablation.ablate` returns; may be empty.
-        say: told why there is no report.
+
+    Raises:
+        MissingExtraError: Plotly is not installed.
     """
     page = Page(f"Training report: {recipe.name}", _subtitle(recommender, scorecard))
     _summary(page, scorecard)
@@ -59,12 +57,7 @@ def write_report(
     )
     page.cards(shopper_cards(recommender, truth))
     page.text("The recipe", f"Digest {recipe.digest}; every value is in recipe.toml of the run.")
-    try:
-        page.write(path)
-    except MissingExtraError as error:
-        say(f"note: no report. {error}")
-        return False
-    return True
+    page.write(path)
 
 
 def _subtitle(recommender: Recommender, scorecard: Scorecard) -> str:
@@ -126,9 +119,10 @@ def _blend(page: Page, scorecard: Scorecard, ablation: pl.DataFrame) -> None:
             "again. Right of zero, the blend leans on the component.",
         )
         rows = ablation.filter(metric=metric)
+        n_users = max(rows["n_users"].to_list())
         page.figure(
             charts.leads(rows, "component", f"hybrid minus hybrid without it, {metric}"),
-            f"Ablation in {metric} on up to {rows['n_users'].max():,} shoppers, 95 % intervals.",
+            f"Ablation in {metric} on up to {n_users:,} shoppers, 95 % intervals.",
         )
 
 

@@ -11,10 +11,13 @@ import numpy as np
 import polars as pl
 
 from recsys.errors import DataError
-from recsys.metrics.bootstrap import RESAMPLES, bootstrap_columns, holm
+from recsys.metrics.bootstrap import RESAMPLES, bootstrap_columns
 from recsys.metrics.compute import Summary
-from recsys.types import DoubleArray
+from recsys.metrics.paired import difference_table
 
+NOTHING_SHARED = (
+    "the two evaluations have no metric in common; evaluate both on the same users with the same k"
+)
 _METADATA = "recsys.evaluation"
 
 
@@ -66,7 +69,7 @@ class Evaluation:
         """Return this minus `other`, paired by user, for every metric that both have.
 
         Columns: metric, mean, other, difference, low, high, p_value, p_holm (corrected for
-        the number of metrics), wins, losses, n_users. A metric that counts none of the
+        the number of metrics), wins, ties, losses, n_users. A metric that counts none of the
         users on both sides is left out.
 
         Args:
@@ -80,31 +83,21 @@ class Evaluation:
             DataError: the users differ and `shared_only` is not set, or no metric is shared.
         """
         names = [m for m in self.metrics if m in other.metrics]
-        mine, theirs = _paired(self.per_user, other.per_user, names, shared_only)
-        difference = mine - theirs
-        some = np.flatnonzero((~np.isnan(difference)).any(axis=0))
-        names = [names[j] for j in some]
         if not names:
-            raise DataError(
-                "the two evaluations have no metric in common; evaluate both with the same k"
-            )
-        mine, theirs, difference = mine[:, some], theirs[:, some], difference[:, some]
-        rows = bootstrap_columns(difference, resamples=resamples, level=level, seed=seed)
-        both = ~np.isnan(difference)
-        return pl.DataFrame(
-            {
-                "metric": names,
-                "mean": [mine[both[:, j], j].mean() for j in range(len(names))],
-                "other": [theirs[both[:, j], j].mean() for j in range(len(names))],
-                "difference": [row.mean for row in rows],
-                "low": [row.low for row in rows],
-                "high": [row.high for row in rows],
-                "p_value": [row.p_value for row in rows],
-                "p_holm": holm([row.p_value for row in rows]),
-                "wins": (difference > 0).sum(axis=0),
-                "losses": (difference < 0).sum(axis=0),
-                "n_users": [row.n_users for row in rows],
-            }
+            raise DataError(NOTHING_SHARED)
+        table = difference_table(
+            other.per_user.lazy(),
+            self.per_user.lazy(),
+            names,
+            resamples=resamples,
+            seed=seed,
+            level=level,
+            shared_only=shared_only,
+        )
+        if not table.height:
+            raise DataError(NOTHING_SHARED)
+        return table.rename({"value": "mean", "reference": "other"}).select(
+            "metric", "mean", "other", pl.exclude("metric", "mean", "other")
         )
 
     def by(self, groups: pl.DataFrame) -> pl.DataFrame:
@@ -152,25 +145,3 @@ class Evaluation:
         if summary is None:
             raise DataError(f"{path} has no evaluation in it; write one with Evaluation.to_parquet")
         return cls(pl.read_parquet(path), Summary(**json.loads(summary)))
-
-
-def _paired(
-    a: pl.DataFrame, b: pl.DataFrame, names: list[str], shared_only: bool
-) -> tuple[DoubleArray, DoubleArray]:
-    """Values of the same users in the same order, [users, metrics] each; null is NaN."""
-    if a["user_id"].dtype != b["user_id"].dtype:
-        raise DataError(
-            f"user_id is {a['user_id'].dtype} in one and {b['user_id'].dtype} in the other; "
-            "evaluate both on the same truth"
-        )
-    pairs = a.select("user_id", *names).join(
-        b.select("user_id", *names), on="user_id", how="inner", maintain_order="left"
-    )
-    if len(pairs) == 0 or (not shared_only and not len(pairs) == len(a) == len(b)):
-        raise DataError(
-            f"the evaluations hold {len(a)} and {len(b)} users, {len(pairs)} of them in both; "
-            "evaluate both on the same truth, or compare with shared_only=True if any are shared"
-        )
-    mine = pairs.select(names).to_numpy().astype(np.float64)
-    theirs = pairs.select(f"{name}_right" for name in names).to_numpy().astype(np.float64)
-    return mine, theirs

@@ -8,10 +8,11 @@ import pytest
 
 from experiments import Comparison, compare, load_run
 from experiments.comparison import show
-from experiments.evaluation import HYBRID, Scorecard, paired
-from experiments.evaluation.paired import difference_table
+from experiments.evaluation import HYBRID, Scorecard
 from experiments.evaluation.scorecard import per_user_file
 from recsys.errors import DataError
+from recsys.metrics import paired
+from recsys.metrics.paired import difference_table
 
 USERS = [f"u{i:02d}" for i in range(40)]
 OLD = np.tile([0.2, 0.4], 20)

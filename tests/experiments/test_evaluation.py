@@ -163,6 +163,17 @@ def test_save_and_load(scorecard: Scorecard, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["card"]
 
 
+def test_only_a_scorecard_is_replaced(
+    scorecard: Scorecard, dataset: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(DataError, match="is no scorecard; choose another"):
+        scorecard.save(tmp_path)
+    with pytest.raises(DataError, match="is no scorecard; choose another"):
+        evaluate_recommender(Fixed(dataset), TRUTH, (1,), out=tmp_path)  # type: ignore[arg-type]
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_what_was_not_measured_is_a_key_error(scorecard: Scorecard) -> None:
     with pytest.raises(KeyError, match="recall@99"):
         scorecard.value("ALL", HYBRID, "recall@99")

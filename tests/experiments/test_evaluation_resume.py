@@ -95,3 +95,22 @@ def test_kill_9_loses_one_chunk(model: Counting, tmp_path: Path) -> None:
     assert model.asked == ["cold", "cold"]
     assert again.users["n_users"].to_list() == [3, 2]
     assert [p.name for p in tmp_path.iterdir()] == ["card"]
+
+
+def test_few_users_are_asked_for_at_a_time(
+    model: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "USERS_PER_CHUNK", 3)
+    whole = evaluate_recommender(model, TRUTH, (1, 2), out=tmp_path / "whole")  # type: ignore[arg-type]
+    monkeypatch.setattr(run, "USERS_AT_ONCE", 1)
+    sizes: list[int] = []
+    ask = Fixed.recommend_rows
+
+    def noted(self, user_ids, k, **how):  # type: ignore[no-untyped-def]
+        sizes.append(len(user_ids))
+        return ask(self, user_ids, k, **how)
+
+    monkeypatch.setattr(Counting, "recommend_rows", noted)
+    again = evaluate_recommender(model, TRUTH, (1, 2), out=tmp_path / "again")  # type: ignore[arg-type]
+    assert sizes == [1] * 5  # three users on ALL targets, two on NEW
+    assert again.values.equals(whole.values)

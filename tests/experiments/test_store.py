@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -132,55 +129,3 @@ def test_a_killed_process_leaves_a_store_that_works(
 def test_an_unknown_run_is_named(home: Path) -> None:
     with pytest.raises(RecsysError, match="'0123' is not in the store"):
         find_run("0123", uri=uri_of(home))
-
-
-@pytest.fixture
-def server(home: Path, tmp_path: Path) -> Iterator[str]:
-    """A real tracking server that serves its artefacts."""
-    shutil.copy(home / "mlflow.db", tmp_path / "server.db")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
-        "--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}", "--workers", "1",
-        "--artifacts-destination", str(tmp_path / "served"),
-    ]  # fmt: skip
-    environment = {**os.environ, **store.SETTINGS}
-    log = (tmp_path / "server.log").open("w")
-    process = subprocess.Popen(
-        command, stdout=log, stderr=log, env=environment, start_new_session=True
-    )
-    try:
-        for _ in range(300):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None, (tmp_path / "server.log").read_text()
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-        log.close()
-
-
-@pytest.mark.slow
-def test_a_tracking_server_does_as_well(server: str, tmp_path: Path) -> None:
-    from experiments.runs import artefact
-
-    with tracking.open_run("served", uri=server, experiment="a shop, last days") as run:
-        run.params({"seed": 1})
-        run.metrics({f"m{i}": float(i) for i in range(5)})
-        run.text("hello", "folder/note.txt")
-        with run.child("ease") as child:
-            child.metrics({"all/ndcg@10": 0.5})
-    client: Any = store.connect(server)
-    found = client.get_run(run.run_id)
-    assert found.info.status == "FINISHED"
-    assert found.info.artifact_uri.startswith("mlflow-artifacts:/")  # relative: it can move
-    assert found.data.metrics["m3"] == 3.0
-    assert client.get_run(child.run_id).data.metrics == {"all/ndcg_at_10": 0.5}
-    with artefact(run.run_id, "folder/note.txt", uri=server) as path:
-        assert path.read_text() == "hello"
-    assert list((tmp_path / "served").rglob("note.txt"))

@@ -130,12 +130,12 @@ def test_comparison_of_other_users():
     lists, truth = shop(3)
     a = evaluate(lists.take, truth, [Recall(10)], user_ids=IDS)
     part = Evaluation(a.per_user.head(9), a.summary)
-    with pytest.raises(DataError, match="and 9 users, 9 of them in both"):
+    with pytest.raises(DataError, match="one holds 9 users and the other 41, 9 of them in both"):
         a.compare(part)
     assert a.compare(part, shared_only=True)["n_users"].to_list() == [9]
     with pytest.raises(DataError, match="no metric in common"):
         a.compare(evaluate(lists.take, truth, [Recall(5)], user_ids=IDS))
-    with pytest.raises(DataError, match="user_id is String in one and Int64 in the other"):
+    with pytest.raises(DataError, match="user_id is Int64 in one and String in the other"):
         a.compare(evaluate(lists.take, truth, [Recall(10)]))
 
 

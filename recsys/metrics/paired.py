@@ -15,7 +15,7 @@ import polars as pl
 import scipy.sparse as sp
 
 from recsys.errors import DataError
-from recsys.metrics import bootstrap_sums, holm
+from recsys.metrics.bootstrap import bootstrap_sums, holm
 from recsys.types import DoubleArray, IntArray
 
 GROUPS = 20_000
@@ -68,7 +68,9 @@ class PairedSums:
         self.wins += (difference > 0).sum(axis=0)
         self.losses += (difference < 0).sum(axis=0)
 
-    def table(self, names: pl.DataFrame, *, resamples: int, seed: int) -> pl.DataFrame:
+    def table(
+        self, names: pl.DataFrame, *, resamples: int, seed: int, level: float = LEVEL
+    ) -> pl.DataFrame:
         """Return a row a column that counts somebody, behind the names of the columns.
 
         `reference`, `value` (means), `difference`, `low`, `high`, `p_value`, `p_holm`
@@ -81,7 +83,7 @@ class PairedSums:
                 self.sums[:, some],
                 self.counts[:, some],
                 resamples=resamples,
-                level=LEVEL,
+                level=level,
                 seed=seed,
             )
             if len(some)
@@ -116,6 +118,7 @@ def difference_table(
     *,
     resamples: int,
     seed: int = 0,
+    level: float = LEVEL,
     shared_only: bool = False,
 ) -> pl.DataFrame:
     """Return other minus reference, paired by user, a row a metric; see `PairedSums.table`.
@@ -126,6 +129,7 @@ def difference_table(
         metrics: columns of both.
         resamples: of the bootstrap.
         seed: of the draws.
+        level: probability of the interval.
         shared_only: compare on the users that both have, where they differ.
 
     Raises:
@@ -137,7 +141,8 @@ def difference_table(
             found = PairedSums.empty(pair.n_groups, len(metrics))
         found.add(pair.reference, pair.value, pair.groups)
     assert found is not None  # blocks refuse nobody
-    return found.table(pl.DataFrame({"metric": metrics}), resamples=resamples, seed=seed)
+    names = pl.DataFrame({"metric": metrics}, schema={"metric": pl.String})
+    return found.table(names, resamples=resamples, seed=seed, level=level)
 
 
 @dataclass(frozen=True)
