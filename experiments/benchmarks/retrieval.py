@@ -133,7 +133,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object only")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    results, shown = {}, []
+    results: dict[str, Any] = {}
+    shown: list[Table | str] = []
     made = (
         [of_bundle(args.bundle, args.component)]
         if args.bundle
