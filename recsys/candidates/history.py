@@ -151,7 +151,12 @@ class HistoryGenerator(Generator):
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only."""
-        old, vectors, indexes = self.n_items, self._vectors, self._indexes
+        old, vectors, indexes, readable = (
+            self.n_items,
+            self._vectors,
+            self._indexes,
+            self._readable,
+        )
         if self._texts is not None:
             self._texts = self._texts.grown(embeddings)
         self._n_items += len(embeddings)
@@ -159,6 +164,9 @@ class HistoryGenerator(Generator):
         if vectors is not None:
             self._vectors = vectors.grown(self._made(old, self.n_items))
             self._indexes = (*indexes[:1], FlatIndex(self._vectors.blocks[1]))
+        if readable is not None:
+            more = embeddings.any(axis=1) & (self._texts is not None)
+            self._readable = np.concatenate([readable, more])
 
     def _grow(self, n: int) -> None:
         """Make room for `n` items without an id, as popular as the others are on average.
