@@ -256,7 +256,7 @@ class Recommender:
 
         This one stays as it is and may go on answering in other threads: they share all
         large arrays. Beside the encoding it costs copies of what is one number an item:
-        tens of milliseconds and about 100 MB for a million items.
+        5 ms and 7 MB over 92,000 items, in proportion to their number.
 
         Args:
             frame: `item_id` and the columns of the catalogue; what is missing is null.
