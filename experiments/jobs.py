@@ -77,7 +77,7 @@ def refresh_command(
 
     `files` are interactions, items, users, mapping and roles of the import.
     """
-    from experiments.imports import import_own_files
+    from experiments.imports import Tables, import_own_files
     from experiments.nightly import RefreshOptions, refresh
     from experiments.registering import shown
 
@@ -85,9 +85,8 @@ def refresh_command(
     importer = None
     if interactions is not None:
         importer = partial(
-            import_own_files, data, interactions,
-            items=items, users=users, mapping=mapping, roles=roles,
-        )  # fmt: skip
+            import_own_files, data, Tables(interactions, items, users, mapping, roles), {}
+        )
     where = RefreshOptions(
         out or BUNDLES / (options.model or "model"), options, importer, warm, train_anyway
     )

@@ -38,7 +38,7 @@ class Registry:
         folder.mkdir(parents=True)
         self.file = folder / "mlflow.db"
         self.uri = f"sqlite:///{self.file}"
-        from experiments.tracking import connect
+        from experiments.store import connect
 
         self._client: Any = connect(self.uri)
         self._client.create_registered_model(NAME)

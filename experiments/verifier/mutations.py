@@ -204,9 +204,9 @@ def _relation(subject: Subject, rng: random.Random) -> str:
             if _WEAK & {*a.split(), *b.split()} or _coordinated(clause, m.end()):
                 continue
             options.append(f"{clause[: m.start()]}{b}{between}{a}{clause[m.end() :]}")
-    for pattern, other in _ROLES:
-        if re.search(pattern, clause):
-            options.append(re.sub(pattern, other, clause, count=1))
+    for role, other in _ROLES:
+        if re.search(role, clause):
+            options.append(re.sub(role, other, clause, count=1))
     numbers = list(_MEASURE.finditer(clause))
     if len(numbers) >= 2 and numbers[0].group(1) != numbers[1].group(1):
         a, b = numbers[0], numbers[1]

@@ -39,11 +39,12 @@ class BudgetedBlurbs(BlurbService):
         self,
         items: Sequence[Any],
         contexts: Sequence[UserContext],
-        deadline_ms: float = 50.0,
+        deadline_ms: float | None = None,
         generate: bool = False,
     ) -> list[Blurb | None]:
         """As `BlurbService.blurbs`, within the budget; nothing is ever written in a request."""
-        return super().blurbs(items, contexts, min(deadline_ms, self._budget_ms))
+        budget = self._budget_ms if deadline_ms is None else min(deadline_ms, self._budget_ms)
+        return super().blurbs(items, contexts, budget)
 
 
 @dataclass(frozen=True)
