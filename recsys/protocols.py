@@ -98,6 +98,23 @@ class ItemSpace(Protocol):
 
 
 @runtime_checkable
+class Accelerable(Protocol):
+    """A generator that searches item vectors, and can do so approximately."""
+
+    def accelerate(self, queries: Queries, *, recall: float) -> float:
+        """Build a graph and use it if it finds `recall` of what an exact search does.
+
+        Args:
+            queries: of real shoppers, to measure it on.
+            recall: the bar.
+
+        Returns:
+            What it finds, of the exact top 100; below the bar the search stays exact.
+        """
+        ...
+
+
+@runtime_checkable
 class NeedsEmbeddings(Protocol):
     """A generator that reads the catalogue's text embeddings, which the bundle holds once."""
 

@@ -100,6 +100,13 @@ class Vocabulary:
         """Rows in the order of their ids: by code point, as Python compares."""
         return memoryview(np.ascontiguousarray(self._ids.arg_sort().to_numpy()).data)
 
+    def _sorted_with(self, new: Vocabulary) -> memoryview[int]:
+        """Put a few new rows among the sorted old ones."""
+        rows = sorted(range(len(new)), key=new._ids.item)
+        places = [bisect_left(self._sorted, new._ids.item(r), key=self._ids.item) for r in rows]
+        longer = np.insert(np.asarray(self._sorted), places, np.array(rows) + len(self))
+        return memoryview(longer.data)
+
     def external(self, rows: IntArray) -> list[str]:
         """Return the ids of rows."""
         if len(rows) <= FEW:
@@ -120,7 +127,8 @@ class Vocabulary:
             twice = new.ids.filter(pl.Series(known)).head(3).to_list()
             raise DataError(f"ids are there twice: {twice}; keep one row for each")
         longer = copy(self)
-        vars(longer).pop("_sorted", None)
+        if vars(longer).pop("_sorted", None) is not None and len(new) <= FEW:
+            longer._sorted = self._sorted_with(new)
         longer._ids = pl.concat([self._ids, new._ids])
         places = np.searchsorted(self._hashes, new._hashes, side="right")
         longer._hashes = np.insert(self._hashes, places, new._hashes)

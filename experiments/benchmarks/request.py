@@ -140,7 +140,9 @@ class _TimedRanker(HybridRanker):
 
 def timed_engine(engine: Engine, clock: Clock) -> Engine:
     """Return an engine of the same parts that fills `clock`."""
-    generators = {n: _TimedGenerator(g, n, clock) for n, g in engine.generators.items()}
+    generators: dict[str, Any] = {
+        name: _TimedGenerator(g, name, clock) for name, g in engine.generators.items()
+    }
     ranker = None
     if engine.ranker is not None:
         inner = engine.ranker.builder

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
 from recsys.candidates.base import plain
@@ -13,6 +14,7 @@ from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_factors
+from recsys.topk.ann import AnnIndex, Graph
 from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
 
 PAIRS_PER_CHUNK = 200_000
@@ -35,11 +37,34 @@ class FactorModel(FromHistory[FloatArray]):
         self._time: Time = "none"
         self._items: FloatArray = np.empty((0, 0), dtype=np.float32)  # [known, d]
         self._bias: FloatArray | None = None  # [known]
+        self._graph: Graph | None = None
+        self._ann: AnnIndex | None = None
 
     def _input(self, queries: Queries) -> sp.csr_matrix:
         return input_rows(queries.histories, self._time, self.config, len(self._known))
 
+    def accelerate(self, queries: Queries, *, recall: float) -> float:
+        """Build a graph over the factors and use it if it finds `recall` of the best items."""
+        part, _ = self._answerable(queries)
+        items, users = self._with_bias(), self._with_one(self._make(part))
+        self._graph, found = Graph.build(items, users, recall=recall)
+        self._ann = None if self._graph is None else AnnIndex(items, self._graph)
+        return found
+
+    def _with_bias(self) -> FloatArray:
+        if self._bias is None:
+            return self._items
+        return np.column_stack([self._items, self._bias]).astype(np.float32)
+
+    def _with_one(self, users: FloatArray) -> FloatArray:
+        if self._bias is None:
+            return users
+        return np.pad(users, ((0, 0), (0, 1)), constant_values=1.0)
+
     def _best(self, made: FloatArray, queries: Queries, n: int) -> Candidates:
+        if self._ann is not None:
+            users = self._with_one(made)
+            return self._ann.search(users, n, exclude=queries.exclude, eligible=queries.eligible)
         return topk_factors(
             made,
             self._items,
@@ -67,9 +92,14 @@ class FactorModel(FromHistory[FloatArray]):
     def state(self) -> State:
         """Return config and factors."""
         config = {"config": plain(self.config), "n_items": self._n_items, "time": self._time}
-        arrays = {"items": self._items.astype(np.float16), "known": self._known.mask}
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "items": self._items.astype(np.float16),
+            "known": self._known.mask,
+        }
         if self._bias is not None:
             arrays["bias"] = self._bias
+        if self._graph is not None:
+            config["graph"], arrays["graph"] = self._graph.config, self._graph.data
         return State(config, arrays)
 
     @classmethod
@@ -80,6 +110,9 @@ class FactorModel(FromHistory[FloatArray]):
         model._bias = state.arrays.get("bias")
         model._known = KnownItems(state.arrays["known"])
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
+        if "graph" in state.config:
+            model._graph = Graph(state.arrays["graph"], **state.config["graph"])
+            model._ann = AnnIndex(model._with_bias(), model._graph)
         return model
 
 

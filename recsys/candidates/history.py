@@ -10,7 +10,8 @@ from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_packing import last_baskets, pack
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
-from recsys.topk import FlatIndex, search_all
+from recsys.topk import FlatIndex, ItemIndex, search_all
+from recsys.topk.ann import AnnIndex, Graph
 from recsys.types import (
     AnyFloats,
     BoolArray,
@@ -65,7 +66,8 @@ class HistoryGenerator(Generator):
         self._texts: RowBlocks[AnyFloats] | None = None if texts is None else RowBlocks.of(texts)
         self._n_items = len(id_of_item)
         self._vectors: RowBlocks[FloatArray] | None = None
-        self._indexes: tuple[FlatIndex, ...] = ()
+        self._indexes: tuple[ItemIndex, ...] = ()
+        self._graph: Graph | None = None
         self._readable: BoolArray | None = None
 
     @staticmethod
@@ -139,13 +141,22 @@ class HistoryGenerator(Generator):
         return self
 
     def refresh(self) -> None:
-        """Forget what is kept of the items, after the weights or the items changed."""
+        """Forget what is kept of the items, after the weights changed."""
+        self._graph = None
+        self._forget_items()
+
+    def _forget_items(self) -> None:
         self._vectors = self._readable = None
         self._indexes = ()
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only."""
-        old, vectors, indexes = self.n_items, self._vectors, self._indexes
+        old, vectors, indexes, readable = (
+            self.n_items,
+            self._vectors,
+            self._indexes,
+            self._readable,
+        )
         if self._texts is not None:
             self._texts = self._texts.grown(embeddings)
         self._n_items += len(embeddings)
@@ -153,6 +164,9 @@ class HistoryGenerator(Generator):
         if vectors is not None:
             self._vectors = vectors.grown(self._made(old, self.n_items))
             self._indexes = (*indexes[:1], FlatIndex(self._vectors.blocks[1]))
+        if readable is not None:
+            more = embeddings.any(axis=1) & (self._texts is not None)
+            self._readable = np.concatenate([readable, more])
 
     def _grow(self, n: int) -> None:
         """Make room for `n` items without an id, as popular as the others are on average.
@@ -163,7 +177,7 @@ class HistoryGenerator(Generator):
         usual = float(bought.mean()) if len(bought) else 0.0
         self._id_of_item = np.pad(self._id_of_item, (0, max(n, 0)), constant_values=-1)
         self._popularity = np.pad(self._popularity, (0, max(n, 0)), constant_values=usual)
-        self.refresh()
+        self._forget_items()
 
     def to(self, device: str) -> Self:
         """Move the network."""
@@ -196,8 +210,13 @@ class HistoryGenerator(Generator):
 
     def _ready(self) -> RowBlocks[FloatArray]:
         if self._vectors is None:
-            self._vectors = RowBlocks.of(self._made(0, self.n_items))
-            self._indexes = (FlatIndex(self._vectors.blocks[0]),)
+            first = self.n_items if self._graph is None else self._graph.n_items
+            self._vectors = RowBlocks.of(self._made(0, first))
+            if first < self.n_items:
+                self._vectors = self._vectors.grown(self._made(first, self.n_items))
+            blocks = self._vectors.blocks
+            one = FlatIndex(blocks[0]) if self._graph is None else AnnIndex(blocks[0], self._graph)
+            self._indexes = (one, *(FlatIndex(block) for block in blocks[1:]))
         return self._vectors
 
     def _made(self, start: int, stop: int) -> FloatArray:
@@ -211,6 +230,13 @@ class HistoryGenerator(Generator):
                 scored = self.targets(self.represent(rows), self._popularity[rows, None])
                 made[rows - start] = scored.cpu().numpy()
         return made
+
+    def accelerate(self, queries: Queries, *, recall: float) -> float:
+        """Build a graph over the item vectors and use it if it finds `recall` of the best."""
+        items = self._ready().whole()
+        self._graph, found = Graph.build(items, self.encode(queries), recall=recall)
+        self._forget_items()
+        return found
 
     def search(
         self, users: FloatArray, n: int, exclude: Ragged, eligible: BoolArray | None
@@ -279,9 +305,10 @@ class HistoryGenerator(Generator):
             "text_dim": self.network.text_dim,
         }
         arrays = {k: v.detach().cpu().numpy() for k, v in self.network.state_dict().items()}
-        return State(
-            config, {**arrays, "id_of_item": self._id_of_item, "popularity": self._popularity}
-        )
+        arrays |= {"id_of_item": self._id_of_item, "popularity": self._popularity}
+        if self._graph is not None:
+            config["graph"], arrays["graph"] = self._graph.config, self._graph.data
+        return State(config, arrays)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -296,9 +323,13 @@ class HistoryGenerator(Generator):
         )
         arrays = dict(state.arrays)
         known = arrays.pop("id_of_item"), arrays.pop("popularity")
+        data = arrays.pop("graph", None)
         network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in arrays.items()})
         network.eval()
-        return cls(network, *known)
+        model = cls(network, *known)
+        if data is not None:
+            model._graph = Graph(data, **config["graph"])
+        return model
 
 
 class _Encoded(Asked):

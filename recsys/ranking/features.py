@@ -153,14 +153,17 @@ class FeatureBuilder:
         return [np.where(none, 0.0, column) for column in columns]
 
     def _price(self, queries: Queries, owner: IntArray, items: IntArray) -> list[DoubleArray]:
-        log_price = np.log(np.maximum(self.stats.price.astype(np.float64), 0.01))
+        def log_price(rows: IntArray) -> DoubleArray:
+            price = self.stats.price[rows].astype(np.float64)
+            return np.asarray(np.log(np.maximum(price, 0.01)))
+
         h = queries.histories
-        paid = log_price[h.items]
+        paid = log_price(h.items)
         known = np.isfinite(paid)
         n = len(queries)
         count = np.maximum(np.bincount(h.owner[known], minlength=n), 1)
         usual = np.bincount(h.owner[known], paid[known], n) / count
-        mine = log_price[items]
+        mine = log_price(items)
         return [np.nan_to_num(mine), np.nan_to_num(mine - usual[owner])]
 
 

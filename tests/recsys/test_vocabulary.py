@@ -67,3 +67,14 @@ def test_extending_is_building_anew(known: list[str], more: list[str]) -> None:
 def test_extending_by_a_known_id_is_refused() -> None:
     with pytest.raises(DataError, match="twice"):
         Vocabulary(["a", "b"]).extended(["c", "a"])
+
+
+@given(known=ids, more=ids)
+def test_ids_stay_sorted_when_a_few_are_added(known: list[str], more: list[str]) -> None:
+    short = Vocabulary([*known, "~"])
+    short.rows(["~"])  # sorts
+    added = [name for name in more if name not in {*known, "~"}]
+    longer = short.extended(added)
+    assert "_sorted" in vars(longer)
+    sorted_ids = [longer.ids[row] for row in longer._sorted]
+    assert sorted_ids == sorted([*known, "~", *added])
