@@ -10,6 +10,7 @@ import tempfile
 import uvicorn
 
 from recsys.weights import home
+from serving.models.sources import Directory, source_of
 from serving.settings import PREFIX, Settings
 from serving.store import Store
 from serving.telemetry.logs import configure
@@ -29,8 +30,10 @@ def serve(settings: Settings) -> None:
     """Serve until stopped.
 
     Raises:
+        RecsysError: a model's address is wrong, or no bundle is there.
         StoreError: the store's address is wrong; the tables are made before workers start.
     """
+    _look_at_models(settings)
     configure(settings.log_level)
     asyncio.run(_prepare(settings.store))
     _hand_over(settings)
@@ -54,6 +57,15 @@ def serve(settings: Settings) -> None:
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _look_at_models(settings: Settings) -> None:
+    """Say at once what would stop every worker; registries are asked by the workers."""
+    for uri in (settings.model, *settings.models.values(), settings.challenger):
+        if uri is not None:
+            source = source_of(uri, settings.tracking_uri)
+            if isinstance(source, Directory):
+                source.newest()
 
 
 async def _prepare(address: str) -> None:
