@@ -6,6 +6,7 @@ puts ids, reasons and blurbs around it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import numpy as np
 
 from recsys.candidates.blend import blend
 from recsys.parallel import parallel
-from recsys.protocols import CandidateGenerator
+from recsys.protocols import Accelerable, CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.ranker import HybridRanker, reciprocal_rank_fusion
 from recsys.types import (
@@ -156,6 +157,26 @@ class Engine:
     def propose(self, queries: Queries, k: int) -> Blended:
         """Unite what the generators propose for a few queries."""
         return blend(self.generators, queries, self._pool(k))
+
+    def accelerate(self, queries: Queries, recall: float) -> dict[str, float]:
+        """Build the graphs of the generators that search by one; return what each finds.
+
+        A graph that finds less than `recall` of the best items is not used, and a warning
+        says so.
+        """
+        found = {
+            name: generator.accelerate(queries, recall=recall)
+            for name, generator in self.generators.items()
+            if isinstance(generator, Accelerable)
+        }
+        for name, share in found.items():
+            if share < recall:
+                warnings.warn(
+                    f"{name}: the graph finds {share:.3f} of the best items, less than {recall}; "
+                    "its search stays exact",
+                    stacklevel=3,
+                )
+        return found
 
     def rescore(self, queries: Queries, items: Ragged, head: Head) -> FloatArray:
         """Score given candidates as the final order would, [m].

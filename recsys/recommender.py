@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from recsys.dataset import Catalogue, Dataset
 from recsys.engine import Engine, Ranked
 from recsys.errors import DataError
 from recsys.explain import unit
-from recsys.protocols import Accelerable, ItemSpace, TextEncoder
+from recsys.protocols import ItemSpace, TextEncoder
 from recsys.requests import Batch, batches
 from recsys.rerank import RuleReranker
 from recsys.row_blocks import RowBlocks
@@ -36,6 +35,14 @@ from recsys.types import (
 )
 from recsys.vocabulary import MISSING_ROW, Vocabulary
 
+FRAME = {
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "rank": pl.Int32,
+    "score": pl.Float32,
+    "source": pl.String,
+}
+"""Columns of `recommend_frame`."""
 ROWS_PER_BLOCK = 65536
 ANSWERS_KEPT = 10_000
 """Answers whose reasons are not measured again."""
@@ -227,7 +234,7 @@ class Recommender:
                     }
                 )
             )
-        return pl.concat(frames) if frames else _no_rows()
+        return pl.concat(frames) if frames else pl.DataFrame(schema=FRAME)
 
     def recommend_rows(
         self,
@@ -345,19 +352,7 @@ class Recommender:
         users = np.flatnonzero(self.dataset.histories.counts)
         chosen = np.random.default_rng(0).permutation(users)[:MEASURED_SHOPPERS]
         queries = self.dataset.queries(chosen, repeats="allow")
-        found = {
-            name: generator.accelerate(queries, recall=recall)
-            for name, generator in self.engine.generators.items()
-            if isinstance(generator, Accelerable)
-        }
-        for name, share in found.items():
-            if share < recall:
-                warnings.warn(
-                    f"{name}: the graph finds {share:.3f} of the best items, less than {recall}; "
-                    "its search stays exact",
-                    stacklevel=2,
-                )
-        return found
+        return self.engine.accelerate(queries, recall)
 
     def warm(self) -> None:
         """Build what the first request would build."""
@@ -401,15 +396,3 @@ class Recommender:
         """Return where items have vectors: their texts, and the models that have some."""
         spaces = [g for g in self.engine.generators.values() if isinstance(g, ItemSpace)]
         return [self, *spaces]
-
-
-def _no_rows() -> pl.DataFrame:
-    return pl.DataFrame(
-        schema={
-            "user_id": pl.String,
-            "item_id": pl.String,
-            "rank": pl.Int32,
-            "score": pl.Float32,
-            "source": pl.String,
-        }
-    )

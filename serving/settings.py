@@ -157,13 +157,15 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     Raises:
         DataError: a setting is unknown, ill-typed or unsafe; it is named.
     """
+    if config is not None and not config.is_file():
+        raise DataError(f"{config} is missing; name a TOML file of settings")
+    before = os.environ.get(CONFIG, "")
     if config is not None:
-        if not config.is_file():
-            raise DataError(f"{config} is missing; name a TOML file of settings")
-        os.environ[CONFIG] = str(config)
+        os.environ[CONFIG] = str(config)  # the workers read it, too
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
+        os.environ[CONFIG] = before
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         text = str(first["msg"]).removeprefix("Value error, ")

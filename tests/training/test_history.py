@@ -4,52 +4,20 @@ import json
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 
 from recsys.candidates.history import HistoryGenerator
 from recsys.candidates.history_model import HistoryModelConfig
-from recsys.dataset import Dataset
 from recsys.errors import DataError
-from recsys.schema import DatasetInfo
 from recsys.types import Candidates, FloatArray, Queries, Ragged
+from tests.training.circle import N_ITEMS, cycles, dataset
 from training.history import HistoryConfig, closed_pairs, fit_history, ndcg, train_history
 from training.history_batches import HistoryBatches, first_times, freshness
 from training.history_loss import NegativeSampler, sampled_softmax
-from training.history_trend import trend
 from training.trainer import TrainerConfig
 
 CURVES = Path(__file__).parents[1] / "golden" / "loss_curves.json"
-N_ITEMS = 24
-
-
-def dataset(rows: list[tuple[str, int, int]], time: str = "per_user_order") -> Dataset:
-    """Make one from (user, item, time)."""
-    frame = pl.DataFrame(
-        rows, schema={"user_id": pl.String, "n": pl.Int64, "timestamp": pl.Int64}, orient="row"
-    )
-    interactions = frame.select(
-        "user_id",
-        pl.format("i{}", pl.col("n").cast(pl.String).str.zfill(2)).alias("item_id"),
-        pl.col("timestamp").cast(pl.Datetime("us")) if time == "global" else pl.col("timestamp"),
-    )
-    items = pl.DataFrame({"item_id": [f"i{n:02d}" for n in range(N_ITEMS)]})
-    return Dataset.from_frames(
-        interactions,
-        items,
-        info=DatasetInfo(name="toy", time=time),  # type: ignore[arg-type]
-    )
-
-
-def cycles(n_users: int = 150, n_items: int = N_ITEMS - 4) -> Dataset:
-    """Everybody walks round the same circle of items: the next item is always known."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for user in range(n_users):
-        start, length = int(rng.integers(n_items)), int(rng.integers(5, 9))
-        rows += [(f"u{user:03d}", (start + t) % n_items, t) for t in range(length)]
-    return dataset(rows)
 
 
 def config(**changes: object) -> HistoryConfig:
@@ -65,6 +33,10 @@ def config(**changes: object) -> HistoryConfig:
 def next_items(model: HistoryGenerator, history: list[int], k: int = 1) -> list[int]:
     data = dataset([("u", item, t) for t, item in enumerate(history)])
     return model.candidates(data.queries(np.array([0])), k).items.tolist()
+
+
+def vectors(model: HistoryGenerator) -> FloatArray:
+    return model.item_vectors(np.arange(model.n_items))
 
 
 @pytest.fixture(scope="module")
@@ -112,9 +84,7 @@ def test_the_same_seed_gives_the_same_model_and_the_recorded_curve() -> None:
     )
     model, result = train_history(cycles(), None, settings, seed=5)
     again, _ = train_history(cycles(), None, settings, seed=5)
-    assert np.array_equal(
-        model.item_vectors(np.arange(model.n_items)), again.item_vectors(np.arange(again.n_items))
-    )
+    assert np.array_equal(vectors(model), vectors(again))
     assert result.losses == pytest.approx(json.loads(CURVES.read_text())["history"], rel=1e-3)
 
 
@@ -133,14 +103,14 @@ def test_a_warm_start_keeps_what_is_known_when_more_items_were_bought(
     circle: HistoryGenerator,
 ) -> None:
     """Items that are bought for the first time join the id tables; the others keep theirs."""
-    before = circle.item_vectors(np.arange(circle.n_items))
+    before = vectors(circle)
     first = min(set(range(N_ITEMS)) - set(np.flatnonzero(before.any(axis=1)).tolist()))
     log = [(f"u{u}", i, i) for u in range(3) for i in range(N_ITEMS)]
     popularity = np.zeros(N_ITEMS, dtype=np.float32)
     grown = HistoryGenerator.start(
         dataset(log), None, circle.network.config, popularity, warm_start=circle
     )
-    after = grown.item_vectors(np.arange(grown.n_items))
+    after = vectors(grown)
     known = before.any(axis=1)
     np.testing.assert_allclose(after[known, :-1], before[known, :-1], rtol=1e-6)
     assert after[first].any()
@@ -287,26 +257,6 @@ def test_older_interactions_are_read_less_often() -> None:
     assert freshness(cycles(), 2.0).min() == 1
 
 
-def test_popularity_is_known_from_before_each_period() -> None:
-    day = 24 * 3600 * 1_000_000
-    rows = [("a", 1, 0), ("b", 1, 0), ("c", 2, 10 * day), ("d", 3, 20 * day)]
-    data = dataset(rows, time="global")
-    found = trend(data, np.ones(4), 5 * day)
-    # Weeks back from the end: -1, 6, 13 and 20 days, and the microsecond after the last.
-    assert (found.starts // day).tolist() == [-1, 6, 13, 20]
-    counts = np.expm1(found.values)
-    total = 2 * 2**-4 + 2**-2 + 1
-    np.testing.assert_allclose(counts[:, 0], 0)
-    np.testing.assert_allclose(counts[1:4, 1], [total, 0, 0], rtol=1e-5)
-    late = 2 * 2 ** (-13 / 5), 2 ** (-3 / 5)
-    np.testing.assert_allclose(counts[1:3, 2], np.array(late) * total / sum(late), rtol=1e-5)
-    np.testing.assert_allclose(counts[1:4, 3], [2 * 2**-4, 2**-2, 1], rtol=1e-5)
-    assert found.periods(np.array([0, 7 * day, 99 * day, -9 * day])).tolist() == [0, 1, 3, 0]
-    order = trend(cycles(), np.ones(len(cycles().interactions)), 1.0)
-    bought = np.bincount(cycles().histories.items, minlength=N_ITEMS)
-    np.testing.assert_allclose(np.expm1(order.values[:, 0]), bought, rtol=1e-4)
-
-
 def test_first_times() -> None:
     data = dataset([("a", 1, 0), ("a", 2, 1), ("a", 1, 2), ("b", 1, 0)])
     assert first_times(data.histories).tolist() == [True, True, False, True]
@@ -386,11 +336,7 @@ def test_a_killed_fit_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(KeyboardInterrupt):
             fit_history(cycles(), None, settings, seed=1, checkpoint=path)
     resumed = fit_history(cycles(), None, settings, seed=1, checkpoint=path)
-    np.testing.assert_allclose(
-        resumed.item_vectors(np.arange(resumed.n_items)),
-        whole.item_vectors(np.arange(whole.n_items)),
-        atol=1e-6,
-    )
+    np.testing.assert_allclose(vectors(resumed), vectors(whole), atol=1e-6)
 
 
 def test_global_time_holds_out_the_last_days(tmp_path: Path) -> None:
