@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from experiments.evaluation.assemble import assemble
-from experiments.evaluation.memory import release
+from experiments.evaluation.memory import keep_low, release
 from experiments.evaluation.parts import ChunkValues, Parts
 from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard, refuse_other
 from experiments.evaluation.slices import user_slices
@@ -117,6 +117,7 @@ def _measure_all(
     slices = user_slices(
         truth.user_ids, truth.history_lengths, truth.recommender.dataset.user_frame
     )
+    keep_low()
     for number, start in enumerate(range(0, n, USERS_PER_CHUNK)):
         users = np.arange(start, min(start + USERS_PER_CHUNK, n), dtype=np.int64)
         if not parts.has(number):
