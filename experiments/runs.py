@@ -12,10 +12,11 @@ from experiments.evaluation import Scorecard
 from experiments.store import connect, default_uri
 from experiments.tracking import RECIPE_FILE
 from recsys.errors import RecsysError
-from training.recipe import Recipe
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
+
+    from training.recipe import Recipe
 
 EVALUATION = "evaluation"
 """Artefact folder of the scorecard."""
@@ -74,6 +75,9 @@ def recipe_of(run_id: str, *, uri: str | None = None) -> Recipe:
     Raises:
         RecsysError: the store has no such run, or the run has no recipe.
     """
+    # Recipes know of models: torch comes with them, and other readers of runs need none.
+    from training.recipe import Recipe
+
     with artefact(run_id, RECIPE_FILE, uri=uri) as path:
         return Recipe.from_toml(path.read_text(encoding="utf-8"))
 

@@ -7,7 +7,6 @@ import sys
 from functools import cache
 from typing import Any
 
-
 MMAP_THRESHOLD = -3
 """The option's number in glibc's malloc.h."""
 LARGE = 8 * 2**20
