@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -161,11 +161,23 @@ def snapshot(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def _own_randomness(device: str) -> AbstractContextManager[None]:
-    """Leave the caller's random state as it was."""
+@contextmanager
+def _own_randomness(device: str) -> Iterator[None]:
+    """Leave the caller's random state as it was; on the CPU, repeat to the last bit.
+
+    Without the switch, gradients of items that a batch reads twice are added up by several
+    threads in any order.
+    """
     cuda = torch.device(device).type == "cuda"
     devices = range(torch.cuda.device_count()) if cuda else []
-    return torch.random.fork_rng(devices=devices)
+    before = torch.are_deterministic_algorithms_enabled()
+    if not cuda:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def _groups(batches: Iterator[B], n: int) -> Iterator[list[B]]:
