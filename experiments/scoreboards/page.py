@@ -21,8 +21,8 @@ from recsys.metrics import bootstrap_difference
 HEADING = """# Scoreboards
 
 Public data, fixed protocols, full ranking. Every figure is a mean over seeds, with its
-standard deviation where there are several; validation chose the recipes, and the test set
-was read once for each. Published figures are those of their papers.
+standard deviation where there are several. Recipes are chosen on validation, and the test set
+is read once for each. Published figures are those of their papers.
 """
 
 
