@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from recsys.candidates.registry import GENERATORS, generator_class
 from recsys.dataset import as_time
@@ -119,6 +119,14 @@ def _switchable(config: type[BaseModel]) -> tuple[type[BaseModel], BaseModel]:
     return model, model()
 
 
+def _flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 HISTORY = "history"
 """The generator with a table of its own: it is trained by gradient, not fitted."""
 _CONFIGS: dict[str, type[BaseModel]] = {
@@ -148,6 +156,8 @@ class Recipe(Section):
         ranker: the hybrid ranker.
         blurbs: who writes them.
         evaluate: what is measured.
+        search: what `recsys sweep` tries, by dotted key: `log:1e-4..1e-2`, `0..0.5`, or a
+            list of choices. Training does not read it.
     """
 
     name: str = "default"
@@ -160,6 +170,13 @@ class Recipe(Section):
     ranker: RankerConfig = RankerConfig()
     blurbs: BlurbsConfig = BlurbsConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+    search: dict[str, str | list[Any]] = {}
+
+    @field_validator("search", mode="before")
+    @classmethod
+    def _by_dotted_key(cls, value: Any) -> Any:
+        """TOML reads `history.trainer.lr = ...` as tables within tables."""
+        return dict(_flat(value)) if isinstance(value, Mapping) else value
 
     @classmethod
     def from_toml(cls, source: str | Path, overrides: Sequence[str] = ()) -> Self:
@@ -181,10 +198,10 @@ class Recipe(Section):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of every value but the name: equal digests train alike."""
+        """SHA-256 of all that training reads: equal digests train alike."""
         # Validated again, since 28 and 28.0 are one value.
         same = type(self).model_validate(self.model_dump())
-        values = same.model_dump(mode="json", exclude={"name"})
+        values = same.model_dump(mode="json", exclude={"name", "search"})
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def generators(self) -> dict[str, BaseModel]:

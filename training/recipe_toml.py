@@ -70,18 +70,30 @@ def valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from valid_keys(inner, f"{prefix}{name}.")
 
 
+def annotation_of(model: type[BaseModel], key: str) -> Any:
+    """Return the type of a dotted key, or None where `model` has no such key."""
+    annotation: Any = model
+    for part in key.split("."):
+        inner = _submodel(annotation)
+        if inner is None or part not in inner.model_fields:
+            return None
+        annotation = inner.model_fields[part].annotation
+    return annotation
+
+
 def _tables(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     plain = {k: v for k, v in values.items() if not isinstance(v, Mapping)}
     if plain and path:
         yield f"\n[{'.'.join(path)}]"
     for key, value in plain.items():
-        yield f"{key} = {_literal(value)}"
+        yield f"{key} = {literal(value)}"
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _tables(value, (*path, key))
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
+    """Write one value as TOML; None is "none"."""
     if value is None:
         return f'"{NONE}"'
     if isinstance(value, bool):
@@ -91,7 +103,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, date):  # datetimes are dates too
         return value.isoformat()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_literal(v) for v in value)}]"
+        return f"[{', '.join(literal(v) for v in value)}]"
     return _string(str(value))
 
 
@@ -135,10 +147,10 @@ def _override(values: dict[str, Any], override: str) -> None:
         if not isinstance(inner, dict):
             raise RecipeError(f"override {override!r}: {part} is a value, not a table")
         values = inner
-    values[path[-1]] = _value(raw.strip())
+    values[path[-1]] = read_value(raw.strip())
 
 
-def _value(raw: str) -> Any:
+def read_value(raw: str) -> Any:
     """Read a TOML value; what is none is text, so that quotes may be left out."""
     try:
         return tomllib.loads(f"value = {raw}")["value"]
