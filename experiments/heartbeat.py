@@ -80,13 +80,22 @@ def end_stale(client: MlflowClient) -> list[str]:
     return [run.info.run_id for run in ended]
 
 
-def _running(client: MlflowClient, experiments: list[str]) -> list[Run]:
+def end_children(client: MlflowClient, experiment_id: str, parent: str, why: str) -> list[str]:
+    """End the RUNNING runs below `parent`, whose command is known to be dead, as KILLED."""
+    below = f" and tags.`mlflow.parentRunId` = '{parent}'"
+    ended = _running(client, [experiment_id], below)
+    for run in ended:
+        client.set_tag(run.info.run_id, ENDED_BY, why)
+        client.set_terminated(run.info.run_id, "KILLED")
+    return [run.info.run_id for run in ended]
+
+
+def _running(client: MlflowClient, experiments: list[str], which: str = "") -> list[Run]:
     found: list[Run] = []
     token = None
+    condition = f"attributes.status = 'RUNNING'{which}"
     while experiments:
-        page = client.search_runs(
-            experiments, "attributes.status = 'RUNNING'", max_results=_PAGE, page_token=token
-        )
+        page = client.search_runs(experiments, condition, max_results=_PAGE, page_token=token)
         found += page
         token = page.token
         if not token:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.heartbeat import ALIVE, Heartbeat, end_stale
+from experiments.heartbeat import ALIVE, Heartbeat, end_children, end_stale
 from experiments.provenance import system_tags
 from experiments.store import connect, default_uri, experiment_for
 from experiments.terminal import say
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "recsys"
 RECIPE_FILE = "recipe.toml"
 KIND = "kind"
-"""Tag: what a run is: train, evaluation, comparison or promotion."""
+"""Tag: what a run is: train, comparison, promotion, rollback, sweep, trial, scoreboard, seed."""
 FLUSH_EVERY = 5.0
 """Seconds that a metric may wait for its batch."""
 BATCH = 1000
@@ -114,6 +114,14 @@ class MlflowLogger:
         )
 
     @contextmanager
+    def part(self, name: str, kind: str) -> Iterator[MlflowLogger]:
+        """Open a new run below this one that ends by itself, as `open_run` says."""
+        tags = {"mlflow.parentRunId": self.run_id, KIND: kind}
+        run = self.client.create_run(self.experiment_id, tags=tags, run_name=name)
+        with _closed(MlflowLogger(self.client, self.experiment_id, run.info.run_id)) as logger:
+            yield logger
+
+    @contextmanager
     def child(self, name: str) -> Iterator[MlflowLogger]:
         """Open the run of a component below this one; a second call goes on with it."""
         logger = self._children.get(name)
@@ -154,6 +162,7 @@ def open_run(
     experiment: str = EXPERIMENT,
     kind: str = "train",
     system: bool = False,
+    resume: str | None = None,
 ) -> Iterator[MlflowLogger]:
     """Open a run that ends FINISHED, FAILED after an exception, KILLED after a signal.
 
@@ -165,6 +174,8 @@ def open_run(
         experiment: its name; made when missing.
         kind: the run's tag `kind`.
         system: sample processor, memory, disk, network and GPU while it runs.
+        resume: id of a run to go on with, whose own command is dead; a new one is opened
+            where it is gone. Its children that were RUNNING end as KILLED.
     """
     client = connect(uri)
     for dead in end_stale(client):
@@ -172,21 +183,49 @@ def open_run(
     experiment_id = experiment_for(client, experiment, uri or default_uri())
     with _stoppable():
         tags = {**system_tags(), KIND: kind, ALIVE: f"{time.time():.0f}"}
-        run = client.create_run(experiment_id, run_name=name, tags=tags)
-        logger = MlflowLogger(client, experiment_id, run.info.run_id)
-        heart = Heartbeat(client, logger.run_id)
-        status = "FAILED"
-        try:
-            heart.start()
-            with _sampled(logger.run_id, uri or default_uri()) if system else nullcontext():
-                yield logger
-            status = "FINISHED"
-        except (KeyboardInterrupt, SystemExit):
-            status = "KILLED"
-            raise
-        finally:
-            heart.stop()
-            logger.close(status)
+        run_id = _reopened(client, experiment_id, resume) if resume else None
+        if run_id is None:
+            run_id = client.create_run(experiment_id, run_name=name, tags=tags).info.run_id
+        logger = MlflowLogger(client, experiment_id, run_id)
+        if run_id == resume:
+            logger.tags(tags)
+        heart = Heartbeat(client, run_id)
+        with _closed(logger):
+            try:
+                heart.start()
+                with _sampled(run_id, uri or default_uri()) if system else nullcontext():
+                    yield logger
+            finally:
+                heart.stop()
+
+
+@contextmanager
+def _closed(logger: MlflowLogger) -> Iterator[MlflowLogger]:
+    """Close a run with the status that the block earns."""
+    status = "FAILED"
+    try:
+        yield logger
+        status = "FINISHED"
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise
+    finally:
+        logger.close(status)
+
+
+def _reopened(client: MlflowClient, experiment_id: str, run_id: str) -> str | None:
+    """Set a run of this experiment RUNNING again; None where there is none any more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException:
+        return None
+    if run.info.experiment_id != experiment_id or run.info.lifecycle_stage == "deleted":
+        return None
+    end_children(client, experiment_id, run_id, "its command died")
+    client.update_run(run_id, status="RUNNING")
+    return run_id
 
 
 @contextmanager

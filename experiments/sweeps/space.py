@@ -96,7 +96,9 @@ def read_space(recipe: Recipe, given: Sequence[str] = ()) -> Space:
     for text in given:
         key, sign, spec = text.partition("=")
         if not sign or not key.strip() or not spec.strip():
-            raise RecipeError(f"--search {text!r}: write KEY=SPEC, history.trainer.lr=log:1e-4..1e-2")
+            raise RecipeError(
+                f"--search {text!r}: write KEY=SPEC, history.trainer.lr=log:1e-4..1e-2"
+            )
         wanted[key.strip()] = spec.strip()
     if not wanted:
         wanted = {key: spec for key, spec in DEFAULTS.items() if not _switch_off(recipe, key)}

@@ -86,3 +86,68 @@ def train(
                 warm_start=warm_start,
             )
         )
+
+
+@app.command()
+def sweep(
+    recipe: Annotated[
+        str, typer.Argument(help="Shipped name, TOML file, or run:ID of a tracked run.")
+    ],
+    data: Data,
+    trials: Annotated[
+        int, typer.Option(min=1, help="How many in all, those of an earlier command included.")
+    ] = 20,
+    time: Annotated[
+        str | None, typer.Option(help="No longer than this: 45s, 30m, 2h. Default: no limit.")
+    ] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="KEY=SPEC, may be repeated: KEY=log:1e-4..1e-2, KEY=0..0.5, KEY=64,128,256. "
+            "Default: the recipe's table [search], else the well-known knobs."
+        ),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="What to improve on the validation window: ALL/... or NEW/...")
+    ] = "NEW/ndcg@10",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="table.key=value; may be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Copy the best recipe to this TOML file.")
+    ] = None,
+    tracking_uri: Uri = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="MLflow experiment; default the dataset and its split.")
+    ] = None,
+    mlflow: Annotated[bool, typer.Option(help="Track every trial in MLflow.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Search for a better recipe; the same command goes on after a stop or a kill.
+
+    Trials learn from the training part and are measured on a validation window cut from it;
+    none sees the test window. The first one is the recipe as it is, where it lies within the
+    space.
+
+    Examples: `recsys sweep default --data data/shop --trials 40 --time 2h`,
+    `recsys sweep default --data data/shop --search ranker.lr=log:1e-4..1e-2 --search
+    candidates.als.factors=32,64,128`
+    """
+    from experiments.sweeps.command import sweep_command
+
+    with answering(as_json) as show:
+        show(
+            *sweep_command(
+                recipe,
+                data,
+                overrides or [],
+                time=time,
+                out=out,
+                trials=trials,
+                metric=metric,
+                search=tuple(search or ()),
+                track=mlflow,
+                uri=tracking_uri,
+                experiment=experiment,
+            )
+        )
