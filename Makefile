@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-EXTRAS := text,implicit,mlflow,serve,llm,browser,dev
+EXTRAS := text,implicit,mlflow,serve,llm,sweep,ann,tune,browser,dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Threads that wait by spinning slow down whatever else runs on a small machine.
 PASSIVE := OMP_WAIT_POLICY=PASSIVE

@@ -32,6 +32,8 @@ EXTRAS = {
     "serve": "the HTTP service",
     "llm": "blurbs by a local language model",
     "tune": "tuning a writer of blurbs",
+    "sweep": "searching for a better recipe",
+    "ann": "approximate search in large catalogues",
     "ray": "sweeps over several machines",
     "dev": "tests and linters",
 }
