@@ -19,6 +19,7 @@ from experiments.scoreboards.page import Standing
 from experiments.scoreboards.play import Played, play
 from experiments.scoreboards.reading import Files, read
 from experiments.scoreboards.rounds import TRACKS, Stage, Track
+from experiments.scoreboards.tracked import log_standing
 from experiments.terminal import Bars, duration, say, warnings_as_notes
 from recsys.candidates.registry import GENERATORS
 from recsys.errors import DataError
@@ -43,6 +44,8 @@ class Asked:
         recipe: None is the scoreboard's own.
         overrides: `table.key=value`.
         page: Markdown file that gets the table; None: none.
+        track_runs: log to MLflow.
+        uri: of the tracking store; None is the default one.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Asked:
     recipe: str | None = None
     overrides: tuple[str, ...] = ()
     page: Path | None = None
+    track_runs: bool = True
+    uri: str | None = None
 
 
 def scoreboard_command(asked: Asked) -> tuple[Any, ...]:
@@ -74,7 +79,10 @@ def scoreboard_command(asked: Asked) -> tuple[Any, ...]:
         if asked.validate:
             raise DataError("validation figures are not published: leave --page out")
         page.write(asked.page, [standing])
-    return _value(standing, stage), _table(standing, stage)
+    run_id = ""
+    if asked.track_runs:
+        run_id = log_standing(standing, stage, recipe, files.dataset.info, uri=asked.uri)
+    return _value(standing, stage) | {"run_id": run_id}, _table(standing, stage)
 
 
 def _played(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
@@ -28,6 +28,7 @@ STUDY_FILE = "study.db"
 LOCK_FILE = ".lock"
 PLACE, REASON, RUN, KILLED = "place", "reason", "run_id", "killed"
 """Attributes of a trial; the last one holds the place of a trial that died running."""
+Direction = Literal["maximize", "minimize"]
 MAX_KILLS = 3
 """A place whose trials died with their process so often has failed."""
 STARTUP = 5
@@ -60,7 +61,7 @@ class Result:
 class Study:
     """One sweep's trials; use it within `opened`."""
 
-    def __init__(self, folder: Path, space: Space, direction: str, seed: int) -> None:
+    def __init__(self, folder: Path, space: Space, direction: Direction, seed: int) -> None:
         """Open or create the study in `folder`, and bury the trials that died running.
 
         Raises:
@@ -220,7 +221,7 @@ class Study:
 
 
 @contextmanager
-def opened(folder: Path, space: Space, direction: str, seed: int) -> Iterator[Study]:
+def opened(folder: Path, space: Space, direction: Direction, seed: int) -> Iterator[Study]:
     """Open a sweep's study for this process alone; the lock goes with the process.
 
     Raises:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from experiments.evaluation import TARGETS, cut, measure
 from experiments.evaluation.leakage import moment
+from experiments.sweeps.study import Direction
 from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.metrics import better, explain
@@ -26,7 +27,7 @@ class Objective:
 
     targets: str
     metric: str
-    direction: str = field(default="maximize")
+    direction: Direction
 
     def __str__(self) -> str:
         return f"{self.targets}/{self.metric}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Json
+from recsys.cli.options import Json, Uri
 
 app = typer.Typer()
 
@@ -45,6 +45,8 @@ def scoreboard(
     page: Annotated[
         Path | None, typer.Option(help="Markdown file that gets the table, docs/scoreboards.md.")
     ] = None,
+    tracking_uri: Uri = None,
+    mlflow: Annotated[bool, typer.Option(help="Log every seed to MLflow.")] = True,
     as_json: Json = False,
 ) -> None:
     """Play a public scoreboard by its protocol, beside what others published.
@@ -64,6 +66,8 @@ def scoreboard(
         recipe=recipe,
         overrides=tuple(overrides or ()),
         page=page,
+        track_runs=mlflow,
+        uri=tracking_uri,
     )
     with answering(as_json) as show:
         show(*scoreboard_command(asked))

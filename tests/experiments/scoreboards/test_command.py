@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -29,7 +30,13 @@ def test_a_seed_is_played_once_and_the_page_is_written_in_place(
 ) -> None:
     page = tmp_path / "scoreboards.md"
     asked = Asked(
-        "beauty", data, seeds=1, models=("popular", "item_knn"), recipe="smoke", page=page
+        "beauty",
+        data,
+        seeds=1,
+        models=("popular", "item_knn"),
+        recipe="smoke",
+        page=page,
+        track_runs=False,
     )
     value, _ = scoreboard_command(asked)
     found = {
@@ -47,6 +54,30 @@ def test_a_seed_is_played_once_and_the_page_is_written_in_place(
     assert "measured before" in capsys.readouterr().err
     assert again == value
     assert page.read_text() == first
+
+
+def test_every_seed_is_logged_once(data: Path) -> None:
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    from experiments.store import connect, default_uri
+
+    def played(seeds: int) -> Any:
+        return scoreboard_command(
+            Asked("beauty", data, seeds=seeds, models=("popular", "item_knn"), recipe="smoke")
+        )[0]
+
+    first = played(1)
+    assert played(1)["run_id"] == first["run_id"]
+    more = played(2)
+    client: Any = connect(default_uri())
+    runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
+    parents = [r for r in runs if r.data.tags["kind"] == "scoreboard"]
+    assert [p.info.run_id for p in parents] == [first["run_id"]] == [more["run_id"]]
+    assert parents[0].data.metrics["item_knn/new/recall_at_10"] == 1.0
+    assert parents[0].data.metrics["seeds"] == 2.0
+    assert "recipe.toml" in {a.path for a in client.list_artifacts(first["run_id"])}
+    seeds = [r for r in runs if r.data.tags.get("mlflow.parentRunId") == first["run_id"]]
+    assert sorted(r.data.params["seed"] for r in seeds) == ["0", "1"]
+    assert {r.data.metrics["item_knn/warm/new/recall_at_10"] for r in seeds} == {1.0}
 
 
 def test_what_does_not_exist_is_named(data: Path) -> None:
