@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from training.averaging import Average
     from training.trainer import TrainResult
 
 
@@ -28,10 +29,13 @@ def save(
     optimizers: Sequence[torch.optim.Optimizer],
     result: TrainResult,
     best: dict[str, Tensor],
+    average: Average | None = None,
 ) -> None:
     """Replace the checkpoint at `path`."""
     tensors = {f"model/{k}": v for k, v in model.state_dict().items()}
     tensors |= {f"best/{k}": v for k, v in best.items()}
+    if average is not None:
+        tensors |= {f"average/{k}": v for k, v in average.weights.items()}
     for i, optimizer in enumerate(optimizers):
         for number, entry in optimizer.state_dict()["state"].items():
             for key, value in entry.items():
@@ -44,9 +48,12 @@ def save(
 
 
 def load(
-    path: Path, model: nn.Module, optimizers: Sequence[torch.optim.Optimizer]
+    path: Path,
+    model: nn.Module,
+    optimizers: Sequence[torch.optim.Optimizer],
+    average: Average | None = None,
 ) -> tuple[TrainResult, dict[str, Tensor]]:
-    """Put a checkpoint into `model` and `optimizers`; return progress and best weights.
+    """Put a checkpoint into what is given; return progress and best weights.
 
     Raises:
         ValueError: it was made by another model.
@@ -64,6 +71,8 @@ def load(
     best = {k: v.to(device) for k, v in part("best/").items()}
     try:
         model.load_state_dict(part("model/"))
+        if average is not None:
+            average.load(part("average/"))
         for i, optimizer in enumerate(optimizers):
             state: dict[int, dict[str, Tensor | int]] = {}
             for name, value in part(f"optimizer/{i}/").items():
@@ -73,7 +82,7 @@ def load(
                 state.setdefault(int(number), {})[key] = int(value) if count else value
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": state, "param_groups": groups})
-    except (RuntimeError, ValueError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"{path} is a checkpoint of another model ({error}); remove it to start anew"
         ) from error

@@ -122,10 +122,10 @@ def _fit_history(
     logger: RunLogger | None,
     fitted: Fitted,
 ) -> None:
-    """Fit the history Transformer: from nothing with early stopping, or a few epochs on.
+    """Fit the history Transformer: from nothing, or a few epochs on.
 
-    A first fit holds the end of its data out to know when to stop, then goes over all
-    of it, so that it has seen what the other generators have.
+    With early stopping a first fit holds the end of its data out to know when to stop,
+    then goes over all of it, so that it has seen what the other generators have.
     """
     began = time.monotonic()
     reason = HistoryGenerator.limits(dataset)
@@ -134,21 +134,24 @@ def _fit_history(
         warnings.warn(f"{HISTORY} is left out: {reason}", stacklevel=3)
         return
     seed = int(_rng(recipe, HISTORY).integers(2**31))
-    earlier = warm.get(HISTORY)
-    if not isinstance(earlier, HistoryGenerator):
-        with nullcontext() if logger is None else logger.child(HISTORY) as curves:
+    found = warm.get(HISTORY)
+    earlier = found if isinstance(found, HistoryGenerator) else None
+    with nullcontext() if logger is None or earlier else logger.child(HISTORY) as curves:
+        if earlier is None and recipe.history.early_stopping:
             earlier = fit_history(
                 dataset, embeddings, recipe.history, seed=seed, device=device, logger=curves
             )
-    fitted.generators[HISTORY] = fit_history(
-        dataset,
-        embeddings,
-        recipe.history,
-        seed=seed,
-        validation=unlabelled(dataset),
-        device=device,
-        warm_start=earlier,
-    )
+            curves = None
+        fitted.generators[HISTORY] = fit_history(
+            dataset,
+            embeddings,
+            recipe.history,
+            seed=seed,
+            validation=unlabelled(dataset),
+            device=device,
+            logger=curves,
+            warm_start=earlier,
+        )
     fitted.seconds[HISTORY] = time.monotonic() - began
 
 

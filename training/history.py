@@ -36,6 +36,10 @@ class HistoryConfig(BaseModel):
     Attributes:
         model: size and regularisation.
         trainer: optimiser and budget.
+        early_stopping: the end of the data is held out to learn when to stop, then the
+            fit goes on over all of it. False: every fit begins from random weights and
+            takes all of `trainer.epochs`, on all of the data; for where the right number
+            is known.
         warm_epochs: epochs when it goes on from earlier weights.
         warm_steps: at most so many steps then.
         warm_rate: its peak learning rate then, as a share of `trainer.lr`.
@@ -64,6 +68,7 @@ class HistoryConfig(BaseModel):
 
     model: HistoryModelConfig = HistoryModelConfig()
     trainer: TrainerConfig = TrainerConfig(epochs=60, patience=4, lr=2e-3, max_steps=4000)
+    early_stopping: bool = True
     warm_epochs: int = Field(3, ge=1)
     warm_steps: int = Field(400, ge=1)
     warm_rate: float = Field(0.5, gt=0)

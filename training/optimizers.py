@@ -23,6 +23,8 @@ class TrainerConfig(BaseModel):
         floor: the rate at the end, as a share of `lr`; between them a cosine.
         clip: largest gradient norm; 0 leaves it.
         accumulate: batches a step.
+        average: share of the running average of the weights that a step keeps; what is
+            judged and kept is the average then. 0: the weights themselves.
         patience: evaluations without a gain before it stops; 0 never does.
         evaluate_every: epochs between evaluations.
         max_steps: stops here whatever the epoch; the schedule ends here too.
@@ -41,6 +43,7 @@ class TrainerConfig(BaseModel):
     floor: float = Field(0.05, ge=0, le=1)
     clip: float = Field(1.0, ge=0)
     accumulate: int = Field(1, ge=1)
+    average: float = Field(0.0, ge=0, lt=1)
     patience: int = Field(3, ge=0)
     evaluate_every: int = Field(1, ge=1)
     max_steps: int | None = Field(None, ge=1)

@@ -123,7 +123,7 @@ def fit_recommender(
             recipe,
             embeddings,
             device=device,
-            warm=chained | earlier.generators(dataset, dataset.end + 1),
+            warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
             logger=logger,
         )
     stages.aside.update(fitted.aside)
@@ -173,6 +173,13 @@ class _Earlier:
         return found
 
 
+def _chained(
+    generators: dict[str, CandidateGenerator], recipe: Recipe
+) -> dict[str, CandidateGenerator]:
+    """Return what the next fit goes on from, of the fit before it."""
+    return generators if recipe.history.early_stopping else {}
+
+
 def popularity(dataset: Dataset, fitted: Fitted) -> IntArray:
     """Return all item rows, most popular first: what stands behind every list."""
     model = fitted.generators.get("popular")
@@ -208,7 +215,7 @@ def _tables(
                     recipe,
                     embeddings,
                     device=device,
-                    warm=warm | earlier.generators(window.past, until),
+                    warm=_chained(warm, recipe) | earlier.generators(window.past, until),
                     logger=logger,
                 ).generators
             builder = FeatureBuilder.fit(window.past, tuple(warm), until)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from recsys.protocols import RunLogger
 from training import checkpoints
+from training.averaging import Average
 from training.optimizers import TrainerConfig, autocast, learning_rate, make_optimizers
 from training.progress import Progress
 
@@ -113,9 +114,10 @@ def fit(
     steps_an_epoch = math.ceil(len(batches) / config.accumulate)
     total = min(config.epochs * steps_an_epoch, config.max_steps or config.epochs * steps_an_epoch)
     optimizers = make_optimizers(model, config)
+    average = Average(model, config.average) if config.average else None
     result, best = TrainResult(), dict[str, Tensor]()
     if checkpoint is not None and checkpoint.exists():
-        result, best = checkpoints.load(checkpoint, model, optimizers)
+        result, best = checkpoints.load(checkpoint, model, optimizers, average)
     began, units, spent = time.monotonic() - result.seconds, 0, 0.0
     done = result.stopped != "epochs" or len(result.losses) >= config.epochs
 
@@ -129,6 +131,8 @@ def fit(
                 rate = learning_rate(result.steps, total, config)
                 losses += _step(model, group, loss, optimizers, rate, config, device)
                 result.steps += 1
+                if average is not None:
+                    average.update(model, result.steps)
                 work = sum(size(batch) for batch in group)
                 units += work
                 progress.advance(work)
@@ -142,13 +146,17 @@ def fit(
             if evaluate is None:
                 result.best_epoch = epoch + 1
             elif last or (epoch + 1) % config.evaluate_every == 0:
-                best = _judge(model, evaluate, result, best, config)
+                with average.used(model) if average else nullcontext():
+                    best = _judge(model, evaluate, result, best, config)
             result.seconds = time.monotonic() - began
             _report(result, unit, logger, progress)
             if checkpoint is not None:
-                checkpoints.save(checkpoint, model, optimizers, result, best)
+                checkpoints.save(checkpoint, model, optimizers, result, best, average)
             if result.stopped != "epochs":
                 break
+
+        if average is not None and not best:
+            best = snapshot(model) | average.weights
 
     if best:
         model.load_state_dict(best)
