@@ -196,6 +196,7 @@ def train_history(
         evaluate=_Validation.of(generator, validation, config, seed),
         size=lambda batch: batch.tokens,
         unit="tokens",
+        extra=objective.work,
         device=device,
         logger=logger,
         checkpoint=checkpoint,
@@ -216,7 +217,7 @@ class _Objective:
         config: HistoryConfig,
     ) -> None:
         self._generator, self._trends = generator, trends
-        self._spare_seen = config.spare_seen
+        self._spare_seen, self._read = config.spare_seen, (0, 0)
         eligible = np.flatnonzero(generator.readable)
         self._sampler = NegativeSampler(popularity, eligible, config.n_negatives, config.uniform)
         self._loss: Callable[..., Tensor] = sampled_softmax
@@ -240,6 +241,7 @@ class _Objective:
 
         # Any row will do as a filler; it is looked up and not used.
         rows = np.pad(rows, (0, -len(rows) % SHAPE_STEP), mode="edge")
+        self._read = len(rows), len(negatives.rows)
 
         def places(wanted: np.ndarray) -> Tensor:
             return torch.from_numpy(np.searchsorted(rows, wanted)).to(device)
@@ -271,6 +273,22 @@ class _Objective:
             ),
             torch.from_numpy(weights).to(device),
         )
+
+    def work(self, batch: HistoryBatch) -> dict[str, float]:
+        """Count the slots of a batch and what the last loss and its gradient took.
+
+        Useful work only, padding left out: 6 operations a weight and token, the same a
+        query, negative and dimension, 4 a weight of the texts' projection and item (the
+        texts themselves learn nothing), 12 a pair of positions and dimension.
+        """
+        network, (rows, negatives) = self._generator.network, self._read
+        length, dim = batch.packed.items.shape[1], network.config.dim
+        weights = sum(p.numel() for p in network.blocks.parameters())
+        attention = 12 * length * dim * len(network.blocks)
+        flop = batch.tokens * (6 * weights + attention)
+        flop += 6 * batch.n_queries * negatives * network.width
+        flop += 4 * rows * network.text_dim * dim
+        return {"slots": batch.packed.items.size, "flop": flop}
 
 
 def closed_pairs(

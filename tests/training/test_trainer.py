@@ -246,3 +246,18 @@ def test_logger_gets_every_epoch() -> None:
     assert [row["loss"] for _, row in log.rows] == result.losses
     assert log.rows[1][1]["pairs_per_second"] == result.units_per_second > 0
     assert math.isnan(result.best_value)
+
+
+def test_padding_and_operations_are_told() -> None:
+    class Log:
+        rows: list[dict[str, float]] = []  # noqa: RUF012
+
+        def metrics(self, values: dict[str, float], step: int | None = None) -> None:
+            self.rows.append(values)
+
+    log = Log()
+    result = run(
+        TrainerConfig(epochs=2), logger=log, size=len, extra=lambda x: {"slots": 8, "flop": 6e9}
+    )[1]
+    assert [row["padding"] for row in log.rows] == [0.75, 0.75]  # two of eight are real
+    assert log.rows[1]["gflops"] == pytest.approx(3 * result.units_per_second)
