@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -25,7 +28,7 @@ from training.history_batches import (
     freshness,
     target_weights,
 )
-from training.history_loss import NegativeSampler, sampled_softmax
+from training.history_loss import NegativeSampler, gbce, sampled_softmax
 from training.history_trend import Trend, trend
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -44,6 +47,8 @@ class HistoryConfig(BaseModel):
         warm_steps: at most so many steps then.
         warm_rate: its peak learning rate then, as a share of `trainer.lr`.
         batch_tokens: interactions a batch.
+        loss: `softmax`, or `gbce`, the generalised binary cross-entropy.
+        calibration: of gBCE, its t: 0 is the plain binary cross-entropy.
         n_negatives: drawn for each batch; as many as there are items, or more, is the
             full softmax.
         uniform: share of the negatives drawn evenly, the rest by popularity.
@@ -73,6 +78,8 @@ class HistoryConfig(BaseModel):
     warm_steps: int = Field(400, ge=1)
     warm_rate: float = Field(0.5, gt=0)
     batch_tokens: int = Field(4096, ge=2)
+    loss: Literal["softmax", "gbce"] = "softmax"
+    calibration: float = Field(0.75, ge=0, le=1)
     n_negatives: int = Field(1024, ge=1)
     uniform: float = Field(0.5, ge=0.01, le=1)
     horizon: int = Field(1, ge=1)
@@ -194,6 +201,7 @@ def train_history(
         evaluate=_Validation.of(generator, validation, config, seed),
         size=lambda batch: batch.tokens,
         unit="tokens",
+        extra=objective.work,
         device=device,
         logger=logger,
         checkpoint=checkpoint,
@@ -214,10 +222,17 @@ class _Objective:
         config: HistoryConfig,
     ) -> None:
         self._generator, self._trends = generator, trends
-        self._spare_seen = config.spare_seen
-        self._sampler = NegativeSampler(
-            popularity, np.flatnonzero(generator.readable), config.n_negatives, config.uniform
-        )
+        self._spare_seen, self._read = config.spare_seen, (0, 0)
+        eligible = np.flatnonzero(generator.readable)
+        self._sampler = NegativeSampler(popularity, eligible, config.n_negatives, config.uniform)
+        self._loss: Callable[..., Tensor] = sampled_softmax
+        if config.loss == "gbce":
+            self._loss = partial(
+                gbce,
+                n_items=len(eligible),
+                n_draws=config.n_negatives,
+                calibration=config.calibration,
+            )
 
     def __call__(self, batch: HistoryBatch) -> Tensor:
         # Drawn from torch's generator, which the trainer seeds for every epoch.
@@ -231,6 +246,7 @@ class _Objective:
 
         # Any row will do as a filler; it is looked up and not used.
         rows = np.pad(rows, (0, -len(rows) % SHAPE_STEP), mode="edge")
+        self._read = len(rows), len(negatives.rows)
 
         def places(wanted: np.ndarray) -> Tensor:
             return torch.from_numpy(np.searchsorted(rows, wanted)).to(device)
@@ -251,7 +267,7 @@ class _Objective:
         queries_closed, places_closed = closed_pairs(batch, negatives.rows, self._spare_seen)
         weights = np.zeros(len(batch.targets), dtype=np.float32)
         weights[: batch.n_queries] = 1 / max(batch.n_queries * batch.targets.shape[1], 1)
-        return sampled_softmax(
+        return self._loss(
             queries,
             vectors[places(batch.targets.ravel())].view(*batch.targets.shape, -1),
             vectors[places(negatives.rows)],
@@ -262,6 +278,22 @@ class _Objective:
             ),
             torch.from_numpy(weights).to(device),
         )
+
+    def work(self, batch: HistoryBatch) -> dict[str, float]:
+        """Count the slots of a batch and what the last loss and its gradient took.
+
+        Useful work only, padding left out: 6 operations a weight and token, the same a
+        query, negative and dimension, 4 a weight of the texts' projection and item (the
+        texts themselves learn nothing), 12 a pair of positions and dimension.
+        """
+        network, (rows, negatives) = self._generator.network, self._read
+        length, dim = batch.packed.items.shape[1], network.config.dim
+        weights = sum(p.numel() for p in network.blocks.parameters())
+        attention = 12 * length * dim * len(network.blocks)
+        flop = batch.tokens * (6 * weights + attention)
+        flop += 6 * batch.n_queries * negatives * network.width
+        flop += 4 * rows * network.text_dim * dim
+        return {"slots": batch.packed.items.size, "flop": flop}
 
 
 def closed_pairs(

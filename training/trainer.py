@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,6 +87,7 @@ def fit(
     evaluate: Callable[[], float] | None = None,
     size: Callable[[B], int] = lambda batch: 1,
     unit: str = "batches",
+    extra: Callable[[B], Mapping[str, float]] | None = None,
     device: str = "cpu",
     logger: RunLogger | None = None,
     checkpoint: Path | None = None,
@@ -103,6 +105,8 @@ def fit(
             weights.
         size: amount of work in a batch, for the rate shown.
         unit: what `size` counts.
+        extra: of a batch: `slots` it fills with its units and some padding, `flop` it takes;
+            either adds the padding's share or the GFLOP/s of training to what is told.
         device: where it runs.
         logger: gets the loss, the value and the rate of every epoch.
         checkpoint: file that is replaced after each epoch; a run that finds it there
@@ -119,6 +123,7 @@ def fit(
     if checkpoint is not None and checkpoint.exists():
         result, best = checkpoints.load(checkpoint, model, optimizers, average)
     began, units, spent = time.monotonic() - result.seconds, 0, 0.0
+    counted: defaultdict[str, float] = defaultdict(float)
     done = result.stopped != "epochs" or len(result.losses) >= config.epochs
 
     with Progress(label, total, unit, done=result.steps) as progress, _own_randomness(device):
@@ -135,6 +140,9 @@ def fit(
                     average.update(model, result.steps)
                 work = sum(size(batch) for batch in group)
                 units += work
+                for batch in group:
+                    for name, value in extra(batch).items() if extra else ():
+                        counted[name] += value
                 progress.advance(work)
                 result.stopped = _budget(result.steps, time.monotonic() - began, total, config)
                 if result.stopped != "epochs":
@@ -149,7 +157,7 @@ def fit(
                 with average.used(model) if average else nullcontext():
                     best = _judge(model, evaluate, result, best, config)
             result.seconds = time.monotonic() - began
-            _report(result, unit, logger, progress)
+            _report(result, unit, _rates(counted, units, spent), logger, progress)
             if checkpoint is not None:
                 checkpoints.save(checkpoint, model, optimizers, result, best, average)
             if result.stopped != "epochs":
@@ -255,9 +263,24 @@ def _judge(
     return best
 
 
-def _report(result: TrainResult, unit: str, logger: RunLogger | None, progress: Progress) -> None:
+def _rates(counted: Mapping[str, float], units: int, spent: float) -> dict[str, float]:
+    rates = {}
+    if slots := counted.get("slots"):
+        rates["padding"] = 1 - units / slots
+    if flop := counted.get("flop"):
+        rates["gflops"] = flop / max(spent, 1e-9) / 1e9
+    return rates
+
+
+def _report(
+    result: TrainResult,
+    unit: str,
+    rates: Mapping[str, float],
+    logger: RunLogger | None,
+    progress: Progress,
+) -> None:
     epoch = len(result.losses)
-    numbers = {"loss": result.losses[-1], f"{unit}_per_second": result.units_per_second}
+    numbers = {"loss": result.losses[-1], f"{unit}_per_second": result.units_per_second, **rates}
     if result.values and result.values[-1][0] == epoch:
         numbers["validation"] = result.values[-1][1]
     progress.note(numbers)

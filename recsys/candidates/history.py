@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from recsys.candidates.base import Asked, Generator
+from recsys.candidates.history_order import sorted_by_id
 from recsys.candidates.history_packing import last_baskets, pack
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
@@ -77,6 +78,11 @@ class HistoryGenerator(Generator):
             return "the order of the interactions is unknown"
         if not len(dataset.histories.items):
             return "there are no interactions"
+        if sorted_by_id(dataset):
+            return (
+                "nearly all histories are sorted by item id, so their order is the file's, not "
+                'the shoppers\'; give real times or positions, or declare time = "none"'
+            )
         return None
 
     @classmethod

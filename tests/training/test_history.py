@@ -14,7 +14,7 @@ from recsys.types import Candidates, FloatArray, Queries, Ragged
 from tests.training.circle import N_ITEMS, cycles, dataset
 from training.history import HistoryConfig, closed_pairs, fit_history, ndcg, train_history
 from training.history_batches import HistoryBatches, first_times, freshness
-from training.history_loss import NegativeSampler, sampled_softmax
+from training.history_loss import NegativeSampler, gbce, sampled_softmax
 from training.trainer import TrainerConfig
 
 CURVES = Path(__file__).parents[1] / "golden" / "loss_curves.json"
@@ -286,6 +286,51 @@ def test_the_loss_and_its_gradient_are_those_of_the_softmax() -> None:
     ours = torch.autograd.grad(loss, (queries, items))
     theirs = torch.autograd.grad(expected, (queries, items))
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_queries_of_no_weight_and_those_without_negatives_change_nothing() -> None:
+    torch.manual_seed(1)
+    queries, items = torch.randn(4, 6), torch.randn(3, 6, requires_grad=True)
+    targets = items[torch.tensor([[0], [1], [2], [0]])].detach()
+    closed = (torch.tensor([0, 1, 1, 1, 2, 3]), torch.tensor([0, 0, 1, 2, 2, 0]))
+    weights = torch.tensor([0.5, 0.5, 0.0, 0.0])
+    loss = sampled_softmax(queries, targets, items, torch.zeros(3), closed, weights)
+    (gradient,) = torch.autograd.grad(loss, items)
+    others = torch.logsumexp(items[1:] @ queries[0], 0)  # of the only query that learns
+    expected = 0.5 * torch.nn.functional.softplus(others - targets[0, 0] @ queries[0])
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert torch.allclose(gradient, torch.autograd.grad(expected, items)[0], atol=1e-6)
+
+
+def test_gbce_is_that_of_the_paper() -> None:
+    torch.manual_seed(0)
+    queries, items = torch.randn(3, 4), torch.randn(9, 4)
+    targets, drawn = torch.tensor([[0], [4], [8]]), torch.tensor([1, 4, 6])
+    k, n, t = 3, 9, 0.75
+    a = k / (n - 1)
+    b = a * (t * (1 - 1 / a) + 1 / a)
+    expected = 0.0
+    for query, own in zip(queries, targets[:, 0], strict=True):
+        expected -= float(torch.sigmoid(items[own] @ query).pow(b).log())
+        for j in drawn[drawn != own]:
+            expected -= float((1 - torch.sigmoid(items[j] @ query)).log())
+    loss = gbce(
+        queries,
+        items[targets],
+        items[drawn],
+        torch.full((k,), float(np.log(n / k))),
+        (torch.tensor([1]), torch.tensor([1])),
+        torch.full((3,), 1 / 3),
+        n_items=n,
+        n_draws=k,
+        calibration=t,
+    )
+    assert loss.item() == pytest.approx(expected / 3 / (k + 1), rel=1e-5)
+
+
+def test_learns_by_gbce() -> None:
+    result = train_history(cycles(), None, config(loss="gbce"), seed=1)[1]
+    assert result.best_value > 0.9
 
 
 def test_sampling_estimates_the_sum_over_all_items_without_bias() -> None:

@@ -246,3 +246,74 @@ def test_logger_gets_every_epoch() -> None:
     assert [row["loss"] for _, row in log.rows] == result.losses
     assert log.rows[1][1]["pairs_per_second"] == result.units_per_second > 0
     assert math.isnan(result.best_value)
+
+
+def test_padding_and_operations_are_told() -> None:
+    class Log:
+        rows: list[dict[str, float]] = []  # noqa: RUF012
+
+        def metrics(self, values: dict[str, float], step: int | None = None) -> None:
+            self.rows.append(values)
+
+    log = Log()
+    result = run(
+        TrainerConfig(epochs=2), logger=log, size=len, extra=lambda x: {"slots": 8, "flop": 6e9}
+    )[1]
+    assert [row["padding"] for row in log.rows] == [0.75, 0.75]  # two of eight are real
+    assert log.rows[1]["gflops"] == pytest.approx(3 * result.units_per_second)
+
+
+def test_the_average_is_what_is_judged_and_kept() -> None:
+    """With one weight w and averages a: a_t = a + (1 - d_t) (w_t - a), d_t = min(d, t/(t+9))."""
+    weights: list[float] = []
+
+    class Seen(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.w = nn.Parameter(torch.zeros(()))
+
+    model, judged = Seen(), list[float]()
+
+    class Steps:
+        def __len__(self) -> int:
+            return 2
+
+        def epoch(self, number: int) -> Iterator[int]:
+            for i in range(2):
+                yield i
+                weights.append(float(model.w.detach()))
+
+    def loss(batch: int) -> Tensor:
+        return -model.w * 1.0
+
+    def evaluate() -> float:
+        judged.append(float(model.w.detach()))
+        return float(len(judged))
+
+    config = TrainerConfig(epochs=2, lr=0.1, average=0.15, patience=0, precision="float32")
+    fit(model, Steps(), loss, config, seed=0, evaluate=evaluate)
+    expected, averages = 0.0, []
+    for step, w in enumerate(weights, start=1):
+        expected += (1 - min(0.15, step / (step + 9))) * (w - expected)
+        averages.append(expected)
+    assert judged == pytest.approx(averages[1::2])
+    assert float(model.w.detach()) == pytest.approx(averages[-1])
+    assert weights[-1] > averages[-1] > 0
+
+
+def test_a_killed_run_resumes_to_the_same_average(tmp_path: Path) -> None:
+    config = TrainerConfig(epochs=4, lr=0.1, average=0.9)
+    whole, _ = run(config)
+    path = tmp_path / "run.safetensors"
+
+    class Dying(Pairs):
+        def epoch(self, number: int) -> Iterator[Tensor]:
+            if number == 2:
+                raise Killed
+            yield from super().epoch(number)
+
+    model, loss = setup()
+    with pytest.raises(Killed):
+        fit(model, Dying(), loss, config, seed=3, checkpoint=path)  # type: ignore[arg-type]
+    resumed, _ = run(config, checkpoint=path)
+    assert all(torch.equal(resumed.state_dict()[k], v) for k, v in whole.state_dict().items())
