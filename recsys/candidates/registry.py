@@ -24,6 +24,10 @@ GENERATORS: Mapping[str, tuple[str, str]] = {
         "recsys.candidates.item_knn:ItemKnnConfig",
     ),
     "ease": ("recsys.candidates.ease:Ease", "recsys.candidates.ease:EaseConfig"),
+    "spectral": (
+        "recsys.candidates.spectral:Spectral",
+        "recsys.candidates.spectral:SpectralConfig",
+    ),
     "als": ("recsys.candidates.als:Als", "recsys.candidates.als:AlsConfig"),
     "bpr": ("recsys.candidates.bpr:Bpr", "recsys.candidates.bpr:BprConfig"),
     "lightfm": ("recsys.candidates.lightfm:LightFm", "recsys.candidates.lightfm:LightFmConfig"),

@@ -86,6 +86,11 @@ class TestEaseDual(Contract):
     options: ClassVar = {"reg": 5.0, "solver": "dual"}
 
 
+class TestSpectral(Contract):
+    name = "spectral"
+    options: ClassVar = {"factors": 3}
+
+
 class TestAls(Contract):
     name = "als"
     options: ClassVar = {"factors": 4}

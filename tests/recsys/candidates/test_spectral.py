@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recsys.candidates import spectral
+from recsys.candidates.spectral import Spectral, SpectralConfig, leading
+from tests.contracts.candidate_generator import N_BOUGHT, checkerboard, queries
+
+
+def fitted(**options: float) -> Spectral:
+    config = SpectralConfig.model_validate({"basket_decay": 1, "half_life_days": None, **options})
+    return Spectral(config).fit(checkerboard("none"), rng=np.random.default_rng(0))
+
+
+def scores(model: Spectral) -> np.ndarray:
+    return model._make(queries([[0, 2], [1, 3, 5]]))
+
+
+def textbook(low_pass: float, sharpening: float, popularity: float) -> np.ndarray:
+    """Everything by the formula on the whole spectrum, in double precision."""
+    x = checkerboard("none").matrix().toarray()[:, :N_BOUGHT].astype(np.float64)
+    users, items = x.sum(axis=1), x.sum(axis=0)
+    r = x / np.sqrt(users[:, None] * items)
+    values, vectors = np.linalg.eigh(r.T @ r)
+    h = (vectors * values * np.exp(-sharpening * values)) @ vectors.T
+    asked = np.zeros((2, N_BOUGHT))
+    asked[0, [0, 2]], asked[1, [1, 3, 5]] = 1, 1
+    # With every eigenvector the plain projection changes nothing.
+    return (asked @ h + low_pass * asked / np.sqrt(items)) * items**popularity
+
+
+@pytest.mark.parametrize("low_pass", [0.0, 0.4])
+@pytest.mark.parametrize("sharpening", [0.0, 2.5])
+@pytest.mark.parametrize("popularity", [0.0, 0.5])
+def test_is_the_formula(low_pass: float, sharpening: float, popularity: float) -> None:
+    model = fitted(low_pass=low_pass, sharpening=sharpening, popularity=popularity)
+    assert len(model._spectrum) == N_BOUGHT
+    expected = textbook(low_pass, sharpening, popularity)
+    np.testing.assert_allclose(scores(model), expected, atol=5e-3)
+
+
+def test_beyond_the_eigenvectors_the_filter_is_linear() -> None:
+    few = fitted(factors=2, low_pass=0, sharpening=0, popularity=0)
+    np.testing.assert_allclose(scores(few), textbook(0, 0, 0), atol=1e-6)
+
+
+def test_finds_the_leading_eigenvectors() -> None:
+    matrix = fitted()._matrix
+    values, vectors = leading(matrix, 4, 6, np.random.default_rng(1))
+    expected = np.linalg.eigvalsh((matrix.T @ matrix).toarray())[::-1][:4]
+    np.testing.assert_allclose(values, expected, atol=1e-5)
+    np.testing.assert_allclose(matrix.T @ (matrix @ vectors), vectors * values, atol=1e-4)
+
+
+def test_a_large_catalogue_gets_fewer_eigenvectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectral, "MAX_VALUES", 3 * N_BOUGHT + 1)
+    assert fitted()._vectors.shape == (N_BOUGHT, 3)
