@@ -111,10 +111,10 @@ class EvaluateConfig(Section):
     max_pairs: int = Field(default=2_000_000_000, ge=1)
 
 
-def _switchable(config: type[BaseModel]) -> tuple[type[BaseModel], BaseModel]:
+def _switchable(config: type[BaseModel], enabled: bool) -> tuple[type[BaseModel], BaseModel]:
     """Return a generator's config with `enabled` added, and its default value."""
     model = create_model(
-        config.__name__, __base__=config, __doc__=config.__doc__, enabled=(bool, True)
+        config.__name__, __base__=config, __doc__=config.__doc__, enabled=(bool, enabled)
     )
     return model, model()
 
@@ -138,7 +138,13 @@ CandidatesConfig: type[Section] = create_model(
     "CandidatesConfig",
     __base__=Section,
     __doc__="One table a generator: its own config, and `enabled`.",
-    **cast(Any, {name: _switchable(config) for name, config in _CONFIGS.items()}),
+    **cast(
+        Any,
+        {
+            name: _switchable(config, generator_class(name)[0].on_by_default)
+            for name, config in _CONFIGS.items()
+        },
+    ),
 )
 
 

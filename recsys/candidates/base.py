@@ -27,6 +27,8 @@ class Generator:
     answers_new_items: ClassVar[bool] = False
     libraries: ClassVar[tuple[str, ...]] = ()
     """Packages that a fit imports."""
+    on_by_default: ClassVar[bool] = True
+    """A recipe that does not speak of it has it."""
 
     def __init__(self) -> None:
         self._n_items = 0

@@ -35,6 +35,7 @@ class SpectralConfig(DecayConfig):
         low_pass: weight of the plain projection on the eigenvectors.
         popularity: power of an item's number of shoppers that its score gains.
         rounds: of the subspace iteration that finds the eigenvectors.
+        max_users: with more of them it steps aside, as each answer goes over all.
     """
 
     half_life_days: float | None = Field(default=300, gt=0)
@@ -44,6 +45,7 @@ class SpectralConfig(DecayConfig):
     low_pass: float = Field(default=0.5, ge=0)
     popularity: float = Field(default=0.5, ge=0, le=1)
     rounds: int = Field(default=6, ge=1)
+    max_users: int = Field(default=250_000, ge=1)
 
 
 class Spectral(DenseScores):
@@ -53,11 +55,13 @@ class Spectral(DenseScores):
     the leading eigenvectors of P. h(l) = l exp(-sharpening l) on them, h(l) = l beyond: the
     low-pass filter of GF-CF (Shen et al., CIKM 2021), sharpened by the heat kernel as in
     BSPM (Choi et al., SIGIR 2023), with the degree of the output as a free exponent.
-    P is never made: x P is two sparse products, so the state is R and V.
+    P is never made: x P is two sparse products, so the state is R and V. Off unless a
+    recipe switches it on.
     """
 
     name: ClassVar[str] = "spectral"
     config_class: ClassVar[type[SpectralConfig]] = SpectralConfig
+    on_by_default: ClassVar[bool] = False
 
     def __init__(self, config: SpectralConfig | None = None) -> None:
         super().__init__()
@@ -67,6 +71,15 @@ class Spectral(DenseScores):
         self._degrees: FloatArray = np.empty(0, dtype=np.float32)  # [known]
         self._vectors: FloatArray = np.empty((0, 0), dtype=np.float32)  # [known, k]
         self._spectrum: FloatArray = np.empty(0, dtype=np.float32)  # [k]
+
+    def limits(self, dataset: Dataset) -> str | None:
+        """Step aside where every answer would go over too many shoppers."""
+        n = int(np.count_nonzero(dataset.histories.counts))
+        if n > self.config.max_users:
+            return (
+                f"spectral has {n} shoppers to go over, more than max_users {self.config.max_users}"
+            )
+        return None
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Normalise the matrix and find its leading eigenvectors."""

@@ -6,6 +6,7 @@ import pytest
 from recsys.candidates import spectral
 from recsys.candidates.spectral import Spectral, SpectralConfig, leading
 from tests.contracts.candidate_generator import N_BOUGHT, checkerboard, queries
+from training.recipe import Recipe
 
 
 def fitted(**options: float) -> Spectral:
@@ -56,3 +57,17 @@ def test_finds_the_leading_eigenvectors() -> None:
 def test_a_large_catalogue_gets_fewer_eigenvectors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectral, "MAX_VALUES", 3 * N_BOUGHT + 1)
     assert fitted()._vectors.shape == (N_BOUGHT, 3)
+
+
+def test_too_many_shoppers_make_it_step_aside() -> None:
+    dataset = checkerboard("none")
+    assert Spectral().limits(dataset) is None
+    reason = Spectral(SpectralConfig(max_users=2)).limits(dataset)
+    assert reason is not None
+    assert "max_users 2" in reason
+
+
+def test_is_off_unless_a_recipe_switches_it_on() -> None:
+    assert "spectral" not in Recipe().generators()
+    switched = Recipe.from_toml("", ["candidates.spectral.enabled=true"])
+    assert "spectral" in switched.generators()
