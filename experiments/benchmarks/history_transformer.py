@@ -213,7 +213,7 @@ def serve_peer(folder: Path, epochs: int, batches: int | None, threads: int) -> 
 
     wall, cpu, curve = list[float](), list[float](), list[float]()
 
-    class Clock(Callback):  # type: ignore[misc]
+    class Clock(Callback):
         """Times the batches of an epoch, not what is made ready before."""
 
         def on_train_epoch_start(self, *parts: Any) -> None:
