@@ -187,13 +187,17 @@ def _own_randomness(device: str) -> Iterator[None]:
     cuda = torch.device(device).type == "cuda"
     devices = range(torch.cuda.device_count()) if cuda else []
     before = torch.are_deterministic_algorithms_enabled()
+    filling = torch.utils.deterministic.fill_uninitialized_memory
     if not cuda:
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Memory that nobody reads before writing it need not be filled.
+        torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         with torch.random.fork_rng(devices=devices):
             yield
     finally:
         torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = filling
 
 
 def _groups(batches: Iterator[B], n: int) -> Iterator[list[B]]:
