@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -187,17 +187,18 @@ def _own_randomness(device: str) -> Iterator[None]:
     cuda = torch.device(device).type == "cuda"
     devices = range(torch.cuda.device_count()) if cuda else []
     before = torch.are_deterministic_algorithms_enabled()
-    filling = torch.utils.deterministic.fill_uninitialized_memory
+    unread: Any = torch.utils.deterministic
+    filling = unread.fill_uninitialized_memory
     if not cuda:
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Memory that nobody reads before writing it need not be filled.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        unread.fill_uninitialized_memory = False
     try:
         with torch.random.fork_rng(devices=devices):
             yield
     finally:
         torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        unread.fill_uninitialized_memory = filling
 
 
 def _groups(batches: Iterator[B], n: int) -> Iterator[list[B]]:

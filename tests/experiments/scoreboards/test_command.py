@@ -70,7 +70,7 @@ def test_every_seed_is_logged_once(data: Path) -> None:
     more = played(2)
     client: Any = connect(default_uri())
     runs = client.search_runs([e.experiment_id for e in client.search_experiments()])
-    parents = [r for r in runs if r.data.tags["kind"] == "scoreboard"]
+    parents = [r for r in runs if r.data.tags.get("kind") == "scoreboard"]
     assert [p.info.run_id for p in parents] == [first["run_id"]] == [more["run_id"]]
     assert parents[0].data.metrics["item_knn/new/recall_at_10"] == 1.0
     assert parents[0].data.metrics["seeds"] == 2.0
