@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 EVIDENCE = 3
 """History items named for a recommendation."""
+DECIMALS = 4
+"""Of a score's fall: below it is rounding."""
 BLURB_DEADLINE_MS = 250.0
 """After it the remaining items of a list have none; some tens are usual for ten items."""
 
@@ -155,7 +157,8 @@ def _drops(
 ) -> FloatArray:
     """How far each item's score falls when one item leaves the history, [removed, rows].
 
-    NaN for an item that filled the list up: nothing in the history speaks for it.
+    NaN for an item that filled the list up: nothing in the history speaks for it. Rounded,
+    so that what changes nothing is zero and no accident of floating point.
     """
     union = recommender.engine.propose(query, batch.k)
     many = query.take(np.zeros(len(removed) + 1, dtype=np.int64))
@@ -165,7 +168,7 @@ def _drops(
     items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
     scores = recommender.engine.rescore(without, items, batch.head).reshape(len(gone), -1)
     columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
-    drops: FloatArray = (scores[-1:] - scores[:-1])[:, columns]
+    drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)[:, columns]
     drops[:, union.items[columns] != rows] = np.nan
     return drops
 
