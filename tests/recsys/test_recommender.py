@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -150,7 +151,12 @@ def test_an_overlay_leaves_the_recommender_below_as_it_was(bundle: Path) -> None
         assert two.recommend(user, 62, repeats="allow").item_ids.count("triplet") == 1
     in_place = Recommender.load(bundle)
     in_place.add_items(twin.with_columns(item_id=pl.lit("twin")))
-    assert [in_place.recommend(u, 30) for u in users] == [one.recommend(u, 30) for u in users]
+    for user in users:
+        mine, theirs = in_place.recommend(user, 30).items, one.recommend(user, 30).items
+        # Vectors in one block and in two are multiplied in another order: the last bit differs.
+        assert [replace(i, score=round(i.score, 5)) for i in mine] == [
+            replace(i, score=round(i.score, 5)) for i in theirs
+        ]
 
 
 def test_an_overlay_is_saved_whole(bundle: Path, tmp_path: Path) -> None:
