@@ -34,7 +34,7 @@ EXTRAS = {
     "tune": "tuning a writer of blurbs",
     "sweep": "searching for a better recipe",
     "ann": "approximate search in large catalogues",
-    "ray": "sweeps over several machines",
+    "ray": "Ray; nothing here uses it yet",
     "dev": "tests and linters",
 }
 

@@ -17,6 +17,7 @@ from experiments.provenance import system_tags
 from experiments.store import connect, default_uri, experiment_for
 from experiments.terminal import say
 from recsys.schema import DatasetInfo
+from training.recipe_toml import flat
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,9 +60,9 @@ class MlflowLogger:
         """Log parameters; nested ones get dotted names."""
         from mlflow.entities import Param
 
-        flat = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in _flatten(values)]
-        for start in range(0, len(flat), PARAMS_PER_BATCH):
-            self.client.log_batch(self.run_id, params=flat[start : start + PARAMS_PER_BATCH])
+        logged = [Param(k, str(v)[:PARAM_CHARACTERS]) for k, v in flat(values)]
+        for start in range(0, len(logged), PARAMS_PER_BATCH):
+            self.client.log_batch(self.run_id, params=logged[start : start + PARAMS_PER_BATCH])
 
     def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Log numbers; they are sent in batches, at the latest when the run ends."""
@@ -248,14 +249,6 @@ def _sampled(run_id: str, uri: str) -> Iterator[None]:
 def _digest(info: DatasetInfo) -> str:
     """Return what MLflow can keep of a fingerprint, 36 characters; the whole one is a tag."""
     return info.fingerprint[:32]
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 @contextmanager

@@ -40,9 +40,9 @@ class HistoryConfig(BaseModel):
         model: size and regularisation.
         trainer: optimiser and budget.
         early_stopping: the end of the data is held out to learn when to stop, then the
-            fit goes on over all of it. False: every fit begins from random weights and
-            takes all of `trainer.epochs`, on all of the data; for where the right number
-            is known.
+            fit goes on over all of it. False: every fit begins from random weights (or
+            those of a bundle that is given) and takes its whole budget, on all of the
+            data; for where the right number of epochs is known.
         warm_epochs: epochs when it goes on from earlier weights.
         warm_steps: at most so many steps then.
         warm_rate: its peak learning rate then, as a share of `trainer.lr`.

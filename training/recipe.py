@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
@@ -20,7 +20,7 @@ from recsys.dataset import as_time
 from recsys.errors import RecipeError
 from recsys.ranking.config import RankerConfig
 from training.history import HistoryConfig
-from training.recipe_toml import dump, parse
+from training.recipe_toml import dump, flat, parse
 
 
 class Section(BaseModel):
@@ -119,14 +119,6 @@ def _switchable(config: type[BaseModel], enabled: bool) -> tuple[type[BaseModel]
     return model, model()
 
 
-def _flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tables.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
 HISTORY = "history"
 """The generator with a table of its own: it is trained by gradient, not fitted."""
 _CONFIGS: dict[str, type[BaseModel]] = {
@@ -182,7 +174,7 @@ class Recipe(Section):
     @classmethod
     def _by_dotted_key(cls, value: Any) -> Any:
         """TOML reads `history.trainer.lr = ...` as tables within tables."""
-        return dict(_flat(value)) if isinstance(value, Mapping) else value
+        return dict(flat(value)) if isinstance(value, Mapping) else value
 
     @classmethod
     def from_toml(cls, source: str | Path, overrides: Sequence[str] = ()) -> Self:

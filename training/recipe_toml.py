@@ -70,6 +70,19 @@ def valid_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from valid_keys(inner, f"{prefix}{name}.")
 
 
+def flat(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value of nested tables by its dotted key.
+
+    >>> dict(flat({"a": 1, "b": {"c": 2}}))
+    {'a': 1, 'b.c': 2}
+    """
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
 def annotation_of(model: type[BaseModel], key: str) -> Any:
     """Return the type of a dotted key, or None where `model` has no such key."""
     annotation: Any = model

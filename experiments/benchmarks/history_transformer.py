@@ -26,11 +26,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recsys.protocols import RunLogger
     from recsys.splits import Window
 
 HISTORIES = 128
@@ -105,9 +106,20 @@ class Curve:
         """Start the clock."""
         self.began, self.rows = time.perf_counter(), list[dict[str, float]]()
 
-    def metrics(self, values: dict[str, float], step: int | None = None) -> None:
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Leave them out."""
+
+    def metrics(self, values: Mapping[str, float], step: int | None = None) -> None:
         """Keep the numbers of an epoch."""
         self.rows.append({**values, "seconds": time.perf_counter() - self.began})
+
+    def artefact(self, path: Path, folder: str | None = None) -> None:
+        """Leave it out."""
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[Curve]:
+        """Go on in the same curve."""
+        yield self
 
 
 def ours(window: Window, epochs: int, lr: float) -> dict[str, Any]:
@@ -127,8 +139,7 @@ def ours(window: Window, epochs: int, lr: float) -> dict[str, Any]:
     )
     curve = Curve()
     cpu = time.process_time()
-    logger: RunLogger = curve  # type: ignore[assignment]
-    _, result = train_history(past, None, config, seed=0, validation=window, logger=logger)
+    _, result = train_history(past, None, config, seed=0, validation=window, logger=curve)
     cpu, wall = time.process_time() - cpu, curve.rows[-1]["seconds"]
     epoch = n_tokens / result.units_per_second
     parameters = 2 * (4 + 3 * 2.0) * SIZE["dim"] ** 2
@@ -159,9 +170,8 @@ def recipe(window: Window, goal: float) -> dict[str, Any]:
     encoder, _ = encoder_for(chosen.text, texts, device="cpu", say=lambda line: None)
     embeddings = encoder.encode(texts)
     encoded = time.perf_counter() - curve.began
-    logger: RunLogger = curve  # type: ignore[assignment]
     _, result = train_history(
-        window.past, embeddings, chosen.history, seed=0, validation=window, logger=logger
+        window.past, embeddings, chosen.history, seed=0, validation=window, logger=curve
     )
     there = [row["seconds"] for row in curve.rows if row.get("validation", 0.0) >= goal]
     return {

@@ -111,7 +111,7 @@ def _played(
 
 
 def _only(recipe: Recipe, models: Sequence[str]) -> Recipe:
-    """Switch off what was not asked for; without the hybrid, its ranker too."""
+    """Switch on what is named and off what is not; without the hybrid, its ranker too."""
     strange = set(models) - {*MODELS, HYBRID}
     if strange:
         raise DataError(
@@ -120,12 +120,12 @@ def _only(recipe: Recipe, models: Sequence[str]) -> Recipe:
         )
     if not models or HYBRID in models:
         return recipe
-    off = [
-        f"{'history' if name == 'history' else f'candidates.{name}'}.enabled=false"
+    switches = [
+        f"{'history' if name == 'history' else f'candidates.{name}'}"
+        f".enabled={str(name in models).lower()}"
         for name in MODELS
-        if name not in models
     ]
-    return Recipe.from_toml(recipe.to_toml(), [*off, "ranker.enabled=false"])
+    return Recipe.from_toml(recipe.to_toml(), [*switches, "ranker.enabled=false"])
 
 
 def _board(name: str) -> Board:

@@ -22,7 +22,8 @@ HEADING = """# Scoreboards
 
 Public data, fixed protocols, full ranking. Every figure is a mean over seeds, with its
 standard deviation where there are several. Recipes are chosen on validation, and the test set
-is read once for each. Published figures are those of their papers.
+is read once for each and seed. Published figures were collected from the literature; the paper
+named introduced the model, which need not be where its figure is from.
 """
 
 

@@ -61,10 +61,9 @@ class Als(FactorModel):
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Alternate from small random item factors."""
         config = self.config
-        plain_input = config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
         self._known = KnownItems.bought(dataset)
         histories = self._known.histories(dataset.histories)
-        x = input_rows(histories, dataset.info.time, plain_input, len(self._known))
+        x = input_rows(histories, dataset.info.time, config.unfaded(), len(self._known))
         by_item = x.T.tocsr()
         self._mean_length = x.nnz / max(np.count_nonzero(np.diff(x.indptr)), 1)
         self._unobserved = config.unobserved or min(1.0, self._mean_length / 100)

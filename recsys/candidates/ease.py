@@ -67,7 +67,6 @@ class Ease(DenseScores):
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Solve for the weights; warns about what `max_items` leaves out."""
         config = self.config
-        plain_input = config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
         bought = KnownItems.bought(dataset)
         counts = dataset.histories.unique().counts
         n_users = int(np.count_nonzero(counts))
@@ -83,7 +82,7 @@ class Ease(DenseScores):
                 stacklevel=2,
             )
         histories = self._known.histories(dataset.histories)
-        matrix = input_rows(histories, dataset.info.time, plain_input, len(self._known))
+        matrix = input_rows(histories, dataset.info.time, config.unfaded(), len(self._known))
         matrix = matrix[np.diff(matrix.indptr) > 0]
         self._solver = Dual.fit(matrix, reg) if dual else Primal.fit(matrix, reg, config.per_item)
         self._time = dataset.info.time

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import scipy.sparse as sp
 from pydantic import Field
@@ -28,6 +30,10 @@ class DecayConfig(GeneratorConfig):
     half_life_days: float | None = Field(default=None, gt=0)
     basket_decay: float = Field(default=1.0, gt=0, le=1)
     power: float = Field(default=0.5, ge=0, le=1)
+
+    def unfaded(self) -> Self:
+        """Return the same without decay: what a model is fitted on."""
+        return self.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
 
 
 def baskets_back(histories: Histories) -> IntArray:

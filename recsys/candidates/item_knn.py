@@ -62,11 +62,10 @@ class ItemKnn(DenseScores):
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Find the neighbours of every item."""
-        plain_input = self.config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
         self._known = KnownItems.bought(dataset)
         histories = self._known.histories(dataset.histories)
         histories = newest_items(histories, self.config.max_history)
-        matrix = input_rows(histories, dataset.info.time, plain_input, len(self._known))
+        matrix = input_rows(histories, dataset.info.time, self.config.unfaded(), len(self._known))
         columns = _weighted(matrix, self.config.weighting)
         self._similarity = _neighbours(columns, self.config.neighbours, self.config.shrink)
         self._time = dataset.info.time

@@ -84,10 +84,9 @@ class Spectral(DenseScores):
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Normalise the matrix and find its leading eigenvectors."""
         config = self.config
-        plain_input = config.model_copy(update={"half_life_days": None, "basket_decay": 1.0})
         self._known = KnownItems.bought(dataset)
         histories = self._known.histories(dataset.histories)
-        x = input_rows(histories, dataset.info.time, plain_input, len(self._known))
+        x = input_rows(histories, dataset.info.time, config.unfaded(), len(self._known))
         x = x[np.asarray(x.sum(axis=1)).ravel() > 0]
         self._degrees = _positive(x.sum(axis=0))
         by_user = sp.diags(_positive(x.sum(axis=1)) ** -0.5)

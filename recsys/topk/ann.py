@@ -28,6 +28,9 @@ EXPANSIONS = (128, 256, 512, 1024)
 CONNECTIVITY, EXPANSION_ADD = 16, 128
 FEW_QUERIES = 8
 """More at once are searched exactly: memory is then read once for many."""
+ONE_THREAD = 50_000
+"""So many items are put into the graph by one thread: several make another graph each time,
+and of a few items they may leave some that no walk reaches."""
 MOST_ASKED = 4096
 """Where masks make a search ask for more items than this, it is exact."""
 
@@ -53,7 +56,7 @@ class Graph:
     def build(
         cls, items: FloatArray, users: FloatArray, *, k: int = 100, recall: float = 0.95
     ) -> tuple[Graph | None, float]:
-        """Build a graph and measure it on real shoppers.
+        """Build a graph and measure it on real shoppers; beyond `ONE_THREAD` items not twice alike.
 
         Args:
             items: [n, d].
@@ -68,7 +71,8 @@ class Graph:
             MissingExtraError: usearch is not installed.
         """
         index = _usearch(items.shape[1] + 1)
-        index.add(np.arange(len(items)), _equally_long(items))
+        threads = 1 if len(items) <= ONE_THREAD else 0
+        index.add(np.arange(len(items)), _equally_long(items), threads=threads)
         users = users[np.isfinite(users).all(axis=1)]
         exact = topk_factors(users, items, k).ragged()
         found = 0.0

@@ -59,12 +59,8 @@ def test_a_sweep(sweep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert found["trials"][1]["reason"] == "MemoryError: no room"
     recipe = shipped.find(str(best))
     top = max((t for t in found["trials"] if t["value"] is not None), key=lambda t: t["value"])
-    assert (
-        str(recipe.candidates.item_knn.neighbours)
-        == top["values"][  # type: ignore[attr-defined]
-            "candidates.item_knn.neighbours"
-        ]
-    )
+    wanted = top["values"]["candidates.item_knn.neighbours"]
+    assert str(recipe.generators()["item_knn"].model_dump()["neighbours"]) == wanted
     assert found["best"]["value"] == top["value"]
 
     client: Any = connect(default_uri())

@@ -121,3 +121,12 @@ def test_a_graph_below_the_bar_is_told_and_left(tmp_path: Path) -> None:
         shop.accelerate(min_items=1, recall=1.5)
     assert shop.recommend("x", 5) == before
     assert "graph" not in shop.engine.generators["als"].state().config
+
+
+def test_a_graph_of_the_same_items_is_the_same() -> None:
+    rng = np.random.default_rng(0)
+    items = rng.standard_normal((3000, 16)).astype(np.float32)
+    users = rng.standard_normal((8, 16)).astype(np.float32)
+    graphs = [Graph.build(items, users)[0] for _ in range(3)]
+    assert all(graph is not None for graph in graphs)
+    assert len({graph.data.tobytes() for graph in graphs if graph is not None}) == 1

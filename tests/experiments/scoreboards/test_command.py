@@ -102,3 +102,8 @@ def test_validation_figures_are_not_published(data: Path, tmp_path: Path) -> Non
     with pytest.raises(DataError, match="not published"):
         scoreboard_command(asked)
     assert not (tmp_path / "page.md").exists()
+
+
+def test_a_named_model_is_played_though_the_recipe_leaves_it_off(data: Path) -> None:
+    asked = Asked("beauty", data, 1, models=("spectral",), recipe="smoke", track_runs=False)
+    assert {row["system"] for row in scoreboard_command(asked)[0]["results"]} == {"spectral"}
