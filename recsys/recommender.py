@@ -61,7 +61,8 @@ class Recommender:
     Attributes:
         dataset: shoppers, their histories, the catalogue.
         engine: generators and ranker.
-        vectors: [n_items, dim], unit text embeddings, zeros for an item without text.
+        vectors: [n_items, dim], unit text embeddings, zeros for an item without text; [n_items, 0]
+            where the fit left texts out.
         encoder: for items added later; None refuses texts.
         manifest: what the bundle says of itself.
         blurb_service: writes under the items; None: one without a store is made when the

@@ -24,6 +24,7 @@ from training.recipe import Recipe
 from training.windows import unlabelled
 
 HISTORY = "history"
+NO_TEXTS = 'it reads texts, and text.encoder = "none" leaves them out'
 
 
 @dataclass
@@ -56,7 +57,7 @@ def fit_generators(
     Args:
         dataset: everything they may know.
         recipe: which, and how.
-        embeddings: [n_items, dim].
+        embeddings: [n_items, dim]; [n_items, 0] where texts are left out.
         device: for those with tensors.
         only: fit these, whoever else is switched on.
         warm: generators of an earlier fit on a part of `dataset` to start from.
@@ -105,6 +106,8 @@ def _fit_one(
     if reason is not None:
         return None, reason, time.monotonic() - began
     if isinstance(generator, NeedsEmbeddings):
+        if not embeddings.shape[1]:
+            return None, NO_TEXTS, time.monotonic() - began
         generator.attach(embeddings)
     try:
         fitted = generator.fit(dataset, rng=_rng(recipe, name)).to(device)

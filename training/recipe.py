@@ -58,7 +58,9 @@ class TextConfig(Section):
         encoder: `sentence` is a Transformer; `static` its distillation, hundreds of times
             faster and somewhat less exact; `hashing` needs no weights and knows no
             synonyms. `auto` is `sentence` for up to `static_above` distinct texts,
-            `static` for more, and `hashing` where weights or packages are missing.
+            `static` for more, and `hashing` where weights or packages are missing. `none`
+            leaves texts out: models know items by their ids alone, and no model knows an
+            item that is added later.
         static_above: where `auto` changes over.
         source: path, wheel or hub name of another Transformer than the default one.
         dim: length of a vector of `static` and `hashing`.
@@ -66,7 +68,7 @@ class TextConfig(Section):
         prompt: put before every text, for models that were trained with one.
     """
 
-    encoder: Literal["auto", "sentence", "static", "hashing"] = "auto"
+    encoder: Literal["auto", "sentence", "static", "hashing", "none"] = "auto"
     static_above: int = Field(default=50_000, ge=0)
     source: str | None = None
     dim: int = Field(default=256, ge=8)

@@ -222,8 +222,13 @@ class HistoryGenerator(Generator):
         return self.network.targets(items, torch.from_numpy(popularity).to(self.device))
 
     def item_vectors(self, rows: IntArray) -> FloatArray:
-        """Return the vectors of items, [m, width]; their inner product is the score."""
-        return self._ready().take(rows).astype(np.float32, copy=False)
+        """Return the vectors of items, [m, width]; their inner product is the score.
+
+        An item that it cannot read has zeros.
+        """
+        vectors = self._ready().take(rows).astype(np.float32, copy=False)
+        vectors[~self.readable[rows]] = 0
+        return vectors
 
     def _ready(self) -> RowBlocks[FloatArray]:
         if self._vectors is None:

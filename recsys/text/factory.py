@@ -7,12 +7,13 @@ from typing import Literal
 
 from recsys import weights
 from recsys.protocols import TextEncoder
+from recsys.text.blank import BlankEncoder
 from recsys.text.cache import CachedEncoder
 from recsys.text.hashing import HashingEncoder
 from recsys.text.sentence import Progress, SentenceEncoder
 from recsys.text.static import StaticEncoder
 
-Kind = Literal["sentence", "static", "hashing"]
+Kind = Literal["sentence", "static", "hashing", "none"]
 
 
 def load_encoder(
@@ -31,7 +32,8 @@ def load_encoder(
 
     Args:
         kind: `sentence`, a Transformer; `static`, its distillation, hundreds of times faster
-            and somewhat less exact; `hashing`, which needs no weights and knows no synonyms.
+            and somewhat less exact; `hashing`, which needs no weights and knows no synonyms;
+            `none`, which reads nothing.
         source: where the Transformer comes from, see :func:`recsys.weights.fetch`.
         dim: length of a vector of `static` and `hashing`.
         max_length: tokens read of a text.
@@ -46,10 +48,14 @@ def load_encoder(
         MissingExtraError: the extra `text` is not installed.
         ValueError: there is no such kind.
     """
+    if kind == "none":
+        return BlankEncoder()
     if kind == "hashing":
         return HashingEncoder(dim)
     if kind not in ("sentence", "static"):
-        raise ValueError(f'no encoder is called {kind!r}; use "sentence", "static" or "hashing"')
+        raise ValueError(
+            f'no encoder is called {kind!r}; use "sentence", "static", "hashing" or "none"'
+        )
     root = home or weights.home()
     sentence = SentenceEncoder(
         weights.fetch("text-encoder", home=root, source=source),

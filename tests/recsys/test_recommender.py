@@ -81,6 +81,26 @@ def test_a_dataset_without_order_has_no_history_model() -> None:
     assert "history" not in fitted.components
 
 
+def test_without_texts_items_are_known_by_their_ids_alone(tmp_path: Path) -> None:
+    quick = ("ranker.enabled=false", "candidates.lightfm.enabled=false")
+    with pytest.warns(UserWarning, match="text_knn is left out: it reads texts"):
+        fitted = train(small_shop(), "text.encoder=none", *quick)
+    assert "history" in fitted.components
+    assert "text_knn" not in fitted.components
+    fitted.save(tmp_path / "shop")
+    loaded = Recommender.load(tmp_path / "shop")
+    users = loaded.users.ids.to_list()
+    n_items = len(loaded.items)
+    assert loaded.recommend_frame(users, 15).equals(fitted.recommend_frame(users, 15))
+    loaded.add_items(pl.DataFrame({"item_id": ["new"], "title": [loaded.catalogue.label(3)]}))
+    for component in loaded.components:
+        lists = loaded.recommend_frame(users, n_items + 1, component=component)
+        sources = lists.filter(item_id="new")["source"].unique().to_list()
+        assert sources in ([], ["popular"])  # no model speaks for it
+    assert "new" not in dict(loaded.similar_items(loaded.items.ids[3], 10))
+    assert loaded.recommend(users[0], n_items + 1, repeats="allow").item_ids[-1] == "new"
+
+
 def test_a_new_process_gives_identical_recommendations(
     recommender: Recommender, bundle: Path, tmp_path: Path
 ) -> None:

@@ -80,6 +80,25 @@ def test_every_seed_is_logged_once(data: Path) -> None:
     assert {r.data.metrics["item_knn/warm/new/recall_at_10"] for r in seeds} == {1.0}
 
 
+def test_the_history_model_is_played_without_texts(data: Path) -> None:
+    def played(*overrides: str) -> Any:
+        return scoreboard_command(
+            Asked(
+                "beauty",
+                data,
+                seeds=1,
+                models=("history",),
+                recipe="smoke",
+                overrides=("history.trainer.epochs=1", *overrides),
+                track_runs=False,
+            )
+        )[0]
+
+    value = played("text.encoder=none")
+    assert {row["system"] for row in value["results"]} == {"history"}
+    assert value["recipe_digest"] != played()["recipe_digest"]
+
+
 def test_what_does_not_exist_is_named(data: Path) -> None:
     with pytest.raises(DataError, match="no scoreboard is called 'beautty'"):
         scoreboard_command(Asked("beautty", data))

@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 
 from recsys.errors import WeightsError
-from recsys.text import CachedEncoder, HashingEncoder, StaticEncoder, load_encoder
+from recsys.text import BlankEncoder, CachedEncoder, HashingEncoder, StaticEncoder, load_encoder
 
 
 def test_hashing_needs_no_weights(tmp_path: Path) -> None:
     encoder = load_encoder("hashing", dim=32, home=tmp_path)
     assert isinstance(encoder, HashingEncoder)
     assert encoder.dim == 32
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_none_reads_nothing(tmp_path: Path) -> None:
+    encoder = load_encoder("none", home=tmp_path)
+    assert isinstance(encoder, BlankEncoder)
+    assert encoder.encode(["milk", "bread"]).shape == (2, encoder.dim) == (2, 0)
+    assert load_encoder(**encoder.config).fingerprint == encoder.fingerprint
     assert list(tmp_path.iterdir()) == []
 
 
@@ -39,7 +47,7 @@ def test_the_default_model_is_named_by_no_path(text_encoder_path: Path) -> None:
 
 
 def test_an_unknown_kind_names_the_known(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match='"sentence", "static" or "hashing"'):
+    with pytest.raises(ValueError, match='"sentence", "static", "hashing" or "none"'):
         load_encoder("magic", home=tmp_path)  # type: ignore[arg-type]
 
 
