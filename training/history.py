@@ -253,7 +253,7 @@ class _Objective:
 
         items = self._generator.represent(rows)  # [u, dim]
         vectors = self._generator.targets(items, self._trends.values[rows])  # [u, dim + p]
-        tokens = items[places(grid_items.ravel())].view(*grid_items.shape, -1)
+        tokens = items[places(grid_items.ravel())].view(*grid_items.shape, items.shape[1])
         hidden = network(Grid.of(batch.packed, device), tokens)
         queries = network.pool(
             hidden,
@@ -269,7 +269,7 @@ class _Objective:
         weights[: batch.n_queries] = 1 / max(batch.n_queries * batch.targets.shape[1], 1)
         return self._loss(
             queries,
-            vectors[places(batch.targets.ravel())].view(*batch.targets.shape, -1),
+            vectors[places(batch.targets.ravel())].view(*batch.targets.shape, vectors.shape[1]),
             vectors[places(negatives.rows)],
             torch.from_numpy(negatives.log_weights).to(device),
             (

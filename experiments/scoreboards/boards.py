@@ -34,6 +34,21 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A model in another form, measured beside the components; the hybrid has no part in it.
+
+    Attributes:
+        name: of its row.
+        model: which one.
+        overrides: of the recipe, `table.key=value`.
+    """
+
+    name: str
+    model: str
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Board:
     """A scoreboard.
 
@@ -46,6 +61,7 @@ class Board:
         columns: what is shown, `NEW/ndcg@10`; NEW masks what the shopper has.
         tracks: that it can be played on; the first is the default.
         published: results to compare with.
+        variants: played with the whole recipe.
     """
 
     name: str
@@ -56,6 +72,7 @@ class Board:
     columns: tuple[str, ...]
     tracks: tuple[Track, ...]
     published: tuple[Published, ...] = ()
+    variants: tuple[Variant, ...] = ()
 
     @property
     def ks(self) -> tuple[int, ...]:
@@ -82,6 +99,7 @@ _LAST_OUT = (
     "interaction stay in the truth. "
 )
 _POSITION = {"position": "timestamp"}
+_WITHOUT_TEXT = Variant("history without text", "history", ("text.encoder=none",))
 
 BEAUTY = Board(
     name="beauty",
@@ -102,6 +120,7 @@ BEAUTY = Board(
         Published("SASRec, sampled softmax", _new(0.0921, 0.0531), "Kang and McAuley, ICDM 2018"),
         Published("eSASRec", _new(0.0928, 0.0523), "Tikhonovich et al., RecSys 2025"),
     ),
+    variants=(_WITHOUT_TEXT,),
 )
 
 ML1M = Board(
@@ -123,6 +142,7 @@ ML1M = Board(
             "eSASRec", _new(0.3133, 0.1772), "Tikhonovich et al., RecSys 2025", "3,706-item version"
         ),
     ),
+    variants=(_WITHOUT_TEXT,),
 )
 
 ONLINE_RETAIL = Board(

@@ -72,7 +72,13 @@ def scoreboard_command(asked: Asked) -> tuple[Any, ...]:
     with warnings_as_notes():
         for seed in range(asked.seeds):
             one = recipe.model_copy(update={"seed": seed})
-            played.append(_played(board, files, one, track, stage, asked.models))
+            found = _played(board, files, one, track, stage, asked.models)
+            for variant in () if asked.models else board.variants:
+                say(f"{variant.name}:")
+                other = _only(Recipe.from_toml(one.to_toml(), variant.overrides), [variant.model])
+                alone = _played(board, files, other, track, stage, [variant.model])
+                found = found.beside(alone, variant.model, variant.name)
+            played.append(found)
     command = _command(asked, track)
     standing = Standing(board, track, played, recipe.digest, command, hardware())
     if asked.page is not None:

@@ -123,8 +123,9 @@ def write(path: Path, standings: Sequence[Standing]) -> None:
 def _differences(standing: Standing) -> list[str]:
     """Compare the hybrid with the best component, paired by user, seeds averaged."""
     lines = []
-    for column in standing.board.columns:
-        best = best_component(pl.concat([p.means() for p in standing.played]), column)
+    board, means = standing.board, pl.concat([p.means() for p in standing.played])
+    for column in board.columns:
+        best = best_component(board, means, column)
         if best is None or HYBRID not in standing.systems:
             continue
         targets, _, metric = column.partition("/")

@@ -61,6 +61,16 @@ class Played:
         """Leave out one system."""
         return replace(self, per_user=self.per_user.filter(pl.col("system") != system))
 
+    def beside(self, other: Played, system: str, name: str) -> Played:
+        """Add a system of another play under a name; the rest of that play is left out."""
+        rows = other.per_user.filter(system=system).with_columns(system=pl.lit(name))
+        return replace(
+            self,
+            per_user=pl.concat([self.per_user, rows]),
+            seconds={**self.seconds, name: sum(other.seconds.values())},
+            peak_gib=max(self.peak_gib, other.peak_gib),
+        )
+
     def save(self, folder: Path) -> None:
         """Write under temporary names, then rename; the facts come last."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,11 +134,12 @@ def _knowing(recommender: Recommender, known: Dataset) -> Recommender:
     return replace(recommender, dataset=known)
 
 
-def best_component(means: pl.DataFrame, column: str, users: str = "all") -> str | None:
+def best_component(board: Board, means: pl.DataFrame, column: str) -> str | None:
     """Return the component with the best mean over seeds, None where there is none."""
     targets, _, metric = column.partition("/")
+    others = [HYBRID, *(v.name for v in board.variants)]
     table = (
-        means.filter(pl.col("system") != HYBRID, targets=targets, metric=metric, users=users)
+        means.filter(~pl.col("system").is_in(others), targets=targets, metric=metric, users="all")
         .group_by("system", maintain_order=True)
         .agg(pl.col("value").mean())
     )

@@ -84,7 +84,7 @@ class FeatureBuilder:
         columns += list(self.stats.table[items].T)
         columns += self._price(queries, owner, items)
         columns += [column[owner] for column in user.columns]
-        table = np.stack(columns, axis=1).astype(np.float32)
+        table = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
         return np.nan_to_num(table, nan=0.0, posinf=LONG_AGO, neginf=-LONG_AGO)
 
     def with_items(self, n: int) -> FeatureBuilder:

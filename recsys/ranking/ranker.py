@@ -15,7 +15,8 @@ from recsys.types import Blended, Candidates, FloatArray, IntArray, Queries
 if TYPE_CHECKING:
     from recsys.ranking.hybrid import HybridNet
 
-ROWS_PER_PASS = 65536
+ROWS_PER_PASS = 8192
+"""What the scaler makes of them stays near the processor: 60 MB, not half a gigabyte."""
 
 
 class HybridRanker:

@@ -6,7 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from experiments.scoreboards.boards import BOARDS
 from experiments.scoreboards.command import Asked, scoreboard_command
+from experiments.scoreboards.play import best_component
 from recsys.errors import DataError
 
 
@@ -97,6 +99,23 @@ def test_the_history_model_is_played_without_texts(data: Path) -> None:
     value = played("text.encoder=none")
     assert {row["system"] for row in value["results"]} == {"history"}
     assert value["recipe_digest"] != played()["recipe_digest"]
+
+
+def test_a_whole_board_is_played_with_its_variants_beside(data: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    few = ("history.trainer.epochs=1", "ranker.epochs=1")
+    asked = Asked("beauty", data, 1, recipe="smoke", overrides=few, page=page, track_runs=False)
+    systems = {row["system"] for row in scoreboard_command(asked)[0]["results"]}
+    assert {"history", "history without text", "hybrid"} <= systems
+    assert "| history without text |" in page.read_text()
+
+
+def test_a_variant_is_no_component() -> None:
+    board = BOARDS["beauty"]
+    values = {"history": 0.2, "ease": 0.1, "history without text": 0.3, "hybrid": 0.4}
+    rows = [("all", "NEW", "ndcg@10", name, value) for name, value in values.items()]
+    means = pl.DataFrame(rows, ["users", "targets", "metric", "system", "value"], orient="row")
+    assert best_component(board, means, "NEW/ndcg@10") == "history"
 
 
 def test_what_does_not_exist_is_named(data: Path) -> None:
