@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from experiments.evaluation import Scorecard, cut, measure
+from experiments.evaluation.memory import keep_low
 from experiments.terminal import say
 from recsys.dataset import Dataset
 from recsys.errors import DataError
@@ -43,6 +44,7 @@ def evaluate_bundle(
         LeakageError: the bundle was trained on a part of the window.
         DataError: the window is empty, or `start` is no time.
     """
+    keep_low()
     recommender = Recommender.load(bundle)
     manifest = recommender.manifest
     recipe = Recipe.from_toml(manifest.recipe)

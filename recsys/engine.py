@@ -31,7 +31,7 @@ from recsys.types import (
 )
 
 QUERIES_PER_CHUNK = 256
-CELLS_PER_CHUNK = 12_000_000
+CELLS_PER_CHUNK = 6_000_000
 """Queries x items: some generators score the whole catalogue for each query of a chunk."""
 FILL_SOURCE = "popular"
 PINNED = -2
