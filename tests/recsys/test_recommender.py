@@ -19,12 +19,12 @@ from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
 from recsys.types import Blended, Queries, RecommendationRequest
 from tests.contracts.recommender import RecommenderContract
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import PLAIN, small_shop, train, trained
 
 
 @pytest.fixture(scope="module")
 def fitted() -> Recommender:
-    return train(small_shop())
+    return trained()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def with_new_item(bundle: Path) -> Recommender:
 
 @pytest.fixture(scope="module")
 def without_ranker() -> Recommender:
-    return train(small_shop(), "ranker.enabled=false", "history.enabled=false")
+    return trained(*PLAIN)
 
 
 class TestFitted(RecommenderContract):
