@@ -40,6 +40,7 @@ class TrainOptions:
         experiment: name of the MLflow experiment; None names the dataset and its split.
         register: name of the registered model; None is `recsys-` and the recipe's name.
         warm_start: a bundle whose weights training goes on from.
+        report: write the HTML report beside the bundle.
     """
 
     out: Path
@@ -49,6 +50,7 @@ class TrainOptions:
     experiment: str | None = None
     register: str | None = None
     warm_start: Path | None = None
+    report: bool = True
 
 
 @dataclass
@@ -60,7 +62,7 @@ class Trained:
         bundle: its directory.
         scorecard: what was measured before any refit.
         evaluation: its directory.
-        report: the HTML file; None where plotly is not installed.
+        report: the HTML file; None where it is not wanted or plotly is not installed.
         seconds: wall time by stage.
         run_id: of MLflow; empty when not tracked.
         aside: component -> why it stepped aside.
@@ -113,9 +115,11 @@ def train(
         recommender.manifest = recommender.manifest.model_copy(
             update={"metrics": scorecard.summary()}
         )
-        began("report")
-        with watch.stage("report"):
-            report = _report(options.out, recipe, recommender, scorecard, logger, parts)
+        report: Path | None = None
+        if options.report:
+            began("report")
+            with watch.stage("report"):
+                report = _report(options.out, recipe, recommender, scorecard, logger, parts)
         if options.refit:
             if run is not None:
                 publish_measured(run, recommender)
