@@ -149,7 +149,7 @@ def _fit_history(
                 seed=seed,
                 device=device,
                 logger=curves,
-                checkpoint=shelf and shelf.next(HISTORY),
+                checkpoint=shelf.next(HISTORY) if shelf else None,
             )
             curves = None
         fitted.generators[HISTORY] = fit_history(
@@ -161,7 +161,7 @@ def _fit_history(
             device=device,
             logger=curves,
             warm_start=earlier,
-            checkpoint=shelf and shelf.next(HISTORY),
+            checkpoint=shelf.next(HISTORY) if shelf else None,
         )
     fitted.seconds[HISTORY] = time.monotonic() - began
 

@@ -281,7 +281,7 @@ def _fit_heads(
                 device=device,
                 logger=child,
                 label=f"ranker, {head}",
-                checkpoint=shelf and shelf.next(f"ranker-{head}"),
+                checkpoint=shelf.next(f"ranker-{head}") if shelf else None,
             )
     return nets
 
