@@ -185,7 +185,10 @@ def chosen(kind: str, n_items: int, steps: int, tokens: int) -> HistoryConfig:
 
 
 def shop(n_items: int, n_users: int) -> Dataset:
-    """Make the data in rows, without a table of them: popular items, times at random."""
+    """Make the data in rows, without a table of them; times are at random.
+
+    Half of the events are of popular items and half of any, so nearly every item has some.
+    """
     rng = np.random.default_rng(0)
     counts = rng.integers(2, 2 * EVENTS - 1, n_users)
     n = int(counts.sum())
@@ -195,6 +198,7 @@ def shop(n_items: int, n_users: int) -> Dataset:
     times %= MINUTES
     times *= 60_000_000
     items = (rng.pareto(1.2, n) * n_items / 50).astype(np.int64) % n_items
+    items[::2] = rng.integers(n_items, size=len(items[::2]))
     ones, yes = np.ones(n, dtype=np.float32), np.ones(n, dtype=np.bool_)
     info = DatasetInfo(name="synthetic", time="global")
     ids = pl.Series("item_id", [f"item-{i}" for i in range(n_items)])
