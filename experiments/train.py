@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -24,6 +25,7 @@ from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
 from training.warm import WarmStart
 
+CHECKPOINTS_SUFFIX = ".training"
 SCORECARD_SUFFIX = ".scorecard"
 REPORT_SUFFIX = ".report.html"
 
@@ -88,6 +90,9 @@ def train(
 ) -> Trained:
     """Train a recipe on a dataset directory, measure it, and save the bundle.
 
+    A job that was killed goes on when it is called again: the networks' finished epochs are
+    kept beside the bundle until the job is done.
+
     Args:
         recipe: what to train, and how.
         data: a dataset directory.
@@ -107,7 +112,8 @@ def train(
         logger = RecordingLogger(run)
         if run is not None and warm is not None:
             run.tags({WARM_START: warm.version})
-        recommender, aside = _fit(parts.train, recipe, logger, watch, began, warm=warm)
+        kept = checkpoints_folder(options.out)
+        recommender, aside = _fit(parts.train, recipe, logger, watch, began, kept, warm=warm)
         began("evaluate")
         with watch.stage("evaluate"):
             affordable = max(1, recipe.evaluate.max_pairs // dataset.n_items)
@@ -126,7 +132,7 @@ def train(
             warm = WarmStart.of(recommender) if warm is not None else None
             metrics = recommender.manifest.metrics
             recommender, aside = _fit(
-                dataset, recipe, None, watch, began, prefix="refit: ", warm=warm
+                dataset, recipe, None, watch, began, kept, prefix="refit: ", warm=warm
             )
             recommender.manifest = recommender.manifest.model_copy(update={"metrics": metrics})
         began("save")
@@ -147,7 +153,13 @@ def train(
             with watch.stage("log"):
                 trained.run_id = run.run_id
                 trained.model_version = publish(run, recipe, dataset.info, trained, options)
+    shutil.rmtree(kept, ignore_errors=True)
     return trained
+
+
+def checkpoints_folder(bundle: Path) -> Path:
+    """Return where what is trained for a bundle is kept meanwhile: hidden, beside it."""
+    return bundle.with_name(f".{bundle.name}{CHECKPOINTS_SUFFIX}")
 
 
 def scorecard_folder(bundle: Path) -> Path:
@@ -207,6 +219,7 @@ def _fit(
     logger: RecordingLogger | None,
     watch: Stopwatch,
     began: Callable[[str], None],
+    checkpoints: Path,
     prefix: str = "",
     warm: WarmStart | None = None,
 ) -> tuple[Recommender, dict[str, str]]:
@@ -221,7 +234,14 @@ def _fit(
         )
         stages = Stages(began=lambda name: began(prefix + name))
         recommender = fit_recommender(
-            dataset, recipe, logger, encoder=encoder, encoder_spec=spec, stages=stages, warm=warm
+            dataset,
+            recipe,
+            logger,
+            encoder=encoder,
+            encoder_spec=spec,
+            stages=stages,
+            warm=warm,
+            checkpoints=checkpoints / ("refit" if prefix else "measured"),
         )
     watch.seconds.update({prefix + name: spent for name, spent in stages.seconds.items()})
     return recommender, stages.aside

@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from recsys import __version__
 from recsys.bundle import Manifest
 from recsys.candidates.popular import Popular
 from recsys.dataset import Dataset
@@ -34,6 +36,7 @@ from recsys.recommender import Recommender
 from recsys.row_blocks import RowBlocks
 from recsys.splits import Window
 from recsys.types import HalfArray, IntArray
+from training.checkpoints import Shelf
 from training.devices import resolve_device
 from training.encoders import encoder_for
 from training.generators import Fitted, fit_generators
@@ -87,6 +90,7 @@ def fit_recommender(
     encoder_spec: Mapping[str, Any] | None = None,
     stages: Stages | None = None,
     warm: WarmStart | None = None,
+    checkpoints: Path | None = None,
 ) -> Recommender:
     """Train everything on `dataset` and return a recommender that knows all of it.
 
@@ -100,6 +104,8 @@ def fit_recommender(
         stages: filled with wall times.
         warm: weights of an earlier bundle to go on from, where they saw nothing that the
             fit may not see.
+        checkpoints: folder in which networks are saved after each of their epochs. The
+            same call goes on from what a killed one left there; who calls removes it.
 
     Raises:
         DataError: the dataset has no interactions or no items.
@@ -115,8 +121,11 @@ def fit_recommender(
         # Half precision from the start: a bundle then scores exactly as what was saved.
         embeddings = encoder.encode(texts).astype(np.float16)
     earlier = _Earlier(warm, encoder.fingerprint)
-    tables, chained = _tables(dataset, recipe, embeddings, device, stages, logger, earlier)
-    nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
+    shelf = None
+    if checkpoints is not None:
+        shelf = Shelf(checkpoints, _job(dataset, recipe, encoder, warm))
+    tables, chained = _tables(dataset, recipe, embeddings, device, stages, logger, earlier, shelf)
+    nets = _fit_heads(tables, recipe, device, stages, logger, shelf) if tables else {}
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
@@ -125,6 +134,7 @@ def fit_recommender(
             device=device,
             warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
             logger=logger,
+            shelf=shelf,
         )
     stages.aside.update(fitted.aside)
     _log_times(fitted, stages, logger)
@@ -173,6 +183,15 @@ class _Earlier:
         return found
 
 
+def _job(
+    dataset: Dataset, recipe: Recipe, encoder: TextEncoder, warm: WarmStart | None
+) -> list[str]:
+    """Return all that decides what is trained, to tell whether a checkpoint is of this job."""
+    info, size = dataset.info, f"{len(dataset.interactions)} until {dataset.end}"
+    started = "" if warm is None else warm.version
+    return [__version__, recipe.digest, info.fingerprint, size, encoder.fingerprint, started]
+
+
 def _chained(
     generators: dict[str, CandidateGenerator], recipe: Recipe
 ) -> dict[str, CandidateGenerator]:
@@ -196,6 +215,7 @@ def _tables(
     stages: Stages,
     logger: RunLogger | None,
     earlier: _Earlier,
+    shelf: Shelf | None,
 ) -> tuple[Tables, dict[str, CandidateGenerator]]:
     """Tabulate every window; return the tables and the newest window's generators."""
     if not recipe.ranker.enabled:
@@ -217,6 +237,7 @@ def _tables(
                     device=device,
                     warm=_chained(warm, recipe) | earlier.generators(window.past, until),
                     logger=logger,
+                    shelf=shelf,
                 ).generators
             builder = FeatureBuilder.fit(window.past, tuple(warm), until)
         previous = window
@@ -238,7 +259,12 @@ def _tables(
 
 
 def _fit_heads(
-    tables: Tables, recipe: Recipe, device: str, stages: Stages, logger: RunLogger | None
+    tables: Tables,
+    recipe: Recipe,
+    device: str,
+    stages: Stages,
+    logger: RunLogger | None,
+    shelf: Shelf | None,
 ) -> dict[Head, HybridNet]:
     nets: dict[Head, HybridNet] = {}
     for number, head in enumerate(HEADS):
@@ -255,6 +281,7 @@ def _fit_heads(
                 device=device,
                 logger=child,
                 label=f"ranker, {head}",
+                checkpoint=shelf.next(f"ranker-{head}") if shelf else None,
             )
     return nets
 

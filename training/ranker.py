@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,7 @@ def fit_head(
     device: str,
     logger: RunLogger | None,
     label: str,
+    checkpoint: Path | None = None,
 ) -> tuple[HybridNet, TrainResult]:
     """Train one head; the best weights by NDCG@10 on `validation` are kept.
 
@@ -83,6 +85,7 @@ def fit_head(
         device: where it trains.
         logger: gets the curves.
         label: shown beside the progress bar.
+        checkpoint: see `training.trainer.fit`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -120,6 +123,7 @@ def fit_head(
         unit="lists",
         device=device,
         logger=logger,
+        checkpoint=checkpoint,
         label=label,
     )
     return net, result
