@@ -231,8 +231,7 @@ def trees(tables: Tables, *, seed: int) -> FloatArray:
         valid_sets=[lists(tables.stop, train)],
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )
-    found: FloatArray = booster.predict(tables.held_out.features).astype(np.float32)
-    return found
+    return np.asarray(booster.predict(tables.held_out.features), dtype=np.float32)
 
 
 def compare(tables: dict[Head, Tables], arms: dict[str, Arm], folder: Path) -> list[dict[str, Any]]:

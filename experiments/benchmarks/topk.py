@@ -15,7 +15,7 @@ the difference, beside the answer itself, is what grows with them.
 Ids: factors are whole numbers so small that every sum is exact in single precision, so ours
 must equal a full sort of the products to the last id, ties included: of all items, without
 20 items a user (NEW), among half of the items (a filter), and both. At last shoppers for whom
-0, 1, 2 ... items are left over: no list may hold a sentinel or anything not allowed.
+none, one, or about k items are left over: no list may hold a sentinel or what is not allowed.
 """
 
 from __future__ import annotations
@@ -266,9 +266,10 @@ def ids(args: argparse.Namespace) -> dict[str, int]:
         for eligible in (None, half):
             n = differing(Problem(p.users, p.items, exclude), args.k, eligible)
             lists, wrong = lists + args.users, wrong + n
-    few = np.arange(min(args.k + 2, args.users))  # so many items are left to each
+    left = np.unique([0, 1, args.k - 1, args.k, args.k + 1])  # items, of a shopper each
+    few = left[: args.users]
     closed = [rng.permutation(args.items)[: args.items - n] for n in few]
-    hard = Problem(p.users[few], p.items, Ragged.from_lists(closed))
+    hard = Problem(p.users[: len(few)], p.items, Ragged.from_lists(closed))
     found = topk_factors(hard.users, hard.items, args.k, exclude=hard.masked)
     short = found.counts != np.minimum(few, args.k)
     bad = ~np.isfinite(found.scores) | (found.items < 0) | (found.items >= args.items)

@@ -70,13 +70,15 @@ class Running:
         self, scores: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None:
         """Find what is above the floor; None where it is too much to keep."""
+        import torch
+
         n_items = scores.shape[1]
         width = self._width(n_items)
         self._seen += n_items
         if width < NARROWEST:
             return None
         n_groups = n_items // width
-        grouped = scores[:, : n_groups * width].unflatten(1, (n_groups, width))
+        grouped = torch.unflatten(scores[:, : n_groups * width], 1, (n_groups, width))
         maxima = grouped.amax(dim=2)
         if not self._found and n_groups >= self.k:
             self._begin(maxima)

@@ -50,8 +50,10 @@ def _fails(tables: losses.Tables) -> None:
     raise AssertionError("trained again")
 
 
-def test_trees_learn_the_same_lists() -> None:
+def test_trees_learn_the_same_lists(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("lightgbm", reason="comes with the extra `benchmark`")
+    monkeypatch.setattr(losses, "TREES", 20)
+    monkeypatch.setattr(losses, "cores", lambda: 1)
     found = losses.Tables(table(300, 0), table(60, 1), table(100, 2))
     scores = losses.trees(found, seed=0)
     assert losses.ndcg_by_list(scores, found.held_out, 10).mean() > 0.9
