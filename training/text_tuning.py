@@ -188,7 +188,7 @@ def upper_layers(transformer: nn.Module, n: int) -> nn.ModuleList:
     lists = [m for m in transformer.modules() if isinstance(m, nn.ModuleList)]
     if not lists:
         raise ValueError(f"{type(transformer).__name__} has no list of layers to tune")
-    layers: Sequence[nn.Module] = list(max(lists, key=len))[-n:]
+    layers: Sequence[nn.Module] = list(max(lists, key=lambda m: len(m)))[-n:]
     return nn.ModuleList(layers)
 
 
