@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,8 +188,8 @@ def upper_layers(transformer: nn.Module, n: int) -> nn.ModuleList:
     lists = [m for m in transformer.modules() if isinstance(m, nn.ModuleList)]
     if not lists:
         raise ValueError(f"{type(transformer).__name__} has no list of layers to tune")
-    layers: Sequence[nn.Module] = list(max(lists, key=lambda m: len(m)))[-n:]
-    return nn.ModuleList(layers)
+    longest = max(lists, key=len)
+    return nn.ModuleList(list(longest)[-n:])
 
 
 def _digest(encoder: SentenceEncoder, pairs: CoPurchases, config: TuningConfig, seed: int) -> str:
