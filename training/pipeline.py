@@ -1,6 +1,6 @@
 """Dataset and recipe in, fitted recommender out.
 
-1. Encode the product texts.
+1. Encode the product texts, by an encoder that is fine-tuned first where the recipe says so.
 2. For each label window, oldest first: fit the generators on what came before it, and
    tabulate their candidates, features and labels.
 3. Train the ranker's two heads; the newest window says when to stop.
@@ -12,6 +12,7 @@ No step sees a row from after the moment it speaks of.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from recsys.splits import Window
 from recsys.types import HalfArray, IntArray
 from training.checkpoints import Shelf
 from training.devices import resolve_device
-from training.encoders import encoder_for
+from training.encoders import encoder_for, tuned_for
 from training.generators import Fitted, fit_generators
 from training.ranker import fit_head
 from training.recipe import Recipe
@@ -118,6 +119,10 @@ def fit_recommender(
         texts = dataset.catalogue.texts()
         if encoder is None:
             encoder, encoder_spec = encoder_for(recipe.text, texts, device=recipe.device)
+        encoder, untuned = tuned_for(recipe, dataset, encoder, logger)
+        if untuned:
+            stages.aside["text.tuning"] = untuned
+            warnings.warn(f"text.tuning is left out: {untuned}", stacklevel=2)
         # Half precision from the start: a bundle then scores exactly as what was saved.
         embeddings = encoder.encode(texts).astype(np.float16)
     earlier = _Earlier(warm, encoder.fingerprint)
