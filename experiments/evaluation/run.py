@@ -118,7 +118,6 @@ def _measure_all(
         truth.user_ids, truth.history_lengths, truth.recommender.dataset.user_frame
     )
     keep_low()
-    _warm_up(truth, components)
     for number, start in enumerate(range(0, n, USERS_PER_CHUNK)):
         users = np.arange(start, min(start + USERS_PER_CHUNK, n), dtype=np.int64)
         if not parts.has(number):
@@ -132,16 +131,6 @@ def _measure_all(
             parts.write(number, found)
         if progress is not None:
             progress("users", int(users[-1]) + 1, n)
-
-
-def _warm_up(truth: Truth, components: Sequence[str]) -> None:
-    """Have the models make what they make when they are first asked, for one user.
-
-    Threads that are asked for many at once would each make it, beside their users' scores.
-    """
-    first = truth.user_ids.gather([0]).to_list()
-    truth.recommender.recommend_rows(first, truth.k, components=components)
-    release()
 
 
 def _measure(
