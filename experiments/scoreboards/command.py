@@ -75,7 +75,7 @@ def scoreboard_command(asked: Asked) -> tuple[Any, ...]:
             found = _played(board, files, one, track, stage, asked.models)
             for variant in () if asked.models else board.variants:
                 say(f"{variant.name}:")
-                other = _only(Recipe.from_toml(one.to_toml(), variant.overrides), [variant.model])
+                other = only(Recipe.from_toml(one.to_toml(), variant.overrides), [variant.model])
                 alone = _played(board, files, other, track, stage, [variant.model])
                 found = found.beside(alone, variant.model, variant.name)
             played.append(found)

@@ -117,7 +117,10 @@ class Dying:
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(
-    encoder: SentenceEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    encoder: SentenceEncoder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(text_tuning, "STEPS_AN_EPOCH", 5)
     whole = tune(encoder, PAIRS, QUICK, seed=0, home=tmp_path / "whole")
@@ -132,7 +135,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(
             told.append(step or 0)
 
     resumed = tune(encoder, PAIRS, QUICK, seed=0, home=home, logger=Log())  # type: ignore[arg-type]
-    assert told == [2, 3]  # the first epoch is not done again
+    assert "goes on after 1 epochs that were done before" in capsys.readouterr().err
+    assert told == [1, 2, 3]  # the whole curve, though the first epoch was not done again
     for name, weight in whole.tuned.items():
         np.testing.assert_array_equal(resumed.tuned[name], weight)
     assert {f.suffix for f in home.iterdir()} == {".lock", ".safetensors"}
