@@ -9,6 +9,10 @@ EXTRAS := text,implicit,mlflow,serve,llm,sweep,ann,tune,browser,dev
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Threads that wait by spinning slow down whatever else runs on a small machine.
 PASSIVE := OMP_WAIT_POLICY=PASSIVE
+# Processes of the quick tests. A file's tests stay in one of them, and share what it trained;
+# the order is that of the files, because the quickest come last.
+WORKERS ?= 2
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # One thread a process: on small machines more threads cost more than they bring.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
@@ -25,7 +29,7 @@ demo: $(INSTALLED) ## Real data to recommendations with blurbs, in one command
 	$(PASSIVE) $(BIN)/recsys demo
 
 test: lint weights ## Lint, types, import rules and all quick tests, with coverage
-	$(ONE_THREAD) $(BIN)/python -m pytest --cov
+	$(ONE_THREAD) $(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov
 
 test-slow: $(INSTALLED) weights ## The tests that take minutes
 	$(ONE_THREAD) $(BIN)/python -m pytest -m slow

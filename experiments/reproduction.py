@@ -94,7 +94,12 @@ def reproduce(
     for row in environment.iter_rows(named=True):
         say(f"note: {row['what']} was {row['then'] or 'absent'}, is {row['now'] or 'absent'}")
     with tempfile.TemporaryDirectory() as folder:
-        where = TrainOptions(out or Path(folder) / "bundle", track=False, warm_start=warm_start)
+        where = TrainOptions(
+            out or Path(folder) / "bundle",
+            track=False,
+            warm_start=warm_start,
+            report=out is not None,  # nobody would read that of a bundle that is not kept
+        )
         again = train(recipe, data, where, began=began)
         pairs = before.values.join(
             again.scorecard.values, on=KEYS, how="full", suffix="_again", coalesce=True

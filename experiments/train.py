@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -24,6 +25,7 @@ from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
 from training.warm import WarmStart
 
+CHECKPOINTS_SUFFIX = ".training"
 SCORECARD_SUFFIX = ".scorecard"
 REPORT_SUFFIX = ".report.html"
 
@@ -40,6 +42,7 @@ class TrainOptions:
         experiment: name of the MLflow experiment; None names the dataset and its split.
         register: name of the registered model; None is `recsys-` and the recipe's name.
         warm_start: a bundle whose weights training goes on from.
+        report: write the HTML report beside the bundle.
     """
 
     out: Path
@@ -49,6 +52,7 @@ class TrainOptions:
     experiment: str | None = None
     register: str | None = None
     warm_start: Path | None = None
+    report: bool = True
 
 
 @dataclass
@@ -60,7 +64,7 @@ class Trained:
         bundle: its directory.
         scorecard: what was measured before any refit.
         evaluation: its directory.
-        report: the HTML file; None where plotly is not installed.
+        report: the HTML file; None where it is not wanted or plotly is not installed.
         seconds: wall time by stage.
         run_id: of MLflow; empty when not tracked.
         aside: component -> why it stepped aside.
@@ -86,6 +90,9 @@ def train(
 ) -> Trained:
     """Train a recipe on a dataset directory, measure it, and save the bundle.
 
+    A job that was killed goes on when it is called again: the networks' finished epochs are
+    kept beside the bundle until the job is done.
+
     Args:
         recipe: what to train, and how.
         data: a dataset directory.
@@ -105,7 +112,8 @@ def train(
         logger = RecordingLogger(run)
         if run is not None and warm is not None:
             run.tags({WARM_START: warm.version})
-        recommender, aside = _fit(parts.train, recipe, logger, watch, began, warm=warm)
+        kept = checkpoints_folder(options.out)
+        recommender, aside = _fit(parts.train, recipe, logger, watch, began, kept, warm=warm)
         began("evaluate")
         with watch.stage("evaluate"):
             affordable = max(1, recipe.evaluate.max_pairs // dataset.n_items)
@@ -113,16 +121,18 @@ def train(
         recommender.manifest = recommender.manifest.model_copy(
             update={"metrics": scorecard.summary()}
         )
-        began("report")
-        with watch.stage("report"):
-            report = _report(options.out, recipe, recommender, scorecard, logger, parts)
+        report: Path | None = None
+        if options.report:
+            began("report")
+            with watch.stage("report"):
+                report = _report(options.out, recipe, recommender, scorecard, logger, parts)
         if options.refit:
             if run is not None:
                 publish_measured(run, recommender)
             warm = WarmStart.of(recommender) if warm is not None else None
             metrics = recommender.manifest.metrics
             recommender, aside = _fit(
-                dataset, recipe, None, watch, began, prefix="refit: ", warm=warm
+                dataset, recipe, None, watch, began, kept, prefix="refit: ", warm=warm
             )
             recommender.manifest = recommender.manifest.model_copy(update={"metrics": metrics})
         began("save")
@@ -143,7 +153,13 @@ def train(
             with watch.stage("log"):
                 trained.run_id = run.run_id
                 trained.model_version = publish(run, recipe, dataset.info, trained, options)
+    shutil.rmtree(kept, ignore_errors=True)
     return trained
+
+
+def checkpoints_folder(bundle: Path) -> Path:
+    """Return where what is trained for a bundle is kept meanwhile: hidden, beside it."""
+    return bundle.with_name(f".{bundle.name}{CHECKPOINTS_SUFFIX}")
 
 
 def scorecard_folder(bundle: Path) -> Path:
@@ -203,6 +219,7 @@ def _fit(
     logger: RecordingLogger | None,
     watch: Stopwatch,
     began: Callable[[str], None],
+    checkpoints: Path,
     prefix: str = "",
     warm: WarmStart | None = None,
 ) -> tuple[Recommender, dict[str, str]]:
@@ -217,7 +234,14 @@ def _fit(
         )
         stages = Stages(began=lambda name: began(prefix + name))
         recommender = fit_recommender(
-            dataset, recipe, logger, encoder=encoder, encoder_spec=spec, stages=stages, warm=warm
+            dataset,
+            recipe,
+            logger,
+            encoder=encoder,
+            encoder_spec=spec,
+            stages=stages,
+            warm=warm,
+            checkpoints=checkpoints / ("refit" if prefix else "measured"),
         )
     watch.seconds.update({prefix + name: spent for name, spent in stages.seconds.items()})
     return recommender, stages.aside

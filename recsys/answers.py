@@ -14,7 +14,15 @@ from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
 from recsys.ranking.config import Head
 from recsys.requests import Batch
-from recsys.types import FloatArray, IntArray, Queries, Ragged, Recommendation, Recommendations
+from recsys.types import (
+    Blended,
+    FloatArray,
+    IntArray,
+    Queries,
+    Ragged,
+    Recommendation,
+    Recommendations,
+)
 
 if TYPE_CHECKING:
     from recsys.recommender import Recommender
@@ -39,7 +47,7 @@ def answer(
     counts = history_counts(batch.queries.histories, i)
     speakers = anchors(recommender.item_spaces(), rows, counts, EVIDENCE)
     if explain:
-        speakers = _measured(recommender, batch, i, rows, speakers)
+        speakers = _measured(recommender, batch, ranked, i, speakers)
     items = [
         _recommendation(recommender, ranked, start + j, j + 1, speakers[j], counts)
         for j in range(len(rows))
@@ -130,7 +138,7 @@ def _recommendation(
 
 
 def _measured(
-    recommender: Recommender, batch: Batch, i: int, rows: IntArray, guesses: list[list[Anchor]]
+    recommender: Recommender, batch: Batch, ranked: Ranked, i: int, guesses: list[list[Anchor]]
 ) -> list[list[Anchor]]:
     """Keep the anchors whose removal lowers the item's final score, most first.
 
@@ -140,10 +148,14 @@ def _measured(
     if not len(removed):
         return guesses
     query = batch.queries.take(np.array([i]))
-    key = _fingerprint(query, rows, removed, batch.head)
+    rows, _ = _rows(ranked, i)
+    key = _fingerprint(query, rows, removed, ranked.pool, batch.head)
     drops = recommender.drops.get(key)
     if drops is None:
-        drops = _drops(recommender, query, rows, removed, batch)
+        union = ranked.union
+        if union is None:
+            union = recommender.engine.propose(query, ranked.pool)
+        drops = _drops(recommender, query, union, rows, removed, batch.head)
         recommender.drops.put(key, drops)
     found = []
     for guess, lost in zip(guesses, drops.T, strict=True):
@@ -153,30 +165,34 @@ def _measured(
 
 
 def _drops(
-    recommender: Recommender, query: Queries, rows: IntArray, removed: IntArray, batch: Batch
+    recommender: Recommender,
+    query: Queries,
+    union: Blended,
+    rows: IntArray,
+    removed: IntArray,
+    head: Head,
 ) -> FloatArray:
     """How far each item's score falls when one item leaves the history, [removed, rows].
 
     NaN for an item that filled the list up: nothing in the history speaks for it. Rounded,
     so that what changes nothing is zero and no accident of floating point.
     """
-    union = recommender.engine.propose(query, batch.k)
     many = query.take(np.zeros(len(removed) + 1, dtype=np.int64))
     gone = np.append(removed, -1)  # the last copy of the query loses nothing
     kept = many.histories.items != gone[many.histories.owner]
     without = replace(many, histories=many.histories.keep(kept))
     items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
-    scores = recommender.engine.rescore(without, items, batch.head).reshape(len(gone), -1)
+    scores = recommender.engine.rescore(without, items, head).reshape(len(gone), -1)
     columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
     drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)[:, columns]
     drops[:, union.items[columns] != rows] = np.nan
     return drops
 
 
-def _fingerprint(query: Queries, rows: IntArray, removed: IntArray, head: Head) -> bytes:
+def _fingerprint(query: Queries, rows: IntArray, removed: IntArray, pool: int, head: Head) -> bytes:
     """Hash what the drops of a query depend on, the fitted model aside."""
     h = query.histories
-    digest = hashlib.blake2b(head.encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{head} {pool}".encode(), digest_size=16)
     for part in (query.user_rows, query.at, h.items, h.times, h.weights, rows, removed):
         digest.update(np.ascontiguousarray(part).tobytes())
         digest.update(b"|")

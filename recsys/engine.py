@@ -9,7 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,11 +47,16 @@ class Ranked:
         sources: [m], number of the generator in `names`; -1 for what filled up, -2 for
             what was pinned.
         names: the generators.
+        pool: how many items each generator was asked for.
+        union: what they proposed to the one query of a batch with a history; None of larger
+            batches, where it would fill the memory.
     """
 
     candidates: Candidates
     sources: IntArray
     names: tuple[str, ...]
+    pool: int
+    union: Blended | None = None
 
     def source(self, entry: int) -> str:
         """Return the name behind a flat entry."""
@@ -69,7 +74,7 @@ class Ranked:
         wanted = candidates.owner * width + candidates.items
         free = ~pinned
         sources[free] = self.sources[order[np.searchsorted(keys[order], wanted[free])]]
-        return Ranked(candidates, sources, self.names)
+        return replace(self, candidates=candidates, sources=sources)
 
 
 class Engine:
@@ -110,7 +115,7 @@ class Engine:
             return self._rank_chunk(queries.take(chunk), k, head)
 
         parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
-        return _concatenate(parts, tuple(self.generators))
+        return _concatenate(parts, tuple(self.generators), self._pool(k))
 
     def rank_with(self, component: str, queries: Queries, k: int) -> Ranked:
         """Answer a batch with one generator, popularity behind it.
@@ -127,7 +132,7 @@ class Engine:
             return self._filled(part, own, sources, k)
 
         parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
-        return _concatenate(parts, tuple(self.generators))
+        return _concatenate(parts, tuple(self.generators), self._pool(k))
 
     def rank_all(
         self, queries: Queries, k: int, head: Head, components: Sequence[str]
@@ -151,8 +156,9 @@ class Engine:
             return [self._rank_union(part, spoken, union, k, head), *alone]
 
         parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
-        names = tuple(self.generators)
-        return [_concatenate([p[i] for p in parts], names) for i in range(1 + len(components))]
+        names, pool = tuple(self.generators), self._pool(k)
+        lists = range(1 + len(components))
+        return [_concatenate([p[i] for p in parts], names, pool) for i in lists]
 
     def propose(self, queries: Queries, k: int) -> Blended:
         """Unite what the generators propose for a few queries."""
@@ -215,7 +221,8 @@ class Engine:
         union = self.propose(asked, k)
         if self.on_candidates is not None:
             self.on_candidates(union.counts)
-        return self._rank_union(queries, spoken, union, k, head)
+        ranked = self._rank_union(queries, spoken, union, k, head)
+        return replace(ranked, union=union) if len(queries) == len(union) == 1 else ranked
 
     def _rank_union(
         self, queries: Queries, spoken: IntArray, blended: Blended, k: int, head: Head
@@ -279,7 +286,8 @@ class Engine:
             _flat(items, np.int64),
             _flat(scores, np.float32),
         )
-        return Ranked(flat, _flat(origin, np.int64), tuple(self.generators))
+        names = tuple(self.generators)
+        return Ranked(flat, _flat(origin, np.int64), names, self._pool(k))
 
     def _popular(self, queries: Queries, i: int, taken: IntArray, n: int) -> IntArray:
         """Return the n most popular eligible items that are neither excluded nor taken."""
@@ -311,9 +319,11 @@ def _flat(parts: list[np.ndarray], dtype: type) -> np.ndarray:
     return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype=dtype)
 
 
-def _concatenate(parts: list[Ranked], names: tuple[str, ...]) -> Ranked:
+def _concatenate(parts: list[Ranked], names: tuple[str, ...], pool: int) -> Ranked:
+    if len(parts) == 1:
+        return parts[0]
     if not parts:
-        return Ranked(Candidates.empty(0), np.empty(0, dtype=np.int64), names)
+        return Ranked(Candidates.empty(0), np.empty(0, dtype=np.int64), names, pool)
     lists = [p.candidates for p in parts]
     counts = np.concatenate([c.counts for c in lists])
     merged = Candidates(
@@ -321,4 +331,4 @@ def _concatenate(parts: list[Ranked], names: tuple[str, ...]) -> Ranked:
         np.concatenate([c.items for c in lists]),
         np.concatenate([c.scores for c in lists]),
     )
-    return Ranked(merged, np.concatenate([p.sources for p in parts]), names)
+    return Ranked(merged, np.concatenate([p.sources for p in parts]), names, pool)

@@ -151,6 +151,16 @@ class TextEncoder(Protocol):
         ...
 
 
+@runtime_checkable
+class FineTuned(Protocol):
+    """A text encoder that can have weights of its own: the bundle holds them."""
+
+    @property
+    def tuned(self) -> Mapping[str, FloatArray]:
+        """What fine-tuning changed, by name; empty where nothing was."""
+        ...
+
+
 class Ranker(Protocol):
     """Scores candidates for the final order."""
 

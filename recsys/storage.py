@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,13 @@ from recsys.candidates.registry import generator_class
 from recsys.dataset import Catalogue, Dataset, Interactions
 from recsys.engine import Engine
 from recsys.errors import BundleError, WeightsError
-from recsys.protocols import CandidateGenerator, NeedsEmbeddings, State, TextEncoder
+from recsys.protocols import (
+    CandidateGenerator,
+    FineTuned,
+    NeedsEmbeddings,
+    State,
+    TextEncoder,
+)
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
 from recsys.row_blocks import RowBlocks
@@ -27,6 +33,8 @@ from recsys.vocabulary import Vocabulary
 
 R = TypeVar("R", bound=Recommender)
 GENERATOR = "candidates."
+TUNED = "text_tuned"
+"""Weights of the text encoder that fine-tuning changed; the others lie where weights lie."""
 
 
 def save_recommender(recommender: Recommender, path: Path) -> Manifest:
@@ -40,6 +48,8 @@ def save_recommender(recommender: Recommender, path: Path) -> Manifest:
             {"popularity": engine.popularity},
         ),
     }
+    if isinstance(recommender.encoder, FineTuned) and recommender.encoder.tuned:
+        states[TUNED] = State({}, dict(recommender.encoder.tuned))
     for name, generator in engine.generators.items():
         states[GENERATOR + name] = generator.state()
     if engine.ranker is not None:
@@ -86,7 +96,8 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
     engine = Engine(
         generators, ranker, settings.arrays["popularity"], settings.config["n_candidates"]
     )
-    encoder = LazyEncoder(bundle.manifest.encoder) if bundle.manifest.encoder else None
+    tuned = bundle.state(TUNED).arrays if bundle.has(TUNED) else {}
+    encoder = LazyEncoder(bundle.manifest.encoder, tuned) if bundle.manifest.encoder else None
     return kind(dataset, engine, RowBlocks.of(embeddings), encoder, bundle.manifest)
 
 
@@ -132,9 +143,13 @@ class LazyEncoder:
         WeightsError: its weights are gone, or are other ones than at the fit.
     """
 
-    def __init__(self, spec: dict[str, Any]) -> None:
-        """Take the manifest's `encoder`: `kind`, `fingerprint`, `dim` and arguments."""
+    def __init__(self, spec: dict[str, Any], tuned: Mapping[str, FloatArray] | None = None) -> None:
+        """Take the manifest's `encoder`, and the weights that fine-tuning changed.
+
+        The former is `kind`, `fingerprint`, `dim` and arguments of `load_encoder`.
+        """
         self._spec = spec
+        self.tuned: Mapping[str, FloatArray] = tuned or {}
         self._encoder: TextEncoder | None = None
 
     @property
@@ -155,7 +170,7 @@ class LazyEncoder:
 
     def _load(self) -> TextEncoder:
         arguments = {k: v for k, v in self._spec.items() if k != "fingerprint"}
-        encoder = load_encoder(**arguments)
+        encoder = load_encoder(**arguments, tuned=self.tuned)
         if encoder.fingerprint != self.fingerprint:
             raise WeightsError(
                 f"the text encoder here ({encoder.fingerprint}) is not the one the bundle was "

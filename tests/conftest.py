@@ -45,6 +45,16 @@ def _cached(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a sentence-transformers model with random weights."""
+    pytest.importorskip("torch")
+    pytest.importorskip("sentence_transformers")
+    from tests.tiny_encoder import make_tiny_encoder
+
+    return make_tiny_encoder(tmp_path_factory.mktemp("tiny-model"))
+
+
+@pytest.fixture(scope="session")
 def text_encoder_path() -> Path:
     """Directory of the real text encoder."""
     return _cached("text-encoder")

@@ -1,14 +1,16 @@
 """Checkpoints of a training run in one safetensors file: weights, optimisers, progress.
 
 The file is written under another name and then renamed, so there is always a whole one.
-Nothing in it can run code.
+Nothing in it can run code. A job of several runs has a folder of them.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,36 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     from training.averaging import Average
     from training.trainer import TrainResult
+
+
+JOB = "job-"
+"""Begins the name of a job's folder."""
+
+
+class Shelf:
+    """The checkpoints of a job of several runs, a file each, told apart by their order.
+
+    The same job makes the same runs in the same order, so each finds its own file again,
+    those that were finished included. What another job left in the folder is removed.
+    """
+
+    def __init__(self, folder: Path, job: Sequence[str]) -> None:
+        """Open the folder of a job.
+
+        Args:
+            folder: where the checkpoints lie; made when the first one is saved.
+            job: all that decides what is trained.
+        """
+        digest = hashlib.sha256(json.dumps(list(job)).encode()).hexdigest()[:16]
+        self._folder, self._taken = folder / f"{JOB}{digest}", 0
+        for other in folder.glob(f"{JOB}{'[0-9a-f]' * 16}"):
+            if other != self._folder:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def next(self, name: str) -> Path:
+        """Return the file of the run that comes next; `name` makes it easier to find."""
+        self._taken += 1
+        return self._folder / f"{self._taken:02d}-{name}.safetensors"
 
 
 def save(
@@ -41,10 +73,24 @@ def save(
             for key, value in entry.items():
                 tensors[f"optimizer/{i}/{number}/{key}"] = torch.as_tensor(value)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    whole = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
-    save_file(whole, temporary, metadata={"result": json.dumps(dataclasses.asdict(result))})
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    metadata = {"result": json.dumps(dataclasses.asdict(result))}
+    save_file(_apart(tensors), temporary, metadata=metadata)
     os.replace(temporary, path)
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors on the CPU; only those that share their memory are copied.
+
+    Beside a large catalogue's weights and moments there is no room for all of them twice.
+    """
+    apart, seen = dict[str, Tensor](), set[int]()
+    for name, tensor in tensors.items():
+        whole = tensor.detach().cpu().contiguous()
+        place = whole.untyped_storage().data_ptr()
+        apart[name] = whole.clone() if place in seen else whole
+        seen.add(place)
+    return apart
 
 
 def load(

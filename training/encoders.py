@@ -1,15 +1,24 @@
-"""The text encoder that a recipe asks for on a catalogue."""
+"""The text encoder that a recipe asks for on a catalogue, fine-tuned where it says so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
+
+from recsys import weights
+from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError, WeightsError
-from recsys.protocols import TextEncoder
-from recsys.text import load_encoder
-from training.recipe import TextConfig
+from recsys.protocols import RunLogger, TextEncoder
+from recsys.text import CachedEncoder, SentenceEncoder, load_encoder
+from training.copurchases import co_purchases
+from training.history import held_out
+from training.recipe import Recipe, TextConfig
+from training.text_tuning import tune
+from training.windows import label_windows
 
 Say = Callable[[str], None]
 
@@ -60,3 +69,47 @@ def encoder_for(
         say(f"hashing encoder, which knows no synonyms, since {error}")
         settings["kind"] = "hashing"
         return load_encoder(**settings), settings
+
+
+def tuned_for(
+    recipe: Recipe, dataset: Dataset, encoder: TextEncoder, logger: RunLogger | None = None
+) -> tuple[TextEncoder, str]:
+    """Fine-tune an encoder as the recipe says, on what no part of the training holds out.
+
+    Every later step reads its vectors, so it may know what the earliest of them may: what
+    comes before the ranker's label windows, and before what the history Transformer holds
+    out to know when to stop.
+
+    Returns:
+        The encoder to go on with, and why it is the one that was given: empty where it was
+        tuned, or the recipe does not ask for it.
+    """
+    if not recipe.text.tuning.enabled:
+        return encoder, ""
+    inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
+    if not isinstance(inner, SentenceEncoder):
+        return encoder, f"{type(inner).__name__} cannot be tuned, only a sentence encoder can"
+    pairs = co_purchases(tuning_window(dataset, recipe), np.random.default_rng(recipe.seed))
+    if not len(pairs):
+        return encoder, "no two items with different texts were bought one after the other"
+    with nullcontext() if logger is None else logger.child("text_encoder") as curves:
+        tuned = tune(
+            inner,
+            pairs,
+            recipe.text.tuning,
+            seed=recipe.seed,
+            home=weights.home() / "tuned-encoders",
+            logger=curves,
+        )
+    return encoder.around(tuned) if isinstance(encoder, CachedEncoder) else tuned, ""
+
+
+def tuning_window(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """Return the part of `dataset` that comes before everything that a fit holds out of it."""
+    if recipe.ranker.enabled:
+        windows = label_windows(dataset, recipe.ranker, np.random.default_rng([recipe.seed, 1]))
+        dataset = windows[0].past if windows else dataset
+    if recipe.history.enabled and recipe.history.early_stopping:
+        held = held_out(dataset, recipe.history)
+        dataset = held.past if held else dataset
+    return dataset

@@ -19,6 +19,7 @@ from recsys.errors import MissingExtraError
 from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings, RunLogger
 from recsys.types import HalfArray
+from training.checkpoints import Shelf
 from training.history import fit_history
 from training.recipe import Recipe
 from training.windows import unlabelled
@@ -51,6 +52,7 @@ def fit_generators(
     only: tuple[str, ...] | None = None,
     warm: Mapping[str, CandidateGenerator] | None = None,
     logger: RunLogger | None = None,
+    shelf: Shelf | None = None,
 ) -> Fitted:
     """Fit all generators that are switched on.
 
@@ -62,6 +64,7 @@ def fit_generators(
         only: fit these, whoever else is switched on.
         warm: generators of an earlier fit on a part of `dataset` to start from.
         logger: gets a child run a component.
+        shelf: where the history Transformer's checkpoints go; None: nowhere.
     """
     fitted = Fitted()
     chosen = {n: c for n, c in recipe.generators().items() if only is None or n in only}
@@ -79,7 +82,7 @@ def fit_generators(
             fitted.aside[name] = reason
             warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
     if recipe.history.enabled and (only is None or HISTORY in only):
-        _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, fitted)
+        _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, shelf, fitted)
     return fitted
 
 
@@ -123,6 +126,7 @@ def _fit_history(
     device: str,
     warm: Mapping[str, CandidateGenerator],
     logger: RunLogger | None,
+    shelf: Shelf | None,
     fitted: Fitted,
 ) -> None:
     """Fit the history Transformer: from nothing, or a few epochs on.
@@ -142,7 +146,13 @@ def _fit_history(
     with nullcontext() if logger is None or earlier else logger.child(HISTORY) as curves:
         if earlier is None and recipe.history.early_stopping:
             earlier = fit_history(
-                dataset, embeddings, recipe.history, seed=seed, device=device, logger=curves
+                dataset,
+                embeddings,
+                recipe.history,
+                seed=seed,
+                device=device,
+                logger=curves,
+                checkpoint=shelf.next(HISTORY) if shelf else None,
             )
             curves = None
         fitted.generators[HISTORY] = fit_history(
@@ -154,6 +164,7 @@ def _fit_history(
             device=device,
             logger=curves,
             warm_start=earlier,
+            checkpoint=shelf.next(HISTORY) if shelf else None,
         )
     fitted.seconds[HISTORY] = time.monotonic() - began
 

@@ -153,7 +153,7 @@ def train_history(
     if reason := HistoryGenerator.limits(dataset):
         raise DataError(f"history: {reason}")
     if validation is None:
-        validation = _held_out(dataset, config)
+        validation = held_out(dataset, config)
         dataset = validation.past if validation else dataset
     half_life = config.half_life_days and config.half_life_days * DAY
     mass = target_weights(dataset, config.repeat_weight) * freshness(dataset, half_life)
@@ -365,7 +365,8 @@ def ndcg(candidates: Candidates, labels: Ragged, k: int) -> float:
     return float(np.mean(np.bincount(candidates.owner, gain, minlength=len(labels)) / best))
 
 
-def _held_out(dataset: Dataset, config: HistoryConfig) -> Window | None:
+def held_out(dataset: Dataset, config: HistoryConfig) -> Window | None:
+    """Cut off the end of `dataset`, which tells when to stop; None where that leaves nothing."""
     if dataset.info.time != "global":
         return last_item_window(dataset)
     times = dataset.histories.times

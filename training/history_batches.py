@@ -99,6 +99,7 @@ class HistoryBatches:
         first = first_times(self._histories)
         self._bought = self._histories.keep(first)
         self._bought_in = basket_numbers(self._histories)[first]
+        self._n_baskets = int(self._bought_in.max(initial=0)) + 1
         self._weights = target_weights(dataset, repeat_weight)[kept]
         self._freshness = freshness(dataset, half_life)[kept]
         self._max_length = max_length
@@ -165,7 +166,7 @@ class HistoryBatches:
         """Return what was bought by which queries; these ascend by piece and basket."""
         bought = self._bought.take(users)
         baskets = self._bought_in[gather(self._bought.indptr, users)[1]]
-        owner, width = bought.owner, int(self._bought_in.max(initial=0)) + 1
+        owner, width = bought.owner, self._n_baskets
         since = np.searchsorted(piece * width + basket, owner * width + baskets)
         until = np.searchsorted(piece, owner, side="right")
         useful = since < until

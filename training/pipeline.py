@@ -1,6 +1,6 @@
 """Dataset and recipe in, fitted recommender out.
 
-1. Encode the product texts.
+1. Encode the product texts, by an encoder that is fine-tuned first where the recipe says so.
 2. For each label window, oldest first: fit the generators on what came before it, and
    tabulate their candidates, features and labels.
 3. Train the ranker's two heads; the newest window says when to stop.
@@ -12,14 +12,17 @@ No step sees a row from after the moment it speaks of.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from recsys import __version__
 from recsys.bundle import Manifest
 from recsys.candidates.popular import Popular
 from recsys.dataset import Dataset
@@ -34,8 +37,9 @@ from recsys.recommender import Recommender
 from recsys.row_blocks import RowBlocks
 from recsys.splits import Window
 from recsys.types import HalfArray, IntArray
+from training.checkpoints import Shelf
 from training.devices import resolve_device
-from training.encoders import encoder_for
+from training.encoders import encoder_for, tuned_for
 from training.generators import Fitted, fit_generators
 from training.ranker import fit_head
 from training.recipe import Recipe
@@ -87,6 +91,7 @@ def fit_recommender(
     encoder_spec: Mapping[str, Any] | None = None,
     stages: Stages | None = None,
     warm: WarmStart | None = None,
+    checkpoints: Path | None = None,
 ) -> Recommender:
     """Train everything on `dataset` and return a recommender that knows all of it.
 
@@ -100,6 +105,8 @@ def fit_recommender(
         stages: filled with wall times.
         warm: weights of an earlier bundle to go on from, where they saw nothing that the
             fit may not see.
+        checkpoints: folder in which networks are saved after each of their epochs. The
+            same call goes on from what a killed one left there; who calls removes it.
 
     Raises:
         DataError: the dataset has no interactions or no items.
@@ -112,11 +119,18 @@ def fit_recommender(
         texts = dataset.catalogue.texts()
         if encoder is None:
             encoder, encoder_spec = encoder_for(recipe.text, texts, device=recipe.device)
+        encoder, untuned = tuned_for(recipe, dataset, encoder, logger)
+        if untuned:
+            stages.aside["text.tuning"] = untuned
+            warnings.warn(f"text.tuning is left out: {untuned}", stacklevel=2)
         # Half precision from the start: a bundle then scores exactly as what was saved.
         embeddings = encoder.encode(texts).astype(np.float16)
     earlier = _Earlier(warm, encoder.fingerprint)
-    tables, chained = _tables(dataset, recipe, embeddings, device, stages, logger, earlier)
-    nets = _fit_heads(tables, recipe, device, stages, logger) if tables else {}
+    shelf = None
+    if checkpoints is not None:
+        shelf = Shelf(checkpoints, _job(dataset, recipe, encoder, warm))
+    tables, chained = _tables(dataset, recipe, embeddings, device, stages, logger, earlier, shelf)
+    nets = _fit_heads(tables, recipe, device, stages, logger, shelf) if tables else {}
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
@@ -125,6 +139,7 @@ def fit_recommender(
             device=device,
             warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
             logger=logger,
+            shelf=shelf,
         )
     stages.aside.update(fitted.aside)
     _log_times(fitted, stages, logger)
@@ -173,6 +188,15 @@ class _Earlier:
         return found
 
 
+def _job(
+    dataset: Dataset, recipe: Recipe, encoder: TextEncoder, warm: WarmStart | None
+) -> list[str]:
+    """Return all that decides what is trained, to tell whether a checkpoint is of this job."""
+    info, size = dataset.info, f"{len(dataset.interactions)} until {dataset.end}"
+    started = "" if warm is None else warm.version
+    return [__version__, recipe.digest, info.fingerprint, size, encoder.fingerprint, started]
+
+
 def _chained(
     generators: dict[str, CandidateGenerator], recipe: Recipe
 ) -> dict[str, CandidateGenerator]:
@@ -196,6 +220,7 @@ def _tables(
     stages: Stages,
     logger: RunLogger | None,
     earlier: _Earlier,
+    shelf: Shelf | None,
 ) -> tuple[Tables, dict[str, CandidateGenerator]]:
     """Tabulate every window; return the tables and the newest window's generators."""
     if not recipe.ranker.enabled:
@@ -217,6 +242,7 @@ def _tables(
                     device=device,
                     warm=_chained(warm, recipe) | earlier.generators(window.past, until),
                     logger=logger,
+                    shelf=shelf,
                 ).generators
             builder = FeatureBuilder.fit(window.past, tuple(warm), until)
         previous = window
@@ -238,7 +264,12 @@ def _tables(
 
 
 def _fit_heads(
-    tables: Tables, recipe: Recipe, device: str, stages: Stages, logger: RunLogger | None
+    tables: Tables,
+    recipe: Recipe,
+    device: str,
+    stages: Stages,
+    logger: RunLogger | None,
+    shelf: Shelf | None,
 ) -> dict[Head, HybridNet]:
     nets: dict[Head, HybridNet] = {}
     for number, head in enumerate(HEADS):
@@ -255,6 +286,7 @@ def _fit_heads(
                 device=device,
                 logger=child,
                 label=f"ranker, {head}",
+                checkpoint=shelf.next(f"ranker-{head}") if shelf else None,
             )
     return nets
 

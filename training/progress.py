@@ -64,6 +64,10 @@ class Progress:
             self._bar.start()
             self._shown = True
 
+    def tell(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
     def note(self, numbers: Mapping[str, float]) -> None:
         """Show the latest numbers beside the bar."""
         text = " ".join(f"{k} {v:.4g}" for k, v in numbers.items() if not k.endswith("_second"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from recsys.protocols import RunLogger
 from recsys.ranking.config import RankerConfig
 from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.losses import listwise_softmax, pairwise_logistic
-from recsys.types import FloatArray
+from recsys.types import DoubleArray, FloatArray
 from training.tables import Table
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -71,6 +72,7 @@ def fit_head(
     device: str,
     logger: RunLogger | None,
     label: str,
+    checkpoint: Path | None = None,
 ) -> tuple[HybridNet, TrainResult]:
     """Train one head; the best weights by NDCG@10 on `validation` are kept.
 
@@ -83,6 +85,7 @@ def fit_head(
         device: where it trains.
         logger: gets the curves.
         label: shown beside the progress bar.
+        checkpoint: see `training.trainer.fit`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -120,6 +123,7 @@ def fit_head(
         unit="lists",
         device=device,
         logger=logger,
+        checkpoint=checkpoint,
         label=label,
     )
     return net, result
@@ -127,14 +131,19 @@ def fit_head(
 
 def ndcg(scores: FloatArray, table: Table, k: int) -> float:
     """Mean NDCG@k over the lists of a table; relevant items that are no candidates count."""
+    return float(ndcg_by_list(scores, table, k).mean()) if len(table) else 0.0
+
+
+def ndcg_by_list(scores: FloatArray, table: Table, k: int) -> DoubleArray:
+    """NDCG@k of each list, [q]."""
     owner = table.owner
     order = np.lexsort((-scores, owner))
     place = np.arange(len(owner)) - table.indptr[owner]
     hits = table.labels[order] & (place < k)
     gain = np.bincount(owner[hits], 1 / np.log2(place[hits] + 2.0), len(table))
     ideal = np.cumsum(1 / np.log2(np.arange(k) + 2.0))
-    best = ideal[np.minimum(table.n_relevant, k) - 1]
-    return float((gain / best).mean()) if len(table) else 0.0
+    best: DoubleArray = ideal[np.minimum(table.n_relevant, k) - 1]
+    return gain / best
 
 
 def _scores(net: HybridNet, scaled: npt.NDArray[np.float16], device: str) -> FloatArray:

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from recsys.candidates.registry import GENERATORS, generator_class
 from recsys.dataset import as_time
@@ -21,6 +21,7 @@ from recsys.errors import RecipeError
 from recsys.ranking.config import RankerConfig
 from training.history import HistoryConfig
 from training.recipe_toml import dump, flat, parse
+from training.text_tuning import TuningConfig
 
 
 class Section(BaseModel):
@@ -66,6 +67,7 @@ class TextConfig(Section):
         dim: length of a vector of `static` and `hashing`.
         max_length: tokens read of a text; None is what the model allows.
         prompt: put before every text, for models that were trained with one.
+        tuning: of the sentence encoder, on what this shop's customers buy together.
     """
 
     encoder: Literal["auto", "sentence", "static", "hashing", "none"] = "auto"
@@ -74,6 +76,16 @@ class TextConfig(Section):
     dim: int = Field(default=256, ge=8)
     max_length: int | None = Field(default=None, ge=1)
     prompt: str = ""
+    tuning: TuningConfig = TuningConfig()
+
+    @model_validator(mode="after")
+    def _only_a_sentence_encoder_is_tuned(self) -> Self:
+        if self.tuning.enabled and self.encoder not in ("auto", "sentence"):
+            raise ValueError(
+                f'text.tuning.enabled is true and text.encoder is "{self.encoder}": only '
+                '"sentence" can be tuned; choose that, or set text.tuning.enabled = false'
+            )
+        return self
 
 
 class HistoryOptions(HistoryConfig):
@@ -202,6 +214,9 @@ class Recipe(Section):
         # Validated again, since 28 and 28.0 are one value.
         same = type(self).model_validate(self.model_dump())
         values = same.model_dump(mode="json", exclude={"name", "search"})
+        # What is off decides nothing, so recipes from before there was tuning train alike.
+        if not same.text.tuning.enabled:
+            del values["text"]["tuning"]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
     def generators(self) -> dict[str, BaseModel]:

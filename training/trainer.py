@@ -127,6 +127,7 @@ def fit(
     done = result.stopped != "epochs" or len(result.losses) >= config.epochs
 
     with Progress(label, total, unit, done=result.steps) as progress, _own_randomness(device):
+        _resumed(result, label, logger, progress)
         for epoch in range(len(result.losses), 0 if done else config.epochs):
             torch.manual_seed(seed + epoch)
             model.train()
@@ -275,6 +276,18 @@ def _rates(counted: Mapping[str, float], units: int, spent: float) -> dict[str, 
     if flop := counted.get("flop"):
         rates["gflops"] = flop / max(spent, 1e-9) / 1e9
     return rates
+
+
+def _resumed(result: TrainResult, label: str, logger: RunLogger | None, progress: Progress) -> None:
+    """Say what was done before a stop, and give the logger that part of the curve again."""
+    if not result.losses:
+        return
+    progress.tell(f"{label}: goes on after {len(result.losses)} epochs that were done before")
+    values = dict(result.values)
+    for epoch, loss in enumerate(result.losses, start=1):
+        known = {"validation": values[epoch]} if epoch in values else {}
+        if logger is not None:
+            logger.metrics({"loss": loss, **known}, step=epoch)
 
 
 def _report(

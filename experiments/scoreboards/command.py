@@ -67,7 +67,7 @@ def scoreboard_command(asked: Asked) -> tuple[Any, ...]:
     track = _track(board, asked.track)
     stage: Stage = "validation" if asked.validate else "test"
     files = read(asked.data, board.name, board.layout)
-    recipe = _only(shipped.find(asked.recipe or board.name, asked.overrides), asked.models)
+    recipe = only(shipped.find(asked.recipe or board.name, asked.overrides), asked.models)
     played = []
     with warnings_as_notes():
         for seed in range(asked.seeds):
@@ -116,7 +116,7 @@ def _played(
     return result
 
 
-def _only(recipe: Recipe, models: Sequence[str]) -> Recipe:
+def only(recipe: Recipe, models: Sequence[str]) -> Recipe:
     """Switch on what is named and off what is not; without the hybrid, its ranker too."""
     strange = set(models) - {*MODELS, HYBRID}
     if strange:

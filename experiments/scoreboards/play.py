@@ -16,7 +16,7 @@ from experiments.scoreboards.boards import Board
 from experiments.scoreboards.reading import Files
 from experiments.scoreboards.rounds import Stage, Track
 from recsys.dataset import Dataset
-from recsys.protocols import RunLogger
+from recsys.protocols import RunLogger, TextEncoder
 from recsys.recommender import Recommender
 from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
@@ -103,11 +103,15 @@ def play(
     stages: Stages | None = None,
     logger: RunLogger | None = None,
     progress: Measuring | None = None,
+    encoder: TextEncoder | None = None,
 ) -> Played:
-    """Fit the recipe on the training part of the round and measure every system in it."""
+    """Fit the recipe on the training part of the round and measure every system in it.
+
+    `encoder` reads the texts instead of the one that the recipe asks for.
+    """
     stages = stages or Stages()
     round_ = board.cut(files, track, stage)
-    recommender = fit_recommender(round_.train, recipe, logger, stages=stages)
+    recommender = fit_recommender(round_.train, recipe, logger, encoder=encoder, stages=stages)
     began = time.monotonic()
     stages.began("evaluate")
     scorecard = evaluate_recommender(

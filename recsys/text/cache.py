@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
-from recsys.protocols import TextEncoder
+from recsys.protocols import FineTuned, TextEncoder
 from recsys.text.sentence import Progress
 from recsys.types import BoolArray, FloatArray, IntArray
 
@@ -69,6 +69,15 @@ class CachedEncoder:
     def config(self) -> dict[str, Any]:
         """Arguments of :func:`~recsys.text.load_encoder` that rebuild the encoder within."""
         return dict(getattr(self.encoder, "config", {}))
+
+    @property
+    def tuned(self) -> Mapping[str, FloatArray]:
+        """Those of the encoder: weights that fine-tuning changed."""
+        return self.encoder.tuned if isinstance(self.encoder, FineTuned) else {}
+
+    def around(self, encoder: TextEncoder) -> CachedEncoder:
+        """Return a cache of another encoder in the same place."""
+        return CachedEncoder(encoder, self.directory.parent, progress=self.progress)
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Encode, [n, dim]; distinct texts once, and only those never seen before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from recsys.text.cache import CachedEncoder
 from recsys.text.hashing import HashingEncoder
 from recsys.text.sentence import Progress, SentenceEncoder
 from recsys.text.static import StaticEncoder
+from recsys.types import FloatArray
 
 Kind = Literal["sentence", "static", "hashing", "none"]
 
@@ -27,6 +29,7 @@ def load_encoder(
     cache: bool = True,
     home: Path | None = None,
     progress: Progress | None = None,
+    tuned: Mapping[str, FloatArray] | None = None,
 ) -> TextEncoder:
     """Return an encoder, its weights fetched when they are missing.
 
@@ -42,6 +45,7 @@ def load_encoder(
         cache: keep the vectors of `sentence` on disk. The others are faster than the disk.
         home: another cache directory than `RECSYS_HOME`.
         progress: called with texts done and texts in all.
+        tuned: weights of a fine-tuned `sentence`, see :class:`SentenceEncoder`.
 
     Raises:
         WeightsError: the weights cannot be had.
@@ -63,6 +67,7 @@ def load_encoder(
         max_length=max_length,
         prompt=prompt,
         progress=None if cache else progress,
+        tuned=tuned,
     )
     sentence.source = source  # a bundle that names no path works on another machine
     if kind == "static":

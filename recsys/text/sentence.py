@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,6 +45,7 @@ class SentenceEncoder:
         precision: Precision = "auto",
         prompt: str = "",
         progress: Progress | None = None,
+        tuned: Mapping[str, FloatArray] | None = None,
     ) -> None:
         """Describe the encoder.
 
@@ -56,6 +57,8 @@ class SentenceEncoder:
             precision: `auto`, `float32` or `bfloat16`.
             prompt: put before every text, for models that were trained with one.
             progress: called after every batch with texts done and texts in all.
+            tuned: weights that take the place of the directory's, by their name in the
+                Transformer: what fine-tuning changed.
 
         Raises:
             WeightsError: the directory holds no model.
@@ -73,6 +76,22 @@ class SentenceEncoder:
         self.precision = precision
         self.prompt = prompt
         self.progress = progress
+        self.tuned: Mapping[str, FloatArray] = tuned or {}
+
+    def with_weights(self, tuned: Mapping[str, FloatArray]) -> SentenceEncoder:
+        """Return the same encoder with other fine-tuned weights; none: the directory's."""
+        other = SentenceEncoder(
+            self.path,
+            device=self.device,
+            batch_size=self.batch_size,
+            max_length=self.max_length,
+            precision=self.precision,
+            prompt=self.prompt,
+            progress=self.progress,
+            tuned=tuned,
+        )
+        other.source = self.source
+        return other
 
     @cached_property
     def dim(self) -> int:
@@ -81,18 +100,21 @@ class SentenceEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the model's files and of the settings that change vectors."""
+        """Hash of the model's files, tuned weights, and the settings that change vectors."""
         digest = hashlib.sha256(f"sentence {self.max_length} {self.prompt}".encode())
         for file in sorted(self.path.rglob("*")):
             if file.suffix in DESCRIBING and file.name != "verified.json":
                 digest.update(file.relative_to(self.path).as_posix().encode())
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
+        for name, weight in sorted(self.tuned.items()):
+            digest.update(f"{name} {weight.shape}".encode())
+            digest.update(np.ascontiguousarray(weight).tobytes())
         return "sentence-" + digest.hexdigest()[:32]
 
     @property
     def config(self) -> dict[str, Any]:
-        """Arguments of :func:`~recsys.text.load_encoder` that rebuild this encoder."""
+        """Arguments of :func:`~recsys.text.load_encoder` that rebuild it, `tuned` left out."""
         return {
             "kind": "sentence",
             "source": self.source,
@@ -116,14 +138,26 @@ class SentenceEncoder:
                 self.progress(done, len(filled))
         return unit_rows(out)
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token numbers of each text, special tokens included."""
+    def tokenize(self, texts: Sequence[str], at_most: int | None = None) -> list[list[int]]:
+        """Return the token numbers of each text, special tokens included.
+
+        `at_most` shortens what the encoder would read of a text.
+        """
         tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
+        limit = min(limit, at_most) if at_most and limit else at_most or limit
         encoded = tokenizer(list(texts), truncation=True, max_length=limit, padding=False)
         return list(encoded["input_ids"])
 
     def forward(self, tokens: Sequence[Sequence[int]]) -> FloatArray:
         """Run one batch of token lists, [n, dim]."""
+        import torch
+
+        with torch.inference_mode():
+            vectors = self.vectors(tokens)
+        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+
+    def vectors(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Run one batch of token lists, a tensor [n, dim] on the device of the model."""
         import torch
 
         width = max(map(len, tokens))
@@ -133,10 +167,14 @@ class SentenceEncoder:
             ids[row, : len(text)] = torch.as_tensor(text)
             mask[row, : len(text)] = 1
         device = self._model.device
-        with torch.inference_mode():
-            features = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
-            vectors = self._model(features)["sentence_embedding"]
-        return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
+        features = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        vectors: torch.Tensor = self._model(features)["sentence_embedding"]
+        return vectors
+
+    @property
+    def transformer(self) -> Any:
+        """The Hugging Face Transformer within, a module whose weights may be trained."""
+        return self._model[0].auto_model
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -164,6 +202,8 @@ class SentenceEncoder:
                 logging.enable_progress_bar()
         if self.max_length is not None:
             model.max_seq_length = self.max_length
+        if self.tuned:
+            _put(self.tuned, model[0].auto_model, self.path)
         return model.to(resolve_precision(self.precision, model.device)).eval()
 
     def _batches(self, tokens: Sequence[Sequence[int]]) -> Iterator[IntArray]:
@@ -172,6 +212,19 @@ class SentenceEncoder:
         order = np.argsort(-lengths, kind="stable")
         for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
+
+
+def _put(tuned: Mapping[str, FloatArray], transformer: torch.nn.Module, path: Path) -> None:
+    """Put tuned weights in the place of the Transformer's own."""
+    import torch
+
+    weights = {name: torch.from_numpy(np.array(value)) for name, value in tuned.items()}
+    try:
+        unknown = transformer.load_state_dict(weights, strict=False).unexpected_keys
+    except RuntimeError as error:
+        raise WeightsError(f"{path}: the tuned weights do not fit: {error}") from error
+    if unknown:
+        raise WeightsError(f"{path}: the tuned weights are of another model: {unknown[0]}")
 
 
 def resolve_device(device: str) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recsys.topk.blocks import USERS_PER_CHUNK, items_per_block, slices, topk_blocks
+from recsys.topk.blocks import slices, topk_blocks
 from recsys.types import AnyFloats, BoolArray, Candidates, FloatArray, IntArray, Ragged
 
 if TYPE_CHECKING:
@@ -49,23 +50,23 @@ def topk_factors(
     item_t = torch.as_tensor(items, device=device)
     bias_t = None if bias is None else torch.as_tensor(bias, dtype=torch.float32, device=device)
 
-    # One scratch for all blocks: fresh memory costs as much as the product itself.
-    chunk = min(len(users), USERS_PER_CHUNK)
-    scratch = torch.empty(chunk * min(items_per_block(chunk), len(items)), device=device)
     product = _Product(item_t)
 
     def block(u: slice, i: slice) -> torch.Tensor:
-        left = user_t[u]
-        width = i.stop - i.start
-        out = scratch[: len(left) * width].view(len(left), width)
-        product.of(left, i, out)
+        out = product.of(user_t[u], i)
         return out if bias_t is None else out.add_(bias_t[i])
 
-    return topk_blocks(block, len(users), len(items), k, exclude=exclude, eligible=eligible)
+    return topk_blocks(
+        block, len(users), len(items), k, exclude=exclude, eligible=eligible, device=device
+    )
 
 
-class _Product:
-    """Inner products with a slice of the items, which are made single bit by bit."""
+class _Product(threading.local):
+    """Inner products with a slice of the items, which are made single bit by bit.
+
+    What it writes to is its own in every thread, and kept: fresh memory costs as much as
+    the product itself.
+    """
 
     def __init__(self, items: torch.Tensor) -> None:
         import torch
@@ -76,28 +77,32 @@ class _Product:
         if items.dtype != torch.float32:
             shape = (min(self._rows, len(items)), items.shape[1])
             self._copy = torch.empty(shape, device=items.device)
+        self._scratch = torch.empty(0, device=items.device)
 
-    def of(self, left: torch.Tensor, at: slice, out: torch.Tensor) -> None:
-        """Write left @ items[at].T, [b, d] and [n, d], into `out`, [b, n]."""
+    def of(self, left: torch.Tensor, at: slice) -> torch.Tensor:
+        """Return left @ items[at].T, [b, d] and [n, d] -> [b, n], to be used before the next."""
         import torch
 
+        shape = len(left), at.stop - at.start
+        if self._scratch.numel() < shape[0] * shape[1]:
+            self._scratch = torch.empty(shape[0] * shape[1], device=self._items.device)
+        out = self._scratch[: shape[0] * shape[1]].view(shape)
         if self._copy is None:
-            torch.mm(left, self._items[at].T, out=out)
-            return
-        for part in slices(at.stop - at.start, self._rows):
+            return torch.mm(left, self._items[at].T, out=out)
+        for part in slices(shape[1], self._rows):
             half = self._items[at.start + part.start : at.start + part.stop]
             single = self._copy[: len(half)].copy_(half)
             torch.mm(left, single.T, out=out[:, part])
+        return out
 
 
 def products(users: FloatArray, items: AnyFloats) -> FloatArray:
     """Return all inner products, [b, d] and [n, d] -> fresh float32 [b, n]."""
     import torch
 
-    scores = torch.empty(len(users), len(items))
     product = _Product(torch.as_tensor(items))
-    product.of(torch.as_tensor(users, dtype=torch.float32), slice(0, len(items)), scores)
-    result: FloatArray = scores.numpy()
+    left = torch.as_tensor(users, dtype=torch.float32)
+    result: FloatArray = product.of(left, slice(0, len(items))).numpy()
     return result
 
 

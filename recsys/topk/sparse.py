@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from recsys.topk.blocks import at_least_one, block_topk, ragged, slices, topk_dense
+from recsys.topk.blocks import at_least_one, slices, topk_dense
+from recsys.topk.selection import block_topk
 from recsys.types import BoolArray, Candidates, IntArray, Ragged, pointers
 
 VALUES_PER_CHUNK = 8_000_000
@@ -58,7 +59,8 @@ def topk_sparse(
         last = part.indptr[1:, None] - 1
         entry = np.minimum(part.indptr[:-1, None] + place.numpy(), last)
         columns[chunk, : top.shape[1]] = part.indices[entry]
-    return ragged([(best, columns)])
+    real = np.isfinite(best)
+    return Candidates(pointers(real.sum(axis=1)), columns[real], best[real])
 
 
 def _topk_unpacked(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recsys import Recommender
+from recsys.candidates.history import HistoryGenerator
 from tests.e2e.conftest import Made, Run
 from tests.experiments.shop import QUICK
 
@@ -40,6 +43,42 @@ def killed(arguments: list[object], stage: str) -> bool:
     return not done
 
 
+def train(arguments: list[object]) -> tuple[dict[str, Any], str]:
+    """Run the command in a process of its own to its end; return its answer and its notes."""
+    command = [sys.executable, "-m", "recsys.cli", *(str(a) for a in arguments), "--json"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout), done.stderr
+
+
+def killed_in_an_epoch(arguments: list[object], kept: Path, fit: str, notes: Path) -> int:
+    """Kill -9 half an epoch after the first checkpoint of a fit; return the epochs it holds."""
+    with notes.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "recsys.cli", *(str(a) for a in arguments)],
+            stdout=subprocess.DEVNULL, stderr=errors,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+    while process.poll() is None and not list(kept.glob(f"*/job-*/{fit}.safetensors")):
+        time.sleep(0.005)
+    (checkpoint,) = kept.glob(f"*/job-*/{fit}.safetensors")
+    time.sleep(progress(checkpoint)["seconds"] / 2)
+    assert process.poll() is None, notes.read_text()
+    process.kill()
+    process.wait()
+    return len(progress(checkpoint)["losses"])
+
+
+def progress(checkpoint: Path) -> dict[str, Any]:
+    from safetensors import safe_open
+
+    with safe_open(checkpoint, framework="np") as file:
+        found: dict[str, Any] = json.loads(file.metadata()["result"])
+    return found
+
+
 def no_run_is_left(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the next command, with the runs' hearts long silent, none is RUNNING."""
     from experiments import heartbeat
@@ -65,6 +104,62 @@ def test_training(
     assert run(*command, "--json").code == 0
     Recommender.load(out)
     no_run_is_left(uri, monkeypatch)
+
+
+EPOCHS = 4
+WITH_HISTORY = (
+    "history.batch_tokens=32",
+    f"history.trainer.epochs={EPOCHS}",
+    "history.trainer.patience=0",
+    f"history.warm_epochs={EPOCHS}",
+    "evaluate.resamples=10",
+)
+
+
+def test_the_history_transformer_in_the_middle_of_an_epoch(shop: Path, tmp_path: Path) -> None:
+    """Killed in its first fit and again in its last, training loses the epoch at work only."""
+    sets = [f"--set={value}" for value in (*QUICK, *WITH_HISTORY) if "history.enabled" not in value]
+    command = ["train", "smoke", "--data", shop, "--no-mlflow", *sets, "--out"]
+    whole, notes = train([*command, tmp_path / "whole"])
+    assert "goes on" not in notes
+    out, kept = tmp_path / "killed", tmp_path / ".killed.training"
+    first = killed_in_an_epoch([*command, out], kept, "01-history", tmp_path / "first")
+    last = killed_in_an_epoch([*command, out], kept, "05-history", tmp_path / "last")
+    assert 1 <= first < EPOCHS
+    assert 1 <= last < EPOCHS
+    resumed, notes = train([*command, out])
+
+    def went_on(epochs: int) -> str:
+        return f"history: goes on after {epochs} epochs that were done before"
+
+    # Trained again: the epoch that each kill was in, and nothing of the fits that had ended.
+    assert (tmp_path / "first").read_text().count("goes on") == 0
+    assert (tmp_path / "last").read_text().count("goes on") == 1
+    assert went_on(first) in (tmp_path / "last").read_text()
+    assert [line for line in notes.splitlines() if line.startswith("history: goes on")] == [
+        went_on(EPOCHS), went_on(EPOCHS), went_on(last)
+    ]  # fmt: skip
+    assert not kept.exists()
+    for name in ("metrics", "systems"):
+        assert flat(resumed[name]) == pytest.approx(flat(whole[name]), abs=1e-6)
+    ours, theirs = (history(tmp_path / name) for name in ("killed", "whole"))
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def flat(metrics: dict[str, Any]) -> dict[str, float]:
+    """Give every number one key."""
+    found: dict[str, float] = {}
+    for name, value in metrics.items():
+        inner = flat(value) if isinstance(value, dict) else {"": value}
+        found |= {f"{name} {key}": number for key, number in inner.items()}
+    return found
+
+
+def history(bundle: Path) -> np.ndarray:
+    """Return the item vectors of a bundle's history Transformer."""
+    model = Recommender.load(bundle).engine.generators["history"]
+    assert isinstance(model, HistoryGenerator)
+    return model.item_vectors(np.arange(model.n_items))
 
 
 def test_promotion(

@@ -43,7 +43,7 @@ def test_train_measure_and_ask(shop: Path, tmp_path: Path, run: Run, time: Time)
     everything = tmp_path / "everything"
     run(
         "train", "smoke", "--data", data, "--out", everything, "--refit", "all", "--no-mlflow",
-        "--json", *overrides,
+        "--json", *overrides, "--set", "evaluate.components=false",
     )  # fmt: skip
     refused = run("evaluate", everything, "--data", data)
     assert refused.code == 1

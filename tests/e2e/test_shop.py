@@ -35,14 +35,6 @@ def test_the_bundle_holds_no_pickle(trained: Made) -> None:
     assert not [f for f in files if is_pickle(f)]
 
 
-def test_the_same_seed_gives_the_same_metrics(
-    trained: Made, shop: Path, tmp_path: Path, run: Run
-) -> None:
-    out = tmp_path / "again"
-    again = run("train", "smoke", "--data", shop, "--out", out, "--no-mlflow", "--json").value
-    assert again["systems"] == trained.report["systems"]
-
-
 def test_evaluate_repeats_what_training_measured(trained: Made, shop: Path, run: Run) -> None:
     answer = run("evaluate", trained.bundle, "--data", shop, "--json").value
     for system, expected in trained.report["systems"].items():
@@ -173,7 +165,7 @@ def test_refit_trains_on_everything(shop: Path, tmp_path: Path, run: Run) -> Non
     out = tmp_path / "production"
     report = run(
         "train", "smoke", "--data", shop, "--out", out, "--refit", "all", "--no-mlflow", "--json",
-        *overrides,
+        *overrides, "--set", "evaluate.components=false",
     ).value  # fmt: skip
     assert report["metrics"]["ALL/recall@5"] > 0
     from recsys.dataset import Dataset

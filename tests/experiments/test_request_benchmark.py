@@ -8,12 +8,12 @@ from experiments.benchmarks.request import Clock, first, measure, ranking_cpu, t
 from recsys.recommender import Recommender
 from recsys.requests import batches
 from recsys.types import RecommendationRequest
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import trained
 
 
 @pytest.fixture(scope="module")
 def recommender() -> Recommender:
-    return train(small_shop())
+    return trained()
 
 
 def test_the_timed_engine_answers_as_the_engine(recommender: Recommender) -> None:

@@ -20,6 +20,16 @@ def small_shop() -> Dataset:
     return Dataset.from_frames(shop.interactions, shop.items, shop.users, shop.info)
 
 
+PLAIN = ("history.enabled=false", "ranker.enabled=false")
+"""Overrides of the recipe: nothing that is trained by gradient."""
+
+
+@cache
+def trained(*overrides: str) -> Recommender:
+    """Train on the small shop, once a process: for tests that change nothing of it."""
+    return train(small_shop(), *overrides)
+
+
 def train(dataset: Dataset, *overrides: str) -> Recommender:
     """Train the recipe `smoke`."""
     return fit_recommender(dataset, Recipe.from_toml(SMOKE, list(overrides)))

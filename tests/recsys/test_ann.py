@@ -12,7 +12,7 @@ from recsys.recommender import Recommender
 from recsys.topk import topk_factors
 from recsys.topk.ann import AnnIndex, Graph
 from recsys.types import FloatArray, Ragged
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import PLAIN, small_shop, train, trained
 
 pytest.importorskip("usearch", reason="the extra `ann` is not installed")
 
@@ -95,7 +95,7 @@ def test_a_saved_graph_proposes_the_same(users: FloatArray, graph: Graph) -> Non
 
 
 def test_a_recommender_searches_by_graphs_and_keeps_them(tmp_path: Path) -> None:
-    exact = train(small_shop())
+    exact = trained()
     exact.save(tmp_path / "exact")
     fast = Recommender.load(tmp_path / "exact")
     assert fast.accelerate() == {}
@@ -115,7 +115,7 @@ def test_a_recommender_searches_by_graphs_and_keeps_them(tmp_path: Path) -> None
 
 
 def test_a_graph_below_the_bar_is_told_and_left(tmp_path: Path) -> None:
-    shop = train(small_shop(), "history.enabled=false", "ranker.enabled=false")
+    shop = train(small_shop(), *PLAIN)
     before = shop.recommend("x", 5)
     with pytest.warns(UserWarning, match=r"als: the graph finds [01]\.\d+ .*stays exact"):
         shop.accelerate(min_items=1, recall=1.5)

@@ -11,13 +11,13 @@ from recsys.errors import BundleError
 from recsys.forgetting import forget_user
 from recsys.recommender import Recommender
 from recsys.types import RecommendationRequest, Recommendations
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import trained
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("forget") / "shop"
-    train(small_shop()).save(path)
+    trained().save(path)
     return path
 
 

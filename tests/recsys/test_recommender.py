@@ -11,18 +11,20 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recsys.blurbs.memory import Memory
 from recsys.bundle import Bundle
 from recsys.dataset import Dataset
 from recsys.errors import BundleError, DataError
 from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
+from recsys.types import Blended, Queries, RecommendationRequest
 from tests.contracts.recommender import RecommenderContract
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import PLAIN, small_shop, train, trained
 
 
 @pytest.fixture(scope="module")
 def fitted() -> Recommender:
-    return train(small_shop())
+    return trained()
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def with_new_item(bundle: Path) -> Recommender:
 
 @pytest.fixture(scope="module")
 def without_ranker() -> Recommender:
-    return train(small_shop(), "ranker.enabled=false", "history.enabled=false")
+    return trained(*PLAIN)
 
 
 class TestFitted(RecommenderContract):
@@ -216,6 +218,32 @@ def test_a_blurb_names_what_was_measured_and_asking_again_measures_nothing(
 
     monkeypatch.setattr(fitted.engine, "rescore", never)
     assert fitted.recommend(user, 5, blurbs=True) == first
+
+
+@pytest.mark.parametrize("diversity", [0.0, 0.5])
+def test_one_page_is_proposed_once_and_explained_as_in_a_batch(
+    fitted: Recommender, monkeypatch: pytest.MonkeyPatch, diversity: float
+) -> None:
+    asked: list[int] = []
+    propose = fitted.engine.propose
+
+    def counted(queries: Queries, k: int) -> Blended:
+        asked.append(len(queries))
+        return propose(queries, k)
+
+    monkeypatch.setattr(fitted.engine, "propose", counted)
+    first, second = (
+        RecommendationRequest(user_id=u, k=5, diversity=diversity)
+        for u in fitted.users.external(np.array([1, 2]))
+    )
+    page = replace(fitted, drops=Memory(9)).recommend_many([first], blurbs=True)[0]
+    assert asked == [1]
+    both = replace(fitted, drops=Memory(9)).recommend_many([first, second], blurbs=True)
+    assert asked == [1, 2, 1, 1]  # a batch proposes anew what it explains
+    assert any(i.evidence for i in page.items)
+    assert [(i.item_id, i.evidence, i.blurb) for i in page.items] == [
+        (i.item_id, i.evidence, i.blurb) for i in both[0].items
+    ]
 
 
 def test_measured_evidence_lowers_the_score_when_removed(recommender: Recommender) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys.topk import blocks, factors, sparse, topk_blocks, topk_dense, topk_factors, topk_sparse
+from recsys.topk.side_by_side import side_by_side
 from recsys.types import BoolArray, Candidates, FloatArray, Ragged
 
 
@@ -119,6 +123,73 @@ def test_fewer_than_one_is_refused(k: int) -> None:
         topk_dense(scores, k)
     with pytest.raises(ValueError, match="at least one"):
         topk_sparse(sp.csr_matrix(scores), k)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    k=st.sampled_from([1, 3, 20]),
+    holes=st.sampled_from([0, 0.01, 0.9]),
+    levels=st.sampled_from([3, 100_000]),
+    order=st.sampled_from(["any", "ascending", "descending"]),
+)
+def test_many_blocks_above_a_rising_floor(
+    seed: int, k: int, holes: float, levels: int, order: str
+) -> None:
+    """Blocks wide enough to be searched by groups, in the best order and in the worst."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(-levels, levels, (3, 3_000)).astype(np.float32)
+    if order != "any":
+        scores.sort(axis=1)
+    if order == "descending":
+        scores = scores[:, ::-1].copy()
+    scores[rng.random(scores.shape) < holes] = rng.choice([np.nan, -np.inf])
+    scores[scores == 0] = -0.0
+    exclude = Ragged.from_lists([rng.choice(3_000, 900, replace=False) for _ in scores])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "ITEMS_PER_BLOCK", 515)
+        patch.setattr(blocks, "USERS_PER_CHUNK", 3)
+        found = topk_dense(scores, k, exclude=exclude)
+    assert lists(found) == brute_force(scores, k, exclude, None)
+    np.testing.assert_array_equal(found.scores, scores[found.owner, found.items])
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_pieces_side_by_side_keep_their_order_and_torch_its_threads() -> None:
+    import torch
+
+    found = list(side_by_side(lambda n: (n, torch.get_num_threads()), range(9)))
+    assert found == [(n, 1) for n in range(9)]
+    assert torch.get_num_threads() == 2
+    assert list(side_by_side(lambda n: torch.get_num_threads(), [1])) == [2]
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_what_a_piece_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(side_by_side(lambda n: 1 // n, [1, 0, 2]))
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_chunks_of_users_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "USERS_PER_CHUNK", 3)
+    rng = np.random.default_rng(0)
+    users = rng.integers(-5, 6, (20, 8)).astype(np.float32)
+    items = rng.integers(-5, 6, (4_000, 8)).astype(np.float32)
+    none = Ragged.empty(len(users))
+    for held in (items, items.astype(np.float16)):
+        assert lists(topk_factors(users, held, 9)) == brute_force(users @ items.T, 9, none, None)
 
 
 def test_no_block_is_larger_than_promised() -> None:

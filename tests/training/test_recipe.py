@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import datetime
 from pathlib import Path
 
@@ -129,6 +131,25 @@ def test_the_digest_ignores_the_name_and_sees_everything_else() -> None:
     ]
     digests = {Recipe.from_toml("", [change]).digest for change in changed}
     assert len(digests | {base.digest}) == len(changed) + 1
+
+
+def test_tuning_that_is_off_leaves_the_digest_as_it_was() -> None:
+    recipe = Recipe.from_toml("", ["text.tuning.steps=7"])
+    assert recipe.digest == Recipe().digest
+    values = recipe.model_dump(mode="json", exclude={"name", "search"})
+    del values["text"]["tuning"]
+    as_before = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    assert recipe.digest == as_before
+    on = Recipe.from_toml("", ["text.tuning.enabled=true"])
+    longer = Recipe.from_toml("", ["text.tuning.enabled=true", "text.tuning.steps=7"])
+    assert len({recipe.digest, on.digest, longer.digest}) == 3
+
+
+@pytest.mark.parametrize("encoder", ["static", "hashing", "none"])
+def test_only_a_sentence_encoder_is_tuned(encoder: str) -> None:
+    message = fault("text.tuning.enabled=true", f"text.encoder={encoder}")
+    assert f'text.encoder is "{encoder}"' in message
+    assert "text.tuning.enabled = false" in message
 
 
 def test_whole_numbers_and_floats_of_one_value_have_one_digest() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recsys.dataset import Catalogue, Dataset
+from recsys.dataset import Catalogue
 from recsys.errors import DataError
 from recsys.recommender import Recommender
 from recsys.rerank import RuleReranker, parse_rules
@@ -19,7 +19,7 @@ from recsys.rerank.greedy import Plan, Quota
 from recsys.rerank.mmr import Likeness
 from recsys.schema import ColumnRoles, DatasetInfo
 from recsys.types import Candidates, Histories, Queries, Ragged, pointers
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import PLAIN, trained
 
 INFO = DatasetInfo(name="x", time="global", roles=ColumnRoles(category="kind"))
 CATALOGUE = Catalogue(
@@ -195,13 +195,8 @@ def test_a_column_that_does_not_fit_is_named(rules: dict[str, Any], message: str
 
 
 @pytest.fixture(scope="module")
-def shop() -> Dataset:
-    return small_shop()
-
-
-@pytest.fixture(scope="module")
-def fitted(shop: Dataset) -> Recommender:
-    return train(shop, "ranker.enabled=false", "history.enabled=false")
+def fitted() -> Recommender:
+    return trained(*PLAIN)
 
 
 @given(data=st.data())

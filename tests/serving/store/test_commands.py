@@ -11,7 +11,7 @@ import pytest
 
 from recsys.cli import main
 from serving.store import Event, Store
-from tests.recsys.shop import small_shop, train
+from tests.recsys.shop import PLAIN, trained
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -163,7 +163,7 @@ def test_lists_go_to_the_store_and_shoppers_are_forgotten(
     run: Run, at: list[str], tmp_path: Path
 ) -> None:
     bundle = tmp_path / "bundle"
-    recommender = train(small_shop(), "history.enabled=false", "ranker.enabled=false")
+    recommender = trained(*PLAIN)
     recommender.save(bundle)
     first, second = recommender.users.ids.head(2).to_list()
     users = tmp_path / "users.txt"

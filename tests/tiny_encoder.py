@@ -1,9 +1,9 @@
+"""A sentence-transformers model that is made in a moment."""
+
 from __future__ import annotations
 
 import json
 from pathlib import Path
-
-import pytest
 
 WORDS = (
     "red green apple apples juice engine engines oil for milk bread the a of soda water "
@@ -11,15 +11,12 @@ WORDS = (
 ).split()
 
 
-@pytest.fixture(scope="session")
-def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sentence-transformers model with random weights and about a hundred tokens."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("sentence_transformers")
+def make_tiny_encoder(folder: Path) -> Path:
+    """Write one with random weights and about a hundred tokens into an empty folder."""
+    import torch
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    folder = tmp_path_factory.mktemp("tiny-model")
     letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters]
     tokens = list(dict.fromkeys(tokens))
