@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.store import connect
+from experiments.store import current
 from recsys import __version__
 
 if TYPE_CHECKING:
@@ -39,13 +39,12 @@ def log_model(
         report: an HTML file that travels with the model.
         uri: of the tracking store.
     """
-    connect(uri)
     import mlflow
     import pandas as pd
 
     example = pd.DataFrame({"user_id": example_users})
     files = {"bundle": str(bundle), **({REPORT: str(report)} if report else {})}
-    with mlflow.start_run(run_id=run_id):
+    with current(uri), mlflow.start_run(run_id=run_id):
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(MODEL_CODE),
@@ -79,7 +78,7 @@ def signature() -> ModelSignature:
 
 def load_model(model_uri: str, *, uri: str | None = None) -> Any:
     """Load a logged model, with the loading of pickles switched off."""
-    connect(uri)
-    import mlflow.pyfunc
+    with current(uri):
+        import mlflow.pyfunc
 
-    return mlflow.pyfunc.load_model(model_uri)
+        return mlflow.pyfunc.load_model(model_uri)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from experiments.runs import model_of
-from experiments.store import connect
+from experiments.store import connect, current
 from recsys.errors import RecsysError
 
 if TYPE_CHECKING:
@@ -46,15 +46,15 @@ class Step:
 
 def register(run_id: str, model: str, *, uri: str | None = None) -> ModelVersion:
     """Return the version of a model that a run's bundle is, registered now if it is not yet."""
-    client = connect(uri)
-    model_id = model_of(run_id, uri=uri)
-    for version in versions(client, model):
-        if version.run_id == run_id:
-            return version
-    import mlflow
+    with current(uri) as client:
+        model_id = model_of(run_id, uri=uri)
+        for version in versions(client, model):
+            if version.run_id == run_id:
+                return version
+        import mlflow
 
-    made = mlflow.register_model(f"models:/{model_id}", model)
-    return client.get_model_version(model, made.version)
+        made = mlflow.register_model(f"models:/{model_id}", model)
+        return client.get_model_version(model, made.version)
 
 
 def versions(client: MlflowClient, model: str) -> list[ModelVersion]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.evaluation import Scorecard
-from experiments.store import connect, default_uri
+from experiments.store import connect, current, default_uri
 from experiments.tracking import RECIPE_FILE
 from recsys.errors import RecsysError
 
@@ -141,15 +141,12 @@ def model_files(model_uri: str, *, uri: str | None = None) -> Iterator[Path]:
     Raises:
         RecsysError: the model holds none.
     """
-    connect(uri)
-    import mlflow.artifacts
-    from mlflow.exceptions import MlflowException
+    with current(uri), tempfile.TemporaryDirectory() as folder:
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
 
-    with tempfile.TemporaryDirectory() as folder:
         try:
-            found = mlflow.artifacts.download_artifacts(
-                artifact_uri=model_uri, dst_path=folder, tracking_uri=uri or default_uri()
-            )
+            found = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=folder)
         except (MlflowException, OSError) as error:
             raise RecsysError(f"the files of {model_uri} cannot be read: {error}") from error
         manifests = sorted(Path(found).rglob("manifest.json"))

@@ -11,6 +11,8 @@ import logging
 import os
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from recsys.weights import home
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+VARIABLE = "MLFLOW_TRACKING_URI"
 SETTINGS = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -41,7 +44,7 @@ _LOCATIONS = (
 
 def default_uri() -> str:
     """Return the address of the store: `MLFLOW_TRACKING_URI`, else SQLite under the home."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home() / 'mlflow' / 'mlflow.db'}"
+    return os.environ.get(VARIABLE) or f"sqlite:///{home() / 'mlflow' / 'mlflow.db'}"
 
 
 def connect(uri: str | None = None) -> MlflowClient:
@@ -66,13 +69,35 @@ def connect(uri: str | None = None) -> MlflowClient:
         if file := sqlite_file(uri):
             file.parent.mkdir(parents=True, exist_ok=True)
             follow(file)
-        mlflow.set_tracking_uri(uri)
         return mlflow.MlflowClient(tracking_uri=uri)
     except (MlflowException, OSError, sqlite3.Error) as error:
         raise RecsysError(
             f"the MLflow store {uri} cannot be opened: {error}; "
             "name another with --tracking-uri, or go without with --no-mlflow"
         ) from error
+
+
+@contextmanager
+def current(uri: str | None = None) -> Iterator[MlflowClient]:
+    """Open a store, and make it the one that `mlflow.` calls without an address go to.
+
+    MLflow keeps that address in the environment, where other commands of this process and
+    its children would find it; it is put back at the end.
+
+    Raises:
+        RecsysError: as `connect`.
+    """
+    client = connect(uri)
+    import mlflow
+
+    before = os.environ.get(VARIABLE)
+    mlflow.set_tracking_uri(uri or default_uri())
+    try:
+        yield client
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        if before is not None:
+            os.environ[VARIABLE] = before
 
 
 def sqlite_file(uri: str) -> Path | None:

@@ -3,7 +3,8 @@
 1. Encode the product texts, by an encoder that is fine-tuned first where the recipe says so.
 2. For each label window, oldest first: fit the generators on what came before it, and
    tabulate their candidates, features and labels.
-3. Train the ranker's two heads; the newest window says when to stop.
+3. Train the ranker's two heads; the newest window says when to stop, and is then learned
+   from for as long, too.
 4. Fit the generators and the item statistics again, on everything, to serve.
 
 No step sees a row from after the moment it speaks of.
@@ -17,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from recsys.dataset import Dataset
 from recsys.engine import Engine
 from recsys.errors import DataError
 from recsys.protocols import CandidateGenerator, RunLogger, TextEncoder
-from recsys.ranking.config import HEADS, Head
+from recsys.ranking.config import HEADS, Head, RankerConfig
 from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.ranker import HybridRanker
@@ -44,6 +46,7 @@ from training.generators import Fitted, fit_generators
 from training.ranker import fit_head
 from training.recipe import Recipe
 from training.tables import Table, build_table, merge
+from training.trainer import TrainResult
 from training.warm import WarmStart
 from training.windows import label_windows
 
@@ -272,23 +275,47 @@ def _fit_heads(
     shelf: Shelf | None,
 ) -> dict[Head, HybridNet]:
     nets: dict[Head, HybridNet] = {}
+    config = recipe.ranker
     for number, head in enumerate(HEADS):
         *older, newest = tables[head]
-        train = merge(older, newest.features.shape[1])
+        width = newest.features.shape[1]
+        train, nothing = merge(older, width), merge([], width)
         if not train.labels.any():
             continue
-        with stages.time(f"ranker: {head}"), _logged(logger, f"ranker_{head}") as child:
-            nets[head], _ = fit_head(
-                train,
-                newest,
-                recipe.ranker,
-                seed=recipe.seed + number,
-                device=device,
-                logger=child,
-                label=f"ranker, {head}",
-                checkpoint=shelf.next(f"ranker-{head}") if shelf else None,
-            )
+        seed = recipe.seed + number
+        fit = partial(_fit_head, seed=seed, device=device, logger=logger, shelf=shelf)
+        with stages.time(f"ranker: {head}"):
+            nets[head], result = fit(head, train, newest, config)
+            if config.refit and newest.labels.any():
+                rng = np.random.default_rng([seed, 2])
+                whole = merge([train, newest.useful(2 * config.negatives, rng)], width)
+                epochs = config.model_copy(update={"epochs": result.best_epoch})
+                nets[head], _ = fit(f"{head}_refit", whole, nothing, epochs)
     return nets
+
+
+def _fit_head(
+    name: str,
+    train: Table,
+    validation: Table,
+    config: RankerConfig,
+    *,
+    seed: int,
+    device: str,
+    logger: RunLogger | None,
+    shelf: Shelf | None,
+) -> tuple[HybridNet, TrainResult]:
+    with _logged(logger, f"ranker_{name}") as child:
+        return fit_head(
+            train,
+            validation,
+            config,
+            seed=seed,
+            device=device,
+            logger=child,
+            label=f"ranker, {name}",
+            checkpoint=shelf.next(f"ranker-{name}") if shelf else None,
+        )
 
 
 def _logged(logger: RunLogger | None, name: str) -> AbstractContextManager[RunLogger | None]:

@@ -59,6 +59,11 @@ class Table:
         chosen = rows[kept]
         return Table(pointers(counts), self.features[chosen], labels[kept], self.n_relevant[lists])
 
+    def useful(self, negatives: int, rng: np.random.Generator) -> Table:
+        """Keep the lists with a relevant candidate, of each at most `negatives` others."""
+        lists = np.flatnonzero(np.bincount(self.owner, self.labels, len(self)))
+        return self.sampled(lists, negatives, rng)
+
 
 def build_table(
     generators: Mapping[str, CandidateGenerator],
@@ -98,8 +103,7 @@ def build_table(
             wanted.counts,
         )
         if negatives is not None:
-            useful = np.flatnonzero(np.bincount(table.owner, table.labels, len(table)))
-            table = table.sampled(useful, negatives, np.random.default_rng(seed))
+            table = table.useful(negatives, np.random.default_rng(seed))
         return table
 
     parts = list(parallel(tabulate, zip(starts, seeds.tolist(), strict=True)))

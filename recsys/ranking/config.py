@@ -30,6 +30,8 @@ class RankerConfig(BaseModel):
         queries_per_batch: shoppers in a step.
         negatives: irrelevant candidates kept of each list in a step, drawn anew.
         max_users: shoppers taken from a window, drawn at random.
+        refit: once the newest window has said when to stop, train anew for as many epochs
+            on it as well.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,3 +50,4 @@ class RankerConfig(BaseModel):
     queries_per_batch: int = Field(32, ge=1)
     negatives: int = Field(100, ge=1)
     max_users: int = Field(5_000, ge=1)
+    refit: bool = True

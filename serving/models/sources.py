@@ -151,7 +151,11 @@ class Registry:
                 uri = client.get_model_version_download_uri(self._model, version.key)
                 from mlflow.artifacts import download_artifacts
 
-                found = Path(download_artifacts(artifact_uri=uri, dst_path=folder))
+                found = Path(
+                    download_artifacts(
+                        artifact_uri=uri, dst_path=folder, tracking_uri=self._tracking
+                    )
+                )
             except Exception as error:
                 raise SourceError(
                     f"{self.uri}: version {version.key} can't be fetched "

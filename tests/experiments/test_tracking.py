@@ -162,6 +162,25 @@ def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert store.default_uri() == "http://tracker:5000"
 
 
+@pytest.mark.parametrize("outside", [None, "http://tracker:5000"])
+def test_a_store_is_current_in_its_block_only(
+    outside: str | None, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    if outside is None:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    else:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", outside)
+    before = mlflow.get_tracking_uri()
+    store.connect(uri)
+    with contextlib.suppress(KeyError), store.current(uri):
+        assert mlflow.get_tracking_uri() == uri
+        raise KeyError
+    assert os.environ.get("MLFLOW_TRACKING_URI") == outside
+    assert mlflow.get_tracking_uri() == before
+
+
 def test_a_store_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecsysError, match="--tracking-uri"):

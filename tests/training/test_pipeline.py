@@ -1,0 +1,50 @@
+"""What the pipeline trains, and in what order, on a small shop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from experiments.recording import Curves, RecordingLogger
+from recsys.ranking.config import HEADS
+from recsys.recommender import Recommender
+from tests.recsys.shop import SMOKE, small_shop
+from training import Recipe, fit_recommender
+
+RANKER_ONLY = ("history.enabled=false", "ranker.epochs=6", "ranker.patience=2")
+
+
+def played(*overrides: str) -> tuple[Recommender, Curves]:
+    logger = RecordingLogger()
+    recipe = Recipe.from_toml(SMOKE, [*RANKER_ONLY, *overrides])
+    return fit_recommender(small_shop(), recipe, logger), logger.curves
+
+
+@pytest.fixture(scope="module")
+def refitted() -> tuple[Recommender, Curves]:
+    return played()
+
+
+def test_heads_are_trained_anew_for_as_long_as_was_best(
+    refitted: tuple[Recommender, Curves],
+) -> None:
+    _, curves = refitted
+    for head in HEADS:
+        validation = [value for _, value in curves[f"ranker_{head}"]["validation"]]
+        again = curves[f"ranker_{head}_refit"]
+        assert len(again["loss"]) == 1 + int(np.argmax(validation))
+        assert "validation" not in again
+
+
+def test_the_newest_window_is_learned_from_in_the_end(
+    refitted: tuple[Recommender, Curves],
+) -> None:
+    early, curves = played("ranker.refit=false")
+    assert not [name for name in curves if name.endswith("_refit")]
+    late, _ = refitted
+    for head in HEADS:
+        assert early.engine.ranker is not None
+        assert late.engine.ranker is not None
+        before = early.engine.ranker.nets[head].scaler.mean
+        after = late.engine.ranker.nets[head].scaler.mean
+        assert not np.allclose(before.numpy(), after.numpy())
