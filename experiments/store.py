@@ -95,7 +95,7 @@ def current(uri: str | None = None) -> Iterator[MlflowClient]:
     try:
         yield client
     finally:
-        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        mlflow.set_tracking_uri(None)
         if before is not None:
             os.environ[VARIABLE] = before
 
