@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from recsys.parallel import one_torch_thread
 from recsys.protocols import RunLogger
 from recsys.ranking.config import RankerConfig
 from recsys.ranking.hybrid import HybridNet
@@ -106,26 +108,28 @@ def fit_head(
     def value() -> float:
         return ndcg(_scores(net, validation.features, device), validation, DEPTH)
 
-    result = fit(
-        net,
-        ListBatches(train, config, seed, device),
-        step,
-        TrainerConfig(
-            epochs=config.epochs,
-            lr=config.lr,
-            weight_decay=config.weight_decay,
-            patience=config.patience,
-            precision="auto" if device != "cpu" else "float32",
-        ),
-        seed=seed,
-        evaluate=value if len(validation) else None,
-        size=lambda batch: batch.n,
-        unit="lists",
-        device=device,
-        logger=logger,
-        checkpoint=checkpoint,
-        label=label,
+    trainer = TrainerConfig(
+        epochs=config.epochs,
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        patience=config.patience,
+        precision="auto" if device != "cpu" else "float32",
     )
+    with one_torch_thread() if device == "cpu" else nullcontext():
+        result = fit(
+            net,
+            ListBatches(train, config, seed, device),
+            step,
+            trainer,
+            seed=seed,
+            evaluate=value if len(validation) else None,
+            size=lambda batch: batch.n,
+            unit="lists",
+            device=device,
+            logger=logger,
+            checkpoint=checkpoint,
+            label=label,
+        )
     return net, result
 
 

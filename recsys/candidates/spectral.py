@@ -30,10 +30,9 @@ class SpectralConfig(DecayConfig):
     """How the spectrum is filtered.
 
     Attributes:
-        factors: eigenvectors that are known; beyond them the filter is linear.
-        sharpening: how fast the part of an eigenvalue fades with its size; 0: not at all.
-        low_pass: weight of the plain projection on the eigenvectors.
-        popularity: power of an item's number of shoppers that its score gains.
+        factors: eigenvectors that are known.
+        sharpening: how long the sharpening goes on; 0: there is none.
+        low_pass: weight of the projection on the eigenvectors.
         rounds: of the subspace iteration that finds the eigenvectors.
         max_users: with more of them it steps aside, as each answer goes over all.
     """
@@ -42,21 +41,20 @@ class SpectralConfig(DecayConfig):
     basket_decay: float = Field(default=0.75, gt=0, le=1)
     factors: int = Field(default=256, ge=1)
     sharpening: float = Field(default=2.5, ge=0)
-    low_pass: float = Field(default=0.5, ge=0)
-    popularity: float = Field(default=0.5, ge=0, le=1)
+    low_pass: float = Field(default=0.2, ge=0)
     rounds: int = Field(default=6, ge=1)
     max_users: int = Field(default=250_000, ge=1)
 
 
 class Spectral(DenseScores):
-    """score(x) = (x h(P) + low_pass x D^-1/2 V V') D^popularity.
+    """score(x) = (x P + low_pass x D^-1/2 V V' D^1/2) g(sharpening P).
 
     P = R'R, R = D_users^-1/2 X D^-1/2 the normalised matrix, D the sums of its columns, V
-    the leading eigenvectors of P. h(l) = l exp(-sharpening l) on them, h(l) = l beyond: the
-    low-pass filter of GF-CF (Shen et al., CIKM 2021), sharpened by the heat kernel as in
-    BSPM (Choi et al., SIGIR 2023), with the degree of the output as a free exponent.
-    P is never made: x P is two sparse products, so the state is R and V. Off unless a
-    recipe switches it on.
+    the leading eigenvectors of P: the filter of GF-CF (Shen et al., CIKM 2021), then
+    sharpened as in BSPM-EM (Choi et al., SIGIR 2023) by one Runge-Kutta step of
+    dy/dt = -y P, which is g(z) = 1 - z + z^2/2 - z^3/6 + z^4/24. On V g is exact; beyond it,
+    where z is small, it goes to the second order. P is never made: x P is two sparse
+    products, so the state is R and V. Off unless a recipe switches it on.
     """
 
     name: ClassVar[str] = "spectral"
@@ -131,16 +129,30 @@ class Spectral(DenseScores):
         return self._matrix.T.tocsr()
 
     def _make(self, queries: Queries) -> FloatArray:
-        config, v, spectrum = self.config, self._vectors, self._spectrum
+        config, v = self.config, self._vectors
         x = input_rows(queries.histories, self._time, config, len(self._known))
-        over_users = (x @ self._by_item).toarray()  # [b, users]
-        scores: FloatArray = np.ascontiguousarray((self._by_item @ over_users.T).T)
-        beyond_linear = spectrum * np.expm1(-config.sharpening * spectrum)
-        filtered = (x @ v) * beyond_linear
+        blurred = self._to_items((self._matrix @ x.T).toarray())
         x.data *= np.float32(config.low_pass) * self._degrees[x.indices] ** -0.5
-        scores += (filtered + x @ v) @ v.T
-        scores *= self._degrees**config.popularity
-        return scores
+        blurred += ((x @ v) @ v.T) * np.sqrt(self._degrees)
+        return self._sharpen(blurred) if config.sharpening else blurred
+
+    def _to_items(self, over_users: FloatArray) -> FloatArray:
+        """Return (R' y)' of y [users, b]: [b, known]."""
+        return np.ascontiguousarray((self._by_item @ over_users).T)
+
+    def _sharpen(self, rows: FloatArray) -> FloatArray:
+        """Return rows g(sharpening P), [b, known]."""
+        v, time = self._vectors, self.config.sharpening
+        z = time * self._spectrum
+        g = (1 - z * (1 - z / 2 * (1 - z / 3 * (1 - z / 4)))).astype(np.float32)
+        known = rows @ v
+        beyond = rows - known @ v.T
+        first = self._to_items(self._matrix @ beyond.T)
+        second = self._to_items(self._matrix @ first.T)
+        first *= time
+        second *= time**2 / 2
+        sharp: FloatArray = (beyond - first + second + (known * g) @ v.T).astype(np.float32)
+        return sharp
 
 
 def leading(
