@@ -3,8 +3,8 @@
 1. Encode the product texts, by an encoder that is fine-tuned first where the recipe says so.
 2. For each label window, oldest first: fit the generators on what came before it, and
    tabulate their candidates, features and labels.
-3. Train the ranker's two heads; the newest window says when to stop, and is then learned
-   from for as long, too.
+3. Train the ranker's two heads; the newest window says when to stop (and where the recipe
+   asks for it, all windows are then learned from anew, for as long).
 4. Fit the generators and the item statistics again, on everything, to serve.
 
 No step sees a row from after the moment it speaks of.

@@ -50,4 +50,4 @@ class RankerConfig(BaseModel):
     queries_per_batch: int = Field(32, ge=1)
     negatives: int = Field(100, ge=1)
     max_users: int = Field(5_000, ge=1)
-    refit: bool = True
+    refit: bool = False

@@ -22,7 +22,7 @@ def played(*overrides: str) -> tuple[Recommender, Curves]:
 
 @pytest.fixture(scope="module")
 def refitted() -> tuple[Recommender, Curves]:
-    return played()
+    return played("ranker.refit=true")
 
 
 def test_heads_are_trained_anew_for_as_long_as_was_best(
@@ -39,7 +39,7 @@ def test_heads_are_trained_anew_for_as_long_as_was_best(
 def test_the_newest_window_is_learned_from_in_the_end(
     refitted: tuple[Recommender, Curves],
 ) -> None:
-    early, curves = played("ranker.refit=false")
+    early, curves = played()
     assert not [name for name in curves if name.endswith("_refit")]
     late, _ = refitted
     for head in HEADS:
