@@ -131,7 +131,8 @@ def _writing(
     """
     asked, log = home / "users.txt", home / "blurbs.log"
     asked.write_text("".join(f"{user}\n" for user in users[:WRITTEN_FOR]))
-    command = [sys.executable, "-m", "recsys.cli", "blurbs", str(source), "--users", str(asked)]
+    command = [sys.executable, "-m", "recsys.cli", "blurbs", "generate", str(source)]
+    command += ["--users", str(asked)]
     command += ["--writer", "endpoint", "--endpoint", endpoint.url, "--model", "none"]
     command += ["--store", str(home / "blurbs.db")]
     with log.open("wb") as out:
