@@ -141,14 +141,15 @@ def model_files(model_uri: str, *, uri: str | None = None) -> Iterator[Path]:
     Raises:
         RecsysError: the model holds none.
     """
-    with current(uri), tempfile.TemporaryDirectory() as folder:
-        import mlflow.artifacts
-        from mlflow.exceptions import MlflowException
+    with tempfile.TemporaryDirectory() as folder:
+        with current(uri):
+            import mlflow.artifacts
+            from mlflow.exceptions import MlflowException
 
-        try:
-            found = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=folder)
-        except (MlflowException, OSError) as error:
-            raise RecsysError(f"the files of {model_uri} cannot be read: {error}") from error
+            try:
+                found = mlflow.artifacts.download_artifacts(artifact_uri=model_uri, dst_path=folder)
+            except (MlflowException, OSError) as error:
+                raise RecsysError(f"the files of {model_uri} cannot be read: {error}") from error
         manifests = sorted(Path(found).rglob("manifest.json"))
         if not manifests:
             raise RecsysError(f"{model_uri} holds no bundle; register one that recsys trained")

@@ -30,6 +30,7 @@ SEARCH = ("--search", "candidates.item_knn.neighbours=2..40")
 def sweep(shop: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Call the command with a home and a store of the test's own."""
     monkeypatch.setenv("RECSYS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
     def call(*arguments: object) -> Answer:
         return run("sweep", "smoke", "--data", shop, *SETS, *arguments, "--json")
