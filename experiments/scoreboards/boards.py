@@ -170,9 +170,9 @@ GOWALLA = Board(
     name="gowalla",
     title="Gowalla, LightGCN split",
     protocol="The published split; validation is a tenth of the training part of each user, and "
-    "the final fit includes it. Validation did not choose the settings of `spectral`: they are those "
-    "published for BSPM-EM on this split, taken after others had missed on the test. The test of "
-    "`als` was read once before, with other settings.",
+    "the final fit includes it. Validation did not choose the settings of `spectral`: they are "
+    "those published for BSPM-EM on this split, taken after others had missed on the test. The "
+    "test of `als` was read once before, with other settings.",
     layout=Layout("none", ColumnRoles(text=())),
     cut=rounds.given,
     columns=("NEW/recall@20", "NEW/ndcg@20"),
