@@ -21,9 +21,10 @@ from recsys.metrics import bootstrap_difference
 HEADING = """# Scoreboards
 
 Public data, fixed protocols, full ranking. Every figure is a mean over seeds, with its
-standard deviation where there are several. Unless a table says otherwise, recipes are chosen on
-validation, and the test set is read once for each and seed. Published figures were collected from the literature; the paper
-named introduced the model, which need not be where its figure is from.
+standard deviation where there are several. Unless a section says otherwise, recipes are chosen
+on validation, and the test set is read once for each and seed. Published figures were collected
+from the literature; the paper named introduced the model, which need not be where its figure is
+from.
 """
 
 
