@@ -175,7 +175,9 @@ def _as_number(frame: pl.LazyFrame, column: str) -> pl.LazyFrame:
     if dtype.is_numeric():
         return frame
     value = pl.col(column).cast(pl.String).str.strip_chars().replace("", None)
-    parsed = value.cast(pl.Float64, strict=False)
+    # A comma before one or two last digits is a decimal one; 1,234 could be either.
+    point = value.str.replace(r"^(-?\d+),(\d{1,2})$", "${1}.${2}")
+    parsed = point.cast(pl.Float64, strict=False)
     broken = value.is_not_null() & parsed.is_null()
     remedy = "Correct these values, or map another column."
     rule = RowRule(column, "wrong_type", broken, "value that is no number", remedy)

@@ -22,6 +22,8 @@ _FORMATS = {
     ".pq": "parquet",
 }
 _COMPRESSED = (".gz", ".zst", ".zstd")
+_SEPARATORS = (";", "\t", "|")
+"""What stands between the columns of a `.csv` whose first line has no comma to split at."""
 
 
 def expand(paths: Paths) -> list[Path]:
@@ -52,7 +54,8 @@ def scan(
     """Scan files of one format and the same columns as one lazy table.
 
     Types of CSV columns are inferred from the first rows, or from all with `infer_all`;
-    `text_columns` are read as text (leading zeros of ids survive).
+    `text_columns` are read as text (leading zeros of ids survive). Columns may be separated
+    by semicolons, tabs or bars too, and then numbers may have a decimal comma.
 
     Raises:
         DataError: a file is missing, of an unknown format, unreadable or without columns,
@@ -72,7 +75,7 @@ def scan(
         elif kind == "jsonl":
             frame = pl.scan_ndjson(files, infer_schema_length=None if infer_all else 10_000)
         else:
-            frame = _scan_csv(files, "\t" if kind == "tsv" else ",", set(text_columns), infer_all)
+            frame = _scan_csv(files, set(text_columns), infer_all)
         columns = frame.collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{files[0]}: cannot be read as {kind}: {error}") from error
@@ -81,14 +84,33 @@ def scan(
     return frame
 
 
-def _scan_csv(files: list[Path], separator: str, text: set[str], infer_all: bool) -> pl.LazyFrame:
-    names = pl.scan_csv(files[0], separator=separator, infer_schema=False).collect_schema().names()
-    return pl.scan_csv(
-        files,
-        separator=separator,
-        infer_schema_length=None if infer_all else 10_000,
-        schema_overrides={name: pl.String for name in names if name in text},
-    )
+def _scan_csv(files: list[Path], text: set[str], infer_all: bool) -> pl.LazyFrame:
+    separator = "\t" if _format(files[0]) == "tsv" else _separator(files[0])
+    names = _header(files[0], separator)
+    lines = None if infer_all else 10_000
+    ways = [
+        pl.scan_csv(
+            files,
+            separator=separator,
+            decimal_comma=comma,
+            infer_schema_length=lines,
+            schema_overrides={name: pl.String for name in names if name in text},
+        )
+        for comma in ((False,) if separator == "," else (False, True))
+    ]
+    # The first of equals: a comma is a decimal one where it makes numbers of texts.
+    return max(ways, key=lambda way: sum(t.is_float() for t in way.collect_schema().dtypes()))
+
+
+def _separator(path: Path) -> str:
+    """Return what separates the columns: the comma, unless only another splits the header."""
+    if len(_header(path, ",")) > 1:
+        return ","
+    return max((",", *_SEPARATORS), key=lambda separator: len(_header(path, separator)))
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    return pl.scan_csv(path, separator=separator, infer_schema=False).collect_schema().names()
 
 
 def column_names(paths: Paths) -> list[str]:

@@ -92,6 +92,26 @@ def test_the_format_of_the_files_does_not_matter(shop: Path) -> None:
     assert rows(shop / "typed") == rows(shop / "out0")
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_the_separator_is_recognised(tmp_path: Path, shop: Path, separator: str) -> None:
+    import_files(shop / "out", shop / "orders.csv", items=shop / "items.csv")
+    for name, text in (("orders", ORDERS), ("items", CATALOGUE)):
+        other = text.replace(",", separator).replace("1.50", "1,50").replace("2.25", "2,25")
+        (tmp_path / f"{name}2.csv").write_text(other.replace("1.5\n", "1,5\n"))
+    import_files(tmp_path / "out2", tmp_path / "orders2.csv", items=tmp_path / "items2.csv")
+    for file in ("interactions", "items"):
+        assert rows(tmp_path / "out2", file) == rows(shop / "out", file)
+
+
+def test_a_thousand_is_no_decimal(tmp_path: Path) -> None:
+    """1,234 may be either, so it is asked about."""
+    (tmp_path / "orders.csv").write_text(
+        "user_id;item_id;timestamp;price\na;b;2024-01-02;1,234\n"
+    )
+    with pytest.raises(DataError, match="value that is no number"):
+        import_files(tmp_path / "out", tmp_path / "orders.csv")
+
+
 def test_every_guess_can_be_corrected(shop: Path) -> None:
     said: list[Guess] = []
     info = import_files(
