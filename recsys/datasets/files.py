@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from recsys.datasets.formats import Paths, column_names, scan
+from recsys.datasets.formats import Paths, column_names, reading, scan
 from recsys.datasets.guess import Guess, Table, guess_columns, guess_roles
 from recsys.datasets.times import TimeFormat, recognise, to_time
 from recsys.directory import write_dataset
@@ -64,19 +64,20 @@ def import_files(
     paths: dict[Table, Paths] = {"interactions": interactions}
     paths |= {"items": items} if items is not None else {}
     paths |= {"users": users} if users is not None else {}
-    columns = {table: column_names(path) for table, path in paths.items()}
-    guess = Guess(columns=guess_columns(columns, dict(mapping or {})))
-    log, known = _interactions(paths["interactions"], guess, time, keep)
-    guess.time, guess.time_form = known.time, known.form
-    catalogue = _items(paths.get("items"), log, guess, roles or {})
-    log, catalogue = _reconcile(log, catalogue, guess, unknown_items)
-    shoppers = _table(paths["users"], "users", guess) if "users" in paths else None
-    events = _events(log, guess, info)
-    described = {"name": Path(out).name, **events, **info}
-    meta = DatasetInfo(time=guess.time, roles=guess.roles, **described)
-    if report is not None:
-        report(guess)
-    return write_dataset(out, log, catalogue, shoppers, meta, check=check)
+    with reading(paths.values()):
+        columns = {table: column_names(path) for table, path in paths.items()}
+        guess = Guess(columns=guess_columns(columns, dict(mapping or {})))
+        log, known = _interactions(paths["interactions"], guess, time, keep)
+        guess.time, guess.time_form = known.time, known.form
+        catalogue = _items(paths.get("items"), log, guess, roles or {})
+        log, catalogue = _reconcile(log, catalogue, guess, unknown_items)
+        shoppers = _table(paths["users"], "users", guess) if "users" in paths else None
+        events = _events(log, guess, info)
+        described = {"name": Path(out).name, **events, **info}
+        meta = DatasetInfo(time=guess.time, roles=guess.roles, **described)
+        if report is not None:
+            report(guess)
+        return write_dataset(out, log, catalogue, shoppers, meta, check=check)
 
 
 def read_interactions(

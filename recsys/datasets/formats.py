@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -111,6 +112,40 @@ def _separator(path: Path) -> str:
 
 def _header(path: Path, separator: str) -> list[str]:
     return pl.scan_csv(path, separator=separator, infer_schema=False).collect_schema().names()
+
+
+@contextmanager
+def reading(tables: Iterable[Paths]) -> Iterator[None]:
+    """Say which file it was when rows turn out to be unreadable, which is late: reading is lazy.
+
+    Raises:
+        DataError: a file is not UTF-8, or its rows do not have its columns.
+    """
+    try:
+        yield
+    except pl.exceptions.ComputeError as error:
+        files = [path for table in tables for path in expand(table)]
+        for path in files:
+            if line := _broken_line(path):
+                raise DataError(
+                    f"{path}: line {line} is not UTF-8; convert the file, for instance with "
+                    "`iconv -f WINDOWS-1252 -t UTF-8`, and import that"
+                ) from error
+        shown = ", ".join(map(str, files[:3])) + (", ..." if len(files) > 3 else "")
+        raise DataError(f"{shown}: cannot be read: {error}") from error
+
+
+def _broken_line(path: Path) -> int | None:
+    """Return the number of the first line of a text file that is not UTF-8, from 1."""
+    if _format(path) == "parquet" or path.suffix.lower() in _COMPRESSED:
+        return None
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return None
 
 
 def column_names(paths: Paths) -> list[str]:

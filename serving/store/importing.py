@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from recsys.datasets.files import read_interactions
-from recsys.datasets.formats import column_names
+from recsys.datasets.formats import column_names, reading
 from recsys.datasets.guess import Guess
 from recsys.errors import DataError
 from serving.store.records import Event, EventStatus, Tenant
@@ -84,11 +84,12 @@ async def import_events(
         StoreUnavailable: the database does not answer; importing again goes on.
     """
     names = column_names(files)
-    log, guess = read_interactions(files, mapping, [name for name in KEPT if name in names])
-    report(guess)
-    if guess.time == "none":
-        raise DataError("events need a time; say which column it is: --map timestamp=COLUMN")
-    rows = _prepared(log, event).collect(engine="streaming")
+    with reading([files]):
+        log, guess = read_interactions(files, mapping, [name for name in KEPT if name in names])
+        report(guess)
+        if guess.time == "none":
+            raise DataError("events need a time; say which column it is: --map timestamp=COLUMN")
+        rows = _prepared(log, event).collect(engine="streaming")
     imported = Imported()
     for start in range(0, rows.height, _AT_ONCE):
         part = rows.slice(start, _AT_ONCE)

@@ -105,9 +105,7 @@ def test_the_separator_is_recognised(tmp_path: Path, shop: Path, separator: str)
 
 def test_a_thousand_is_no_decimal(tmp_path: Path) -> None:
     """1,234 may be either, so it is asked about."""
-    (tmp_path / "orders.csv").write_text(
-        "user_id;item_id;timestamp;price\na;b;2024-01-02;1,234\n"
-    )
+    (tmp_path / "orders.csv").write_text("user_id;item_id;timestamp;price\na;b;2024-01-02;1,234\n")
     with pytest.raises(DataError, match="value that is no number"):
         import_files(tmp_path / "out", tmp_path / "orders.csv")
 
@@ -224,6 +222,16 @@ def test_bad_values_are_shown(shop: Path, line: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         import_files(shop / "d", shop / "orders.csv", items=shop / "items.csv")
     assert not (shop / "d").exists()
+
+
+def test_rows_that_cannot_be_read(shop: Path) -> None:
+    (shop / "latin.csv").write_text(CATALOGUE.replace("Cheese", "Käse"), encoding="latin-1")
+    with pytest.raises(DataError, match=r"latin\.csv: line 4 is not UTF-8; convert the file"):
+        import_files(shop / "data", shop / "orders.csv", items=shop / "latin.csv")
+    (shop / "wide.csv").write_text(CATALOGUE + "0045,Dates,Oasis,Fruit,3,one too many\n")
+    with pytest.raises(DataError, match=r"wide\.csv: cannot be read: .*more fields"):
+        import_files(shop / "data", shop / "orders.csv", items=shop / "wide.csv")
+    assert not (shop / "data").exists()
 
 
 def test_what_cannot_be_told_is_asked(tmp_path: Path) -> None:
