@@ -168,13 +168,19 @@ def split(
         days: length of the test window when no cut is given.
         fraction: share held out of each user without time.
         rng: for the holdout.
+
+    Raises:
+        DataError: the kind of split needs another kind of time, or the test window takes
+            every interaction.
     """
     if kind == "auto":
         by_time = {"global": "temporal", "per_user_order": "leave_last_out", "none": "holdout"}
         kind = by_time[dataset.info.time]  # type: ignore[assignment]
     if kind == "temporal":
         start = cut if cut is not None else dataset.end + 1 - int(days * DAY)
-        return Split.from_window(temporal_window(dataset, start), kind, start)
+        window = temporal_window(dataset, start)
+        _leaves_something(dataset, start)
+        return Split.from_window(window, kind, start)
     if kind == "leave_last_out":
         if dataset.info.time == "global":
             warnings.warn(
@@ -192,6 +198,18 @@ def _needs(dataset: Dataset, time: str) -> None:
         raise DataError(
             f'this split needs time "{time}", the dataset {dataset.info.name!r} declares '
             f'"{dataset.info.time}"; use kind="auto"'
+        )
+
+
+def _leaves_something(dataset: Dataset, start: int) -> None:
+    times = dataset.histories.times
+    if len(times) and times.min() >= start:
+        span = (dataset.end - int(times.min())) / DAY
+        raise DataError(
+            f"{dataset.info.name}: the test window holds all {len(times):,} interactions, none "
+            f"is left to train on; they span {span:.3g} days: take a shorter one "
+            "(--set split.days=...), or hold out a share of each history "
+            "(--set split.kind=holdout)"
         )
 
 
