@@ -65,7 +65,7 @@ def test_the_default_cut_is_so_many_days_before_the_end() -> None:
 
 
 def test_a_window_that_leaves_nothing_to_train_on_is_refused() -> None:
-    with pytest.raises(DataError, match="holds all 7 interactions.* they span 5 days: take a"):
+    with pytest.raises(DataError, match=r"holds all 7 interactions.* they span 5 days: take a"):
         split(shop(ROWS, "global"), days=28)
     # The first purchase is on day 1, the last on day 6.
     assert len(split(shop(ROWS, "global"), days=4.9).train.interactions) == 1
