@@ -142,7 +142,6 @@ ML1M = Board(
             "eSASRec", _new(0.3133, 0.1772), "Tikhonovich et al., RecSys 2025", "3,706-item version"
         ),
     ),
-    variants=(_WITHOUT_TEXT,),
 )
 
 ONLINE_RETAIL = Board(
