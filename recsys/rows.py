@@ -74,16 +74,20 @@ class Ragged:
     @property
     def owner(self) -> IntArray:
         """Which list each flat entry belongs to, [m]."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+        return owners(self.indptr)
 
     def counts_where(self, kept: BoolArray) -> IntArray:
         """Count the flat entries of each list where `kept`, [m], is true, [n]."""
+        if len(self) == 1:
+            return np.array([np.count_nonzero(kept)], dtype=np.int64)
         total = np.zeros(len(kept) + 1, dtype=np.int64)
         np.cumsum(kept, out=total[1:])
         return total[self.indptr[1:]] - total[self.indptr[:-1]]
 
     def take(self, lists: IntArray) -> Ragged:
         """Select lists by number, in the order given."""
+        if len(lists) == len(self) == 1:
+            return self
         indptr, flat = gather(self.indptr, lists)
         return Ragged(indptr, self.rows[flat])
 
@@ -139,16 +143,18 @@ class Histories:
     @property
     def owner(self) -> IntArray:
         """Which history each flat entry belongs to, [m]."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+        return owners(self.indptr)
 
     def take(self, histories: IntArray) -> Histories:
         """Select histories by number, in the order given."""
+        if len(histories) == len(self) == 1:
+            return self
         indptr, flat = gather(self.indptr, histories)
         return Histories(indptr, self.items[flat], self.times[flat], self.weights[flat])
 
     def keep(self, mask: BoolArray) -> Histories:
         """Keep the flat entries where `mask`, [m], is true."""
-        counts = np.bincount(self.owner[mask], minlength=len(self)).astype(np.int64)
+        counts = Ragged(self.indptr, self.items).counts_where(mask)
         return Histories(pointers(counts), self.items[mask], self.times[mask], self.weights[mask])
 
     def last(self, n: int) -> Histories:
@@ -230,6 +236,8 @@ class Queries:
 
     def take(self, queries: IntArray) -> Queries:
         """Select queries by number, in the order given."""
+        if len(queries) == len(self) == 1:
+            return self
         return Queries(
             self.user_rows[queries],
             self.histories.take(queries),
@@ -273,12 +281,13 @@ class Candidates:
     @property
     def owner(self) -> IntArray:
         """Query of each flat entry, [m]."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+        return owners(self.indptr)
 
     @property
     def ranks(self) -> IntArray:
         """Rank within the query of each flat entry, from 1, [m]."""
-        return np.arange(len(self.items), dtype=np.int64) - self.indptr[self.owner] + 1
+        place = np.arange(1, len(self.items) + 1, dtype=np.int64)
+        return place if len(self) == 1 else place - self.indptr[self.owner]
 
     def ragged(self) -> Ragged:
         """Return the items without their scores."""
@@ -314,7 +323,7 @@ class Blended:
     @property
     def owner(self) -> IntArray:
         """Query of each flat entry, [m]."""
-        return np.repeat(np.arange(len(self), dtype=np.int64), self.counts)
+        return owners(self.indptr)
 
 
 def pointers(counts: npt.NDArray[Any]) -> IntArray:
@@ -324,8 +333,23 @@ def pointers(counts: npt.NDArray[Any]) -> IntArray:
     [0, 2, 2, 3]
     """
     indptr = np.zeros(len(counts) + 1, dtype=np.int64)
-    np.cumsum(counts, out=indptr[1:])
+    if len(counts) == 1:
+        indptr[1] = counts[0]
+    else:
+        np.cumsum(counts, out=indptr[1:])
     return indptr
+
+
+def owners(indptr: IntArray) -> IntArray:
+    """Return the number of the list that each flat entry belongs to, [m].
+
+    >>> owners(np.array([0, 2, 2, 3])).tolist()
+    [0, 0, 2]
+    """
+    n = len(indptr) - 1
+    if n == 1:
+        return np.zeros(int(indptr[1] - indptr[0]), dtype=np.int64)
+    return np.repeat(np.arange(n, dtype=np.int64), indptr[1:] - indptr[:-1])
 
 
 def distinct(keys: IntArray) -> IntArray:
@@ -341,6 +365,9 @@ def distinct(keys: IntArray) -> IntArray:
 def gather(indptr: IntArray, lists: IntArray) -> tuple[IntArray, IntArray]:
     """Return the index pointer and flat positions of the lists selected by number."""
     lists = np.asarray(lists, dtype=np.int64)
+    if len(lists) == 1:
+        start, stop = int(indptr[lists[0]]), int(indptr[lists[0] + 1])
+        return np.array([0, stop - start]), np.arange(start, stop, dtype=np.int64)
     counts = indptr[lists + 1] - indptr[lists]
     new = pointers(counts)
     offset = np.repeat(indptr[lists] - new[:-1], counts)

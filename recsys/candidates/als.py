@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import scipy.sparse as sp
 from pydantic import Field
 
-from recsys.candidates.als_solver import Side, solve_rows
+from recsys.candidates.als_solver import Side, solve_row, solve_rows
 from recsys.candidates.factors import FactorModel, halved
 from recsys.candidates.from_history import KnownItems
-from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.candidates.inputs import DecayConfig, input_rows, input_values
 from recsys.protocols import State
-from recsys.types import FloatArray, Queries
+from recsys.types import FloatArray, IntArray, Queries
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
@@ -67,8 +66,8 @@ class Als(FactorModel):
         by_item = x.T.tocsr()
         self._mean_length = x.nnz / max(np.count_nonzero(np.diff(x.indptr)), 1)
         self._unobserved = config.unobserved or min(1.0, self._mean_length / 100)
-        item_penalty = self._penalty(by_item, x.nnz / max(len(self._known), 1))
-        user_penalty = self._penalty(x, self._mean_length)
+        item_penalty = self._penalty(by_item.indptr, x.nnz / max(len(self._known), 1))
+        user_penalty = self._penalty(x.indptr, self._mean_length)
         items = rng.standard_normal((len(self._known), config.factors), dtype=np.float32)
         items *= 0.1 / np.sqrt(config.factors)
         for _ in range(config.iterations):
@@ -96,9 +95,15 @@ class Als(FactorModel):
         return model
 
     def _make(self, queries: Queries) -> FloatArray:
+        if len(queries) == 1:
+            values = input_values(queries.histories, self._time, self.config)
+            pairs = queries.histories.pairs
+            penalty = self._penalty(pairs.indptr, self._mean_length)
+            return solve_row(pairs.items, values, self._side, self._unobserved, penalty)
         x = self._input(queries)
-        return solve_rows(x, self._side, self._unobserved, self._penalty(x, self._mean_length))
+        penalty = self._penalty(x.indptr, self._mean_length)
+        return solve_rows(x, self._side, self._unobserved, penalty)
 
-    def _penalty(self, rows: sp.csr_matrix, mean: float) -> FloatArray:
-        penalty: FloatArray = (self.config.reg * (np.diff(rows.indptr) + mean)).astype(np.float32)
+    def _penalty(self, indptr: IntArray, mean: float) -> FloatArray:
+        penalty: FloatArray = (self.config.reg * (np.diff(indptr) + mean)).astype(np.float32)
         return penalty

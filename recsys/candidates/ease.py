@@ -11,7 +11,7 @@ from pydantic import Field
 from recsys.candidates.base import plain
 from recsys.candidates.ease_solvers import Dual, Primal
 from recsys.candidates.from_history import DenseScores, KnownItems
-from recsys.candidates.inputs import DecayConfig, input_rows, shoppers
+from recsys.candidates.inputs import DecayConfig, input_rows, input_values, shoppers
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.types import FloatArray, Queries
@@ -114,6 +114,9 @@ class Ease(DenseScores):
 
     def _make(self, queries: Queries) -> FloatArray:
         assert self._solver is not None
+        if len(queries) == 1:
+            values = input_values(queries.histories, self._time, self.config)
+            return self._solver.scores_of_one(queries.histories.pairs.items, values)
         x = input_rows(queries.histories, self._time, self.config, len(self._known))
         return self._solver.scores(x)
 

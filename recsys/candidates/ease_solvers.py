@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from recsys.types import FloatArray
+from recsys.candidates.row_product import row_product
+from recsys.types import FloatArray, IntArray
 
 ROWS_PER_BLOCK = 1024
 
@@ -50,6 +51,10 @@ class Primal:
         """Score all items for input rows, [b, items] -> [b, items]."""
         scores: FloatArray = (x @ self.weights).toarray()
         return scores
+
+    def scores_of_one(self, columns: IntArray, values: FloatArray) -> FloatArray:
+        """Score all items for one input row, [h] and [h] -> [1, items], as `scores` does."""
+        return row_product(columns, values, self.weights)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the weights as plain arrays."""
@@ -114,6 +119,15 @@ class Dual:
         scores[owner, x.indices] -= x.data
         scores /= self.share
         scores[owner, x.indices] += x.data
+        return scores
+
+    def scores_of_one(self, columns: IntArray, values: FloatArray) -> FloatArray:
+        """Score all items for one input row, [h] and [h] -> [1, items], as `scores` does."""
+        v = row_product(columns, values, self._by_item) @ self.inverse  # [1, users]
+        scores: FloatArray = np.ascontiguousarray((self._by_item @ v.T).T)
+        scores[0, columns] -= values
+        scores /= self.share
+        scores[0, columns] += values
         return scores
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

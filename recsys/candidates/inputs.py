@@ -10,6 +10,7 @@ from pydantic import Field
 
 from recsys.candidates.base import GeneratorConfig
 from recsys.schema import Time
+from recsys.rows import Pairs
 from recsys.types import BoolArray, DoubleArray, FloatArray, Histories, IntArray
 
 DAY = 24 * 3600 * 1e6
@@ -80,27 +81,41 @@ def sparse_rows(
     histories: Histories, values: DoubleArray | FloatArray, n_items: int
 ) -> sp.csr_matrix:
     """Sum the values of each item of each history, float32 CSR [b, n_items], sorted."""
-    pairs = histories.pairs
-    data = np.bincount(pairs.of_entry, weights=values, minlength=len(pairs.items))
-    matrix = sp.csr_matrix(
-        (data.astype(np.float32), pairs.items.astype(np.int32), pairs.indptr),
-        shape=(len(histories), n_items),
-    )
-    matrix.has_canonical_format = True
-    return matrix
+    return _rows(histories.pairs, _summed(histories.pairs, values), n_items)
 
 
 def input_rows(
     histories: Histories, time: Time, config: DecayConfig, n_items: int
 ) -> sp.csr_matrix:
-    """Return the history as a model's input row, float32 CSR [b, n_items].
+    """Return the histories as a model's input rows, float32 CSR [b, n_items], sorted.
 
-    An item's value is (sum of weights) ** power x decay(its last purchase); what returns
-    have driven below zero is zero.
+    Its values are the `input_values`.
     """
-    matrix = sparse_rows(histories, histories.weights, n_items)
-    matrix.data = np.power(np.maximum(matrix.data, 0), config.power) * (matrix.data > 0)
-    matrix.data *= decay(histories, time, config)[histories.pairs.newest].astype(np.float32)
+    return _rows(histories.pairs, input_values(histories, time, config), n_items)
+
+
+def input_values(histories: Histories, time: Time, config: DecayConfig) -> FloatArray:
+    """Return how much each of `histories.pairs` counts as a model's input, [p].
+
+    That is (sum of weights) ** power x decay(its last purchase); what returns have driven
+    below zero is zero.
+    """
+    total = _summed(histories.pairs, histories.weights)
+    values: FloatArray = np.power(np.maximum(total, 0), config.power) * (total > 0)
+    values *= decay(histories, time, config)[histories.pairs.newest].astype(np.float32)
+    return values
+
+
+def _summed(pairs: Pairs, values: DoubleArray | FloatArray) -> FloatArray:
+    data = np.bincount(pairs.of_entry, weights=values, minlength=len(pairs.items))
+    return data.astype(np.float32)
+
+
+def _rows(pairs: Pairs, data: FloatArray, n_items: int) -> sp.csr_matrix:
+    matrix = sp.csr_matrix(
+        (data, pairs.items.astype(np.int32), pairs.indptr), shape=(len(pairs.indptr) - 1, n_items)
+    )
+    matrix.has_canonical_format = True
     return matrix
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from recsys.candidates.base import plain
 from recsys.candidates.from_history import DenseScores, KnownItems
-from recsys.candidates.inputs import DecayConfig, input_rows, newest_items
+from recsys.candidates.inputs import DecayConfig, input_rows, input_values, newest_items
+from recsys.candidates.row_product import row_product
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_sparse
@@ -97,6 +98,9 @@ class ItemKnn(DenseScores):
 
     def _make(self, queries: Queries) -> FloatArray:
         histories = newest_items(queries.histories, self.config.max_history)
+        if len(queries) == 1:
+            values = input_values(histories, self._time, self.config)
+            return row_product(histories.pairs.items, values, self._similarity)
         x = input_rows(histories, self._time, self.config, len(self._known))
         scores: FloatArray = (x @ self._similarity).toarray()
         return scores

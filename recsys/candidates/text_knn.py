@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -10,7 +11,7 @@ from pydantic import Field
 
 from recsys.candidates.base import Asked, plain
 from recsys.candidates.from_history import DenseScores, KnownItems
-from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.candidates.inputs import DecayConfig, input_rows, input_values
 from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
@@ -22,6 +23,7 @@ from recsys.types import (
     DoubleArray,
     FloatArray,
     HalfArray,
+    Histories,
     IntArray,
     Queries,
     Ragged,
@@ -85,6 +87,7 @@ class TextKnn(DenseScores):
         first, self._text_of = distinct(known)
         self._vectors = RowBlocks.of(known if len(first) == len(known) else known[first])
         self._n_items = len(whole)
+        vars(self).pop("_gain", None)
         return self
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
@@ -108,6 +111,7 @@ class TextKnn(DenseScores):
         self._centre = _weighted_mean(vectors, bought)
         self._vectors = RowBlocks.of(_unit(vectors, self._centre))
         self._time = dataset.info.time
+        vars(self).pop("_gain", None)
         return self
 
     def add_items(self, embeddings: FloatArray) -> None:
@@ -162,15 +166,22 @@ class TextKnn(DenseScores):
 
     def _profiles(self, queries: Queries) -> FloatArray:
         """Return the unit profile of each history, [b, dim]."""
+        if len(queries) == 1:
+            return self._profile(queries.histories)
         x = input_rows(queries.histories, self._time, self.config, len(self._known))
         used, columns = np.unique(x.indices, return_inverse=True)
         x.indices = columns.astype(np.int32)
         x.resize((x.shape[0], max(len(used), 1)))
         vectors = self._ready().take(self._text_of[used]).astype(np.float32)
         profile = x @ vectors if len(used) else np.zeros((x.shape[0], self._ready().width))
-        norms = np.linalg.norm(profile, axis=1, keepdims=True)
-        unit: FloatArray = (profile / np.maximum(norms, 1e-12)).astype(np.float32)
-        return unit
+        return _scaled(profile)
+
+    def _profile(self, history: Histories) -> FloatArray:
+        """Return the unit profile of one history, [1, dim], to the same last bit."""
+        values = input_values(history, self._time, self.config)
+        vectors = self._ready().take(self._text_of[history.pairs.items]).astype(np.float32)
+        # Added one after the other, as a sparse product adds them.
+        return _scaled((values[:, None] * vectors).sum(axis=0, keepdims=True))
 
     def ask(self, queries: Queries) -> Asked:
         """Return what answers both `candidates` and `score` for a batch, once computed."""
@@ -179,13 +190,19 @@ class TextKnn(DenseScores):
 
     def _make(self, queries: Queries) -> FloatArray:
         profiles = self._profiles(queries)
-        scores = np.hstack([products(profiles, b) for b in self._ready().blocks])  # [b, texts]
+        blocks = [products(profiles, b) for b in self._ready().blocks]
+        scores = blocks[0] if len(blocks) == 1 else np.hstack(blocks)  # [b, texts]
         if scores.shape[1] < len(self._text_of):
             scores = np.take(scores, self._text_of, axis=1)
-        # What was added after the fit nobody bought.
-        fitted = int(np.searchsorted(self._known.rows, len(self._prior)))
-        scores[:, :fitted] += self._prior[self._known.rows[:fitted]]
+        scores[:, : len(self._gain)] += self._gain
         return scores
+
+    @cached_property
+    def _gain(self) -> FloatArray:
+        """What popularity adds to each known item; what came after the fit nobody bought."""
+        fitted = int(np.searchsorted(self._known.rows, len(self._prior)))
+        gain: FloatArray = self._prior[self._known.rows[:fitted]]
+        return gain
 
 
 def _unit(
@@ -207,6 +224,12 @@ def _unit(
         norms[np.abs(norms - 1) < 2e-3] = 1
         result[start : start + ROWS_PER_BLOCK] = has_text * part / np.maximum(norms, 1e-12)
     return result
+
+
+def _scaled(profiles: DoubleArray | FloatArray) -> FloatArray:
+    norms = np.linalg.norm(profiles, axis=1, keepdims=True)
+    unit: FloatArray = (profiles / np.maximum(norms, 1e-12)).astype(np.float32)
+    return unit
 
 
 def _weighted_mean(vectors: AnyFloats, weights: DoubleArray) -> FloatArray:

@@ -75,10 +75,7 @@ def topk_blocks(
     if eligible is not None and eligible.all():
         eligible = None
     if n_users == 1 and 0 < n_items <= SCORES_OF_ONE:
-        scores = score(slice(0, 1), slice(0, n_items))
-        _mask(scores, slice(0, n_items), _sorted_exclusions(exclude, slice(0, 1)), eligible)
-        lowest = float("-inf")
-        return row_topk(scores[0].nan_to_num_(nan=lowest, neginf=lowest).cpu(), k)
+        return _best_of_one(score(slice(0, 1), slice(0, n_items))[0].cpu(), k, exclude, eligible)
 
     def search(users: slice) -> Candidates:
         masked = _sorted_exclusions(exclude, users)
@@ -99,6 +96,19 @@ def topk_blocks(
         np.concatenate([p.items for p in parts]),
         np.concatenate([p.scores for p in parts]),
     )
+
+
+def _best_of_one(
+    scores: torch.Tensor, k: int, exclude: Ragged, eligible: BoolArray | None
+) -> Candidates:
+    """Search a single user's scores, [items], masked in place."""
+    lowest = float("-inf")
+    line = scores.numpy()
+    line[exclude.rows[exclude.rows < len(line)]] = lowest
+    if eligible is not None:
+        line[~eligible] = lowest
+    scores.nan_to_num_(nan=lowest, neginf=lowest)
+    return row_topk(line, k)
 
 
 def at_least_one(k: int) -> None:

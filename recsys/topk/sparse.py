@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from recsys.topk.blocks import at_least_one, slices, topk_dense
 from recsys.topk.selection import block_topk
-from recsys.types import BoolArray, Candidates, IntArray, Ragged, pointers
+from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Ragged, pointers
 
 VALUES_PER_CHUNK = 8_000_000
 """Values of sparse scores that are unpacked at once."""
@@ -30,6 +30,9 @@ def topk_sparse(
 
     at_least_one(k)
     n_users, n_items = scores.shape
+    if n_users == 1:
+        rows = None if exclude is None else exclude.rows
+        return best_of_row(scores.indices.astype(np.int64), scores.data, k, rows, eligible)
     if scores.nnz * DENSE_FROM > n_users * n_items:
         return _topk_unpacked(scores, k, exclude or Ragged.empty(n_users), eligible)
     scores = _ascending(scores)
@@ -61,6 +64,34 @@ def topk_sparse(
         columns[chunk, : top.shape[1]] = part.indices[entry]
     real = np.isfinite(best)
     return Candidates(pointers(real.sum(axis=1)), columns[real], best[real])
+
+
+def best_of_row(
+    columns: IntArray,
+    values: FloatArray,
+    k: int,
+    exclude: IntArray | None = None,
+    eligible: BoolArray | None = None,
+) -> Candidates:
+    """Return the k largest positive values of one row, ties to the lower column.
+
+    Args:
+        columns: [m], distinct, in any order.
+        values: [m].
+        k: at most this many.
+        exclude: columns to leave out.
+        eligible: [n], columns that may be returned.
+    """
+    kept = values > 0
+    if eligible is not None:
+        kept &= eligible[columns]
+    if exclude is not None and len(exclude):
+        closed = np.sort(exclude)
+        place = np.minimum(np.searchsorted(closed, columns), len(closed) - 1)
+        kept &= closed[place] != columns
+    columns, values = columns[kept], values[kept].astype(np.float32)
+    order = np.lexsort((columns, -values))[:k]
+    return Candidates(np.array([0, len(order)]), columns[order], values[order])
 
 
 def _topk_unpacked(
