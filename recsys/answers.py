@@ -44,12 +44,13 @@ def answer(
     score; without, the ones most like it. A blurb needs `explain`: it says "because".
     """
     rows, start = _rows(ranked, i)
-    counts = history_counts(batch.queries.histories, i)
-    speakers = anchors(recommender.item_spaces(), rows, counts, EVIDENCE)
+    history = history_counts(batch.queries.histories, i)
+    speakers = anchors(recommender.item_spaces(), rows, history, EVIDENCE)
     if explain:
         speakers = _measured(recommender, batch, ranked, i, speakers)
+    baskets = _baskets(history)
     items = [
-        _recommendation(recommender, ranked, start + j, j + 1, speakers[j], counts)
+        _recommendation(recommender, ranked, start + j, j + 1, speakers[j], baskets)
         for j in range(len(rows))
     ]
     return Recommendations(
@@ -79,34 +80,36 @@ def blurb_pairs(
     recommender: Recommender, answer: Recommendations, batch: Batch, i: int
 ) -> list[tuple[dict[str, object], UserContext]]:
     """Return the catalogue row and the shopper's context behind each item of an answer."""
-    ids, counts = history_counts(batch.queries.histories, i)
-    baskets = dict(zip(recommender.items.external(ids), counts.tolist(), strict=True))
+    baskets = _baskets(history_counts(batch.queries.histories, i))
     frame, vocabulary = recommender.catalogue.frame, recommender.items
     service = recommender.blurb_service
     locale = service.locale if service is not None else "en"
-    pairs = []
-    for item in answer.items:
-        row = frame.row(int(vocabulary.rows([item.item_id])[0]), named=True)
-        pairs.append((row, _context(recommender, item, baskets, locale)))
-    return pairs
+    rows = vocabulary.rows([item.item_id for item in answer.items]).tolist()
+    return [
+        (frame.row(row, named=True), _context(recommender, item, row, baskets, locale))
+        for row, item in zip(rows, answer.items, strict=True)
+    ]
 
 
 def _context(
-    recommender: Recommender, item: Recommendation, baskets: dict[str, int], locale: str
+    recommender: Recommender, item: Recommendation, row: int, baskets: dict[int, int], locale: str
 ) -> UserContext:
     """Name the strongest purchase of the evidence that may be shown; a repeat needs none."""
-    if item.item_id in baskets or not item.evidence or item.source == "popular":
+    if row in baskets or not item.evidence or item.source == "popular":
         return UserContext()
-    rows = recommender.items.rows(list(item.evidence))
-    labels = [recommender.catalogue.label(int(r)) for r in rows]
-    shown = [i for i, label in enumerate(labels) if safe_label(label, locale)]
-    if not shown:
-        return UserContext()
-    often = baskets.get(item.evidence[shown[0]], 0) >= OFTEN
-    relation: Relation = "often_buy" if often else "bought"
-    # The named label alone: shoppers with the same one share a blurb.
-    label = labels[shown[0]]
-    return UserContext.of([label], anchor=label, relation=relation, locale=locale)
+    for spoken in recommender.items.rows(list(item.evidence)).tolist():
+        label = recommender.catalogue.label(spoken)
+        if safe_label(label, locale):
+            often = baskets.get(spoken, 0) >= OFTEN
+            relation: Relation = "often_buy" if often else "bought"
+            # The named label alone: shoppers with the same one share a blurb.
+            return UserContext.of([label], anchor=label, relation=relation, locale=locale)
+    return UserContext()
+
+
+def _baskets(history: tuple[IntArray, IntArray]) -> dict[int, int]:
+    """In how many baskets each item of a history was, by row."""
+    return dict(zip(history[0].tolist(), history[1].tolist(), strict=True))
 
 
 def _rows(ranked: Ranked, i: int) -> tuple[IntArray, int]:
@@ -121,10 +124,10 @@ def _recommendation(
     entry: int,
     rank: int,
     speakers: list[Anchor],
-    counts: tuple[IntArray, IntArray],
+    baskets: dict[int, int],
 ) -> Recommendation:
     row = int(ranked.candidates.items[entry])
-    own = int(counts[1][counts[0] == row].sum())
+    own = baskets.get(row, 0)
     source = ranked.source(entry)
     label = recommender.catalogue.label(speakers[0].row) if speakers else None
     return Recommendation(
@@ -157,9 +160,10 @@ def _measured(
             union = recommender.engine.propose(query, ranked.pool)
         drops = _drops(recommender, query, union, rows, removed, batch.head)
         recommender.drops.put(key, drops)
+    place = {row: number for number, row in enumerate(removed.tolist())}
     found = []
-    for guess, lost in zip(guesses, drops.T, strict=True):
-        moved = [replace(a, strength=float(lost[np.searchsorted(removed, a.row)])) for a in guess]
+    for guess, lost in zip(guesses, drops.T.tolist(), strict=True):
+        moved = [Anchor(a.row, a.baskets, lost[place[a.row]]) for a in guess]
         found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
     return found
 
@@ -177,6 +181,8 @@ def _drops(
     NaN for an item that filled the list up: nothing in the history speaks for it. Rounded,
     so that what changes nothing is zero and no accident of floating point.
     """
+    if not len(union.items):
+        return np.full((len(removed), len(rows)), np.nan, dtype=np.float32)
     many = query.take(np.zeros(len(removed) + 1, dtype=np.int64))
     gone = np.append(removed, -1)  # the last copy of the query loses nothing
     kept = many.histories.items != gone[many.histories.owner]

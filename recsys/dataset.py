@@ -90,9 +90,9 @@ class Catalogue:
 
     def label(self, row: int) -> str:
         """Return what to call one item: its title, or its id."""
-        title = self.info.roles.title
-        name = self.frame[title][row] if title in self.frame.columns else None
-        return str(name) if name else str(self.frame["item_id"][row])
+        title, frame = self.info.roles.title, self.frame
+        name = frame.item(row, title) if title in frame.columns else None
+        return str(name) if name else str(frame.item(row, "item_id"))
 
     def categories(self) -> tuple[IntArray, list[str]]:
         """Return the category number of each item, [n] (0: none), and their names."""

@@ -33,10 +33,16 @@ class Anchor:
 def history_counts(histories: Histories, query: int) -> tuple[IntArray, IntArray]:
     """Return the distinct items of one history and in how many baskets each was."""
     start, stop = histories.indptr[query], histories.indptr[query + 1]
-    pairs = np.stack([histories.items[start:stop], histories.times[start:stop]])
-    pairs = np.unique(pairs, axis=1)
-    items, counts = np.unique(pairs[0], return_counts=True)
-    return items, counts.astype(np.int64)
+    items, times = histories.items[start:stop], histories.times[start:stop]
+    order = np.lexsort((times, items))
+    items, times = items[order], times[order]
+    opens = np.ones(len(items), dtype=bool)  # an item
+    opens[1:] = items[1:] != items[:-1]
+    fresh = opens.copy()  # a basket with it
+    fresh[1:] |= times[1:] != times[:-1]
+    starts = np.flatnonzero(opens)
+    counts = np.add.reduceat(fresh, starts, dtype=np.int64) if len(starts) else starts
+    return items[starts], counts
 
 
 def anchors(
@@ -62,14 +68,9 @@ def anchors(
     strength = _similarity(spaces, items, rows) * (1 + np.log(counts))
     strength[items[:, None] == rows[None, :]] = -np.inf
     order = np.argsort(-strength, axis=1, kind="stable")[:, :n]
-    return [
-        [
-            Anchor(int(rows[j]), int(counts[j]), float(strength[i, j]))
-            for j in order[i]
-            if strength[i, j] > 0
-        ]
-        for i in range(len(items))
-    ]
+    strongest = np.take_along_axis(strength, order, axis=1)
+    named = zip(rows[order].tolist(), counts[order].tolist(), strongest.tolist(), strict=True)
+    return [[Anchor(*a) for a in zip(*one, strict=True) if a[2] > 0] for one in named]
 
 
 def _similarity(spaces: Sequence[ItemSpace], items: IntArray, rows: IntArray) -> DoubleArray:

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -327,7 +328,7 @@ class BlurbService:
         """Take the first choice that does not repeat what the page already says."""
         opening = opener(sheet, context, self.locale)
         for blurb in choices:
-            words = frozenset(content_stems(blurb.text[len(opening) :], self._table))
+            words = _words(blurb.text[len(opening) :], self.locale)
             if all(_similarity(words, other) < NEAR_DUPLICATE for other in shown):
                 shown.append(words)
                 return blurb
@@ -350,6 +351,11 @@ class BlurbService:
 def writer_id(writer: BlurbWriter) -> str:
     """Return the name and version of a writer, as the store keeps them."""
     return f"{writer.name}@{writer.version}"
+
+
+@lru_cache(maxsize=65_536)
+def _words(clause: str, locale: str) -> frozenset[str]:
+    return frozenset(content_stems(clause, get_locale(locale)))
 
 
 def _similarity(a: frozenset[str], b: frozenset[str]) -> float:
