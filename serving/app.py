@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,7 @@ from serving.telemetry.logs import configure
 from serving.telemetry.metrics import Metrics
 from serving.telemetry.middleware import RequestLifecycle
 
+SWITCH_SECONDS = 0.001
 ROUTERS = (
     lists.router,
     events.router,
@@ -72,6 +74,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 def from_environment() -> FastAPI:
     """Make the application of a worker: what the server read is in the environment."""
+    # The event loop shares the interpreter with the threads that ask the models; by default
+    # it may wait five milliseconds for its turn, several times in each request.
+    sys.setswitchinterval(SWITCH_SECONDS)
     settings = read_settings()
     configure(settings.log_level)
     return create_app(settings)

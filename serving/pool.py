@@ -42,12 +42,7 @@ class ModelPool:
             ProblemError: 429, the queue is too long.
             TimeoutError: the budget is spent; the thread finishes and is not heard.
         """
-        waiting = self._ahead - self._threads
-        expected = (waiting + 1) * self._seconds / self._threads
-        if waiting >= MIN_WAITING * self._threads and expected > self._queue_seconds:
-            self._metrics.refused.labels("model_queue").inc()
-            detail = "more requests wait for a model than it can answer in time; try again later"
-            raise ProblemError(429, detail, headers=retry_after(expected))
+        self.check()
         self._ahead += 1
         self._metrics.waiting.inc()
         loop = asyncio.get_running_loop()
@@ -55,6 +50,19 @@ class ModelPool:
         future.add_done_callback(self._done)
         async with asyncio.timeout(budget_ms / 1000):
             return await asyncio.shield(future)
+
+    def check(self) -> None:
+        """Turn a request away that would wait too long; it costs nothing to ask early.
+
+        Raises:
+            ProblemError: 429, the queue is too long.
+        """
+        waiting = self._ahead - self._threads
+        expected = (waiting + 1) * self._seconds / self._threads
+        if waiting >= MIN_WAITING * self._threads and expected > self._queue_seconds:
+            self._metrics.refused.labels("model_queue").inc()
+            detail = "more requests wait for a model than it can answer in time; try again later"
+            raise ProblemError(429, detail, headers=retry_after(expected))
 
     async def fall_back(self, work: Callable[[], T]) -> T:
         """Run quick `work` in the thread that is kept free for it."""

@@ -11,7 +11,9 @@ baskets, not entries.
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -188,12 +190,14 @@ class _Block(nn.Module):
     def _attend(self, x: Tensor, mask: Tensor, turn: Tensor) -> Tensor:
         rows, length, dim = x.shape
         parts = self.qkv(x).view(rows, length, 3, self.heads, dim // self.heads)
-        q, k, v = parts.unbind(2)  # [rows, length, heads, dim / heads]
-        q, k = rotate(q, turn), rotate(k, turn)
+        v = parts[:, :, 2]  # [rows, length, heads, dim / heads]
+        q, k = rotate(parts[:, :, :2], turn.unsqueeze(2)).unbind(2)
         # The CPU's fused kernel is several times faster in float32.
         kind = torch.float32 if x.device.type == "cpu" else v.dtype
         q, k, v = (part.transpose(1, 2).to(kind) for part in (q, k, v))
-        with torch.autocast(x.device.type, enabled=False):
+        # Entering a context costs as much as the attention of a short history.
+        lowered = torch.is_autocast_enabled(x.device.type)
+        with torch.autocast(x.device.type, enabled=False) if lowered else nullcontext():
             mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         out: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, length, dim))
         return out
@@ -201,13 +205,19 @@ class _Block(nn.Module):
 
 def rotation(positions: Tensor, dim: int) -> Tensor:
     """Return each position's turns as complex numbers, [rows, length, 1, dim / 2]."""
-    rates = 10000.0 ** (-torch.arange(0, dim, 2, device=positions.device) / dim)
+    rates = _rates(dim, positions.device)
     angles = positions[:, :, None, None] * rates
     return torch.polar(torch.ones_like(angles), angles)
 
 
+@lru_cache(maxsize=16)
+def _rates(dim: int, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.as_tensor(10000.0 ** (-torch.arange(0, dim, 2, device=device) / dim))
+
+
 def rotate(x: Tensor, turn: Tensor) -> Tensor:
-    """Turn neighbouring pairs of numbers, [rows, length, heads, dim], by their position."""
+    """Turn neighbouring pairs of numbers, [rows, length, ..., heads, dim], by their position."""
     pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
     return torch.view_as_real(pairs * turn).flatten(-2)
 

@@ -95,6 +95,8 @@ def pack(
     counts = histories.counts
     if len(counts) and int(counts.max()) > length:
         raise ValueError(f"a history has {counts.max()} entries, more than the row's {length}")
+    if len(counts) == 1 == rows_step and counts[0] == length > 0:
+        return _one(histories, gap_buckets(histories) if gaps is None else gaps)
     row_of, start_of, segment_of, n_rows = _best_fit(counts, length)
     within = np.arange(len(histories.items), dtype=np.int64) - histories.indptr[histories.owner]
     owner = histories.owner
@@ -117,6 +119,14 @@ def pack(
         gaps=grid(gap_buckets(histories) if gaps is None else gaps, 0),
         slots=slots,
     )
+
+
+def _one(histories: Histories, gaps: IntArray) -> Packed:
+    """Pack a single history that fills its row."""
+    items = histories.items[None]
+    baskets = basket_numbers(histories)[None]
+    slots = np.arange(items.size, dtype=np.int64)
+    return Packed(items, np.zeros_like(items), baskets, gaps[None], slots)
 
 
 def _best_fit(counts: IntArray, length: int) -> tuple[IntArray, IntArray, IntArray, int]:

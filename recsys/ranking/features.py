@@ -108,8 +108,19 @@ class FeatureBuilder:
             queries, values, pairs, unit=self.stats.unit, spans=SPANS, half_lives=HALF_LIVES
         )
 
+    def _short_stats_of(
+        self, queries: Queries, values: IntArray, pairs: tuple[IntArray, IntArray]
+    ) -> PairStats:
+        """Count only what `_affinity` reads."""
+        unit, fading = self.stats.unit, HALF_LIVES[:1]
+        return pair_stats(
+            queries, values, pairs, unit=unit, spans=(), half_lives=fading, gaps=False
+        )
+
     def _generators(self, blended: Blended) -> list[DoubleArray]:
         """Each generator's score, standardised within the query, and its rank there."""
+        if len(blended) == 1 and len(blended.items):
+            return self._generators_of_one(blended)
         columns: list[DoubleArray] = []
         owner, n = blended.owner, len(blended)
         ranks = []
@@ -129,8 +140,28 @@ class FeatureBuilder:
             to_best = np.where(silent, 5.0, (best[owner] - heard) / std[owner])
             columns += [np.clip(z, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent * 1.0]
             ranks.append(np.where(silent, LONG_AGO, rank))
-        stacked = np.stack(ranks)
-        return [*columns, (stacked <= 20).sum(axis=0) * 1.0, np.log(stacked.min(axis=0))]
+        return [*columns, *_votes(np.stack(ranks))]
+
+    def _generators_of_one(self, blended: Blended) -> list[DoubleArray]:
+        """Work out the same for one query, all generators at a time, to the last bit."""
+        rows = [blended.names.index(name) for name in self.generators]
+        score = blended.scores[rows].astype(np.float64)  # [g, m]
+        silent = ~np.isfinite(score)
+        heard = np.where(silent, 0.0, score)
+        count = np.maximum(score.shape[1] - silent.sum(axis=1), 1)
+        mean = _added(heard) / count
+        centred = np.where(silent, 0.0, score - mean[:, None])
+        std = (np.sqrt(_added(centred**2) / count) + 1e-9)[:, None]
+        loud = np.where(silent, -np.inf, score)
+        order = np.argsort(-loud, axis=1, kind="stable")
+        rank = np.empty(score.shape)
+        places = np.broadcast_to(np.arange(1.0, score.shape[1] + 1), score.shape)
+        np.put_along_axis(rank, order, places, axis=1)
+        rank[silent] = score.shape[1]
+        to_best = np.where(silent, 5.0, (loud.max(axis=1)[:, None] - heard) / std)
+        parts = (np.clip(centred / std, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent * 1.0)
+        columns = np.stack(parts, axis=1).reshape(-1, score.shape[1])
+        return [*columns, *_votes(np.where(silent, LONG_AGO, rank))]
 
     def _due_by_item(self, own: PairStats, items: IntArray) -> DoubleArray:
         """Time since the last purchase beside the median gap of all shoppers."""
@@ -141,8 +172,9 @@ class FeatureBuilder:
     def _affinity(
         self, queries: Queries, number: IntArray, owner: IntArray, items: IntArray, user: _User
     ) -> list[DoubleArray]:
-        stats = self._stats_of(queries, number[queries.histories.items], (owner, number[items]))
-        none = number[items] == 0
+        theirs = number[items]
+        stats = self._short_stats_of(queries, number[queries.histories.items], (owner, theirs))
+        none = theirs == 0
         last = np.where(np.isfinite(stats.last), stats.last, LONG_AGO)
         columns = [
             np.log1p(stats.baskets),
@@ -206,6 +238,16 @@ def _own(own: PairStats, user: _User, owner: IntArray) -> list[DoubleArray]:
         *[np.log1p(r) for r in own.recent],
         *[np.log1p(d) for d in own.decayed],
     ]
+
+
+def _votes(ranks: DoubleArray) -> list[DoubleArray]:
+    """How many generators rank an item among their 20, and its best rank; [g, m] -> [m]."""
+    return [(ranks <= 20).sum(axis=0) * 1.0, np.log(ranks.min(axis=0))]
+
+
+def _added(values: DoubleArray) -> DoubleArray:
+    """Add each row up from left to right, as `np.bincount` does, [g, m] -> [g]."""
+    return np.asarray(np.cumsum(values, axis=1)[:, -1])
 
 
 def _rank_within(owner: IntArray, score: DoubleArray) -> DoubleArray:

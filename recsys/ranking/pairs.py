@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,7 @@ def pair_stats(
     unit: float,
     spans: tuple[float, ...],
     half_lives: tuple[float, ...],
+    gaps: bool = True,
 ) -> PairStats:
     """Count how often each (query, value) pair occurs in the query's own history.
 
@@ -52,6 +54,7 @@ def pair_stats(
         unit: how much of `Histories.times` makes one unit of age.
         spans: ages up to which `recent` counts.
         half_lives: of `decayed`.
+        gaps: False leaves `gap` and `spread` empty.
     """
     h = queries.histories
     owner = h.owner
@@ -63,7 +66,7 @@ def pair_stats(
     fresh = np.ones(len(keys), dtype=bool)
     fresh[1:] = (keys[1:] != keys[:-1]) | (age[1:] != age[:-1])
     keys, age = keys[fresh], age[fresh]
-    return _lookup(keys, age, pairs[0] * width + pairs[1], spans, half_lives)
+    return _lookup(keys, age, pairs[0] * width + pairs[1], spans, half_lives, gaps)
 
 
 def _lookup(
@@ -72,9 +75,13 @@ def _lookup(
     wanted: IntArray,
     spans: tuple[float, ...],
     half_lives: tuple[float, ...],
+    gaps: bool,
 ) -> PairStats:
     """Aggregate by key (keys ascend, ages descend within one) and pick the wanted ones."""
-    unique, start, counts = np.unique(keys, return_index=True, return_counts=True)
+    opens = np.ones(len(keys), dtype=bool)
+    opens[1:] = keys[1:] != keys[:-1]
+    start = np.flatnonzero(opens)
+    unique, counts = keys[start], np.diff(start, append=len(keys))
     slot = np.searchsorted(unique, wanted)
     known = slot < len(unique)
     known[known] = unique[slot[known]] == wanted[known]
@@ -92,19 +99,33 @@ def _lookup(
 
     n = counts.astype(np.float64)
     last = age[start + counts - 1] if len(unique) else age
-    first = age[start] if len(unique) else age
-    gap = np.where(n > 1, (first - last) / np.maximum(n - 1, 1), np.nan)
+    gap, spread = _gaps(age, start, counts, group, summed) if gaps else (age[:0], age[:0])
+    recent = [pick(summed((age <= s).astype(np.float64)), 0.0) for s in spans]
+    return PairStats(
+        baskets=pick(n, 0.0),
+        recent=np.stack(recent) if recent else np.empty((0, len(wanted))),
+        last=pick(last, np.nan),
+        gap=pick(gap, np.nan) if gaps else gap,
+        spread=pick(spread, np.nan) if gaps else spread,
+        decayed=np.stack([pick(summed(0.5 ** (age / d)), 0.0) for d in half_lives]),
+    )
+
+
+def _gaps(
+    age: DoubleArray,
+    start: IntArray,
+    counts: IntArray,
+    group: IntArray,
+    summed: Callable[[DoubleArray], DoubleArray],
+) -> tuple[DoubleArray, DoubleArray]:
+    """Return the mean time between the occurrences of each group, and its deviation."""
+    if not len(start):
+        return age, age
+    n = counts.astype(np.float64)
+    gap = np.where(n > 1, (age[start] - age[start + counts - 1]) / np.maximum(n - 1, 1), np.nan)
     step = np.zeros(len(age))
     inner = np.ones(len(age), dtype=bool)
     inner[start] = False
     step[inner] = age[np.flatnonzero(inner) - 1] - age[inner]
     square = summed(np.where(inner, (step - gap[group]) ** 2, 0.0))
-    spread = np.where(n > 2, np.sqrt(square / np.maximum(n - 1, 1)), np.nan)
-    return PairStats(
-        baskets=pick(n, 0.0),
-        recent=np.stack([pick(summed((age <= s).astype(np.float64)), 0.0) for s in spans]),
-        last=pick(last, np.nan),
-        gap=pick(gap, np.nan),
-        spread=pick(spread, np.nan),
-        decayed=np.stack([pick(summed(0.5 ** (age / d)), 0.0) for d in half_lives]),
-    )
+    return gap, np.where(n > 2, np.sqrt(square / np.maximum(n - 1, 1)), np.nan)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from serving.problems import ProblemError
 
+_AHEAD_OF_TIME = b'"precomputed"'
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -40,6 +41,7 @@ class BodyRoute(APIRoute):
                 detail = "send the body as JSON, with Content-Type: application/json"
                 raise ProblemError(415, detail, errors=[("body", detail)])
             content = await request.body()
+            self.before_reading(request, content)
             try:
                 body = model.model_validate_json(content)
             except ValidationError as error:
@@ -48,6 +50,27 @@ class BodyRoute(APIRoute):
             return response
 
         return handle
+
+    def before_reading(self, request: Request, content: bytes) -> None:
+        """Refuse a request that nothing should be done for; its key is good."""
+
+
+class ModelRoute(BodyRoute):
+    """A route that asks a model, and turns away at once what would wait too long for one.
+
+    Beyond the capacity most requests are refused, so a refusal must cost little: nothing is
+    parsed, read from the store or handed to a thread for it. A request that asks for a list
+    computed ahead of time may need no model and goes on.
+    """
+
+    def before_reading(self, request: Request, content: bytes) -> None:
+        """Ask the pool.
+
+        Raises:
+            ProblemError: 429, too many wait for a model.
+        """
+        if _AHEAD_OF_TIME not in content:
+            request.app.state.service.pool.check()
 
 
 def _is_json(kind: str) -> bool:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Request, Response
 from serving.answering import Answerer
 from serving.auth import Reader
 from serving.openapi import ASKING, LOOKING
-from serving.routes.bodies import BodyRoute
+from serving.routes.bodies import ModelRoute
 from serving.schemas.recommendations import (
     BatchAnswer,
     BatchBody,
@@ -20,7 +20,7 @@ from serving.schemas.recommendations import (
     RecommendationsBody,
 )
 
-router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["lists"])
+router = APIRouter(route_class=ModelRoute, prefix="/v1", tags=["lists"])
 
 
 def _answerer(request: Request) -> Answerer:
