@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recsys.ranking.scaling import PlainScaler
 from recsys.types import FloatArray
 
 
@@ -29,6 +30,7 @@ class QuantileScaler(nn.Module):
         self.register_buffer("ends", torch.zeros(n_features, n_quantiles), persistent=False)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
+        self._plain: PlainScaler | None = None
 
     @torch.no_grad()
     def fit(self, table: FloatArray) -> Self:
@@ -36,16 +38,25 @@ class QuantileScaler(nn.Module):
         levels = np.linspace(0, 1, self.edges.shape[1])
         edges = np.quantile(table, levels, axis=0).T  # [F, Q]
         self.edges.copy_(torch.as_tensor(np.ascontiguousarray(edges)))
-        self._index()
         self.mean.copy_(torch.as_tensor(table.mean(axis=0)))
         self.scale.copy_(torch.as_tensor(table.std(axis=0) + 1e-6))
+        self._index()
         return self
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         self._index()
 
+    @property
+    def plain(self) -> PlainScaler:
+        """The same in numpy, for a few rows."""
+        if self._plain is None:
+            parts = (self.edges, self.ends, self.mean, self.scale)
+            self._plain = PlainScaler(*(part.cpu().numpy().copy() for part in parts))
+        return self._plain
+
     def _index(self) -> None:
+        self._plain = None
         self.ends.copy_(torch.searchsorted(self.edges, self.edges, right=True))
 
     def forward(self, table: Tensor) -> Tensor:
