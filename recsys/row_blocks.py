@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from recsys.rows import AnyFloats, IntArray, pointers
+from recsys.flat import AnyFloats, IntArray, pointers
 
 F = TypeVar("F", bound=AnyFloats)
 

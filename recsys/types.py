@@ -11,23 +11,27 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from recsys.rows import (
-    UNKNOWN_USER,
+from recsys.flat import (
     AnyFloats,
-    Blended,
     BoolArray,
-    Candidates,
     DoubleArray,
     FloatArray,
     HalfArray,
-    Histories,
     IntArray,
-    Queries,
-    Ragged,
+    among,
     distinct,
     first_open,
     gather,
     pointers,
+)
+from recsys.rows import (
+    UNKNOWN_USER,
+    Blended,
+    Candidates,
+    Histories,
+    Pairs,
+    Queries,
+    Ragged,
 )
 
 __all__ = [
@@ -43,6 +47,7 @@ __all__ = [
     "Histories",
     "HistoryItem",
     "IntArray",
+    "Pairs",
     "Queries",
     "Ragged",
     "Recommendation",
@@ -50,6 +55,7 @@ __all__ = [
     "Recommendations",
     "Repeats",
     "Timestamp",
+    "among",
     "distinct",
     "first_open",
     "gather",

@@ -353,7 +353,7 @@ def writer_id(writer: BlurbWriter) -> str:
     return f"{writer.name}@{writer.version}"
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _words(clause: str, locale: str) -> frozenset[str]:
     return frozenset(content_stems(clause, get_locale(locale)))
 

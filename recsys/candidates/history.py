@@ -304,7 +304,8 @@ class HistoryGenerator(Generator):
             len(histories),
         )
         # The 1 asks for the popularity of now.
-        vectors: FloatArray = np.pad(pooled.cpu().numpy(), ((0, 0), (0, 1)), constant_values=1.0)
+        vectors = np.ones((len(histories), self.network.width), dtype=np.float32)
+        vectors[:, :-1] = pooled.cpu().numpy()
         return vectors
 
     def candidates(self, queries: Queries, n: int) -> Candidates:

@@ -10,8 +10,7 @@ from pydantic import Field
 
 from recsys.candidates.base import GeneratorConfig
 from recsys.schema import Time
-from recsys.rows import Pairs
-from recsys.types import BoolArray, DoubleArray, FloatArray, Histories, IntArray
+from recsys.types import BoolArray, DoubleArray, FloatArray, Histories, IntArray, Pairs
 
 DAY = 24 * 3600 * 1e6
 """Microseconds."""

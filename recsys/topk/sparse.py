@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from recsys.topk.blocks import at_least_one, slices, topk_dense
 from recsys.topk.selection import block_topk
-from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Ragged, pointers
+from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Ragged, among, pointers
 
 VALUES_PER_CHUNK = 8_000_000
 """Values of sparse scores that are unpacked at once."""
@@ -85,10 +85,8 @@ def best_of_row(
     kept = values > 0
     if eligible is not None:
         kept &= eligible[columns]
-    if exclude is not None and len(exclude):
-        closed = np.sort(exclude)
-        place = np.minimum(np.searchsorted(closed, columns), len(closed) - 1)
-        kept &= closed[place] != columns
+    if exclude is not None:
+        kept &= ~among(columns, exclude)
     columns, values = columns[kept], values[kept].astype(np.float32)
     order = np.lexsort((columns, -values))[:k]
     return Candidates(np.array([0, len(order)]), columns[order], values[order])

@@ -318,3 +318,15 @@ def test_availability_is_kept() -> None:
     rec = train(data, "ranker.enabled=false", "history.enabled=false")
     got = rec.recommend("stranger", 10)
     assert set(got.item_ids) == set(shop.items.ids[:2].to_list())
+
+
+def test_an_explained_list_may_have_no_candidates_at_all() -> None:
+    """Nobody bought the history item, so nothing is proposed; the popular items need no cause."""
+    others = ("popular", "repeat_purchase", "item_knn", "ease", "bpr", "lightfm", "text_knn")
+    shop = small_shop()
+    item, bought = shop.items.ids[0], shop.histories.items != 0
+    only_als = [f"candidates.{name}.enabled=false" for name in others]
+    recommender = train(shop.keep(bought), *PLAIN, *only_als)
+    answer = recommender.recommend(history=[item], k=5, explain=True)
+    assert len(answer.items) == 5
+    assert {(i.source, i.evidence) for i in answer.items} == {("popular", ())}

@@ -12,7 +12,7 @@ from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.items import ItemStats
 from recsys.schema import ColumnRoles, DatasetInfo
 from recsys.splits import DAY
-from recsys.types import Blended
+from recsys.types import Blended, Histories, Queries, Ragged
 
 ITEMS = pl.DataFrame(
     {
@@ -96,3 +96,41 @@ def test_state_round_trip_builds_the_same_features(shop: Dataset, blended: Blend
     again = FeatureBuilder.from_state(builder.state())
     queries = shop.queries(np.array([0, 1]), at=8 * DAY)
     np.testing.assert_array_equal(again.build(queries, blended), builder.build(queries, blended))
+
+
+def test_one_query_has_the_features_it_has_in_a_batch() -> None:
+    """Generators are worked out together for one query, one by one for several."""
+    blended = Blended(
+        np.array([0, 4]),
+        np.array([2, 3, 5, 9]),
+        ("a", "b"),
+        np.array([[0.3, np.nan, 0.1, 0.3], [np.nan] * 4], dtype=np.float32),
+        np.zeros((2, 4), dtype=np.int64),
+    )
+    twice = Blended(
+        np.array([0, 4, 8]),
+        np.tile(blended.items, 2),
+        blended.names,
+        np.tile(blended.scores, (1, 2)),
+        np.tile(blended.ranks, (1, 2)),
+    )
+    stats = ItemStats(
+        np.zeros((10, len(ItemStats.NAMES)), dtype=np.float32),
+        np.full(10, np.nan, dtype=np.float32),
+        np.zeros(10, dtype=np.int64),
+        np.zeros(10, dtype=np.int64),
+        1.0,
+    )
+    builder = FeatureBuilder(("a", "b"), stats)
+
+    def queries(n: int) -> Queries:
+        return Queries(
+            np.full(n, -1), Histories.empty(n), np.zeros(n, dtype=np.int64), Ragged.empty(n)
+        )
+
+    one, two = builder.build(queries(1), blended), builder.build(queries(2), twice)
+    assert one.tolist() == two[:4].tolist() == two[4:].tolist()
+    # Heard are .3, .1 and .3: ranks 1, 3 and 2 by value, then by place; the silent comes last.
+    log_rank = one[:, builder.names.index("gen_a_log_rank")]
+    np.testing.assert_allclose(np.exp(log_rank), [1, 4, 3, 2], rtol=1e-6)
+    assert one[:, builder.names.index("gen_a_silent")].tolist() == [0, 1, 0, 0]
