@@ -131,6 +131,8 @@ def _separate_units(text: str, locale: Locale) -> str:
     text = text.replace("''", '"').replace("\u2033", '"').replace("\u201d", '"')
     text = re.sub(r"(?<=\d)(-?[a-z\"']{0,5}) ?[x\u00d7] ?(?=\d)", r"\1 x ", text)
     text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)
+    text = re.sub(r"-(by|to|and|x)-(?=\d)", r" \1 ", text)
+    text = text.replace("\u2103", "\u00b0c").replace("\u2109", "\u00b0f")
     return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and ").replace("as well as", "and"))
 
 
@@ -143,7 +145,8 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
         unit, used = _unit_after(raw, i + 1, locale)
         return unit, used + 1 if unit else 0
     if group == "mark":
-        return locale.units.get(value), 1
+        scale = locale.units.get(raw[i + 1][1]) if value == "\u00b0" and i + 1 < len(raw) else None
+        return (scale, 2) if scale in ("degc", "degf") else (locale.units.get(value), 1)
     if group == "han":
         for length in (2, 1):
             unit = locale.units.get(value[:length])

@@ -43,6 +43,8 @@ class Locale:
         courtesy: praise of a combination ("perfect for your X"), no claim of the product.
         linking: verbs among the glue: they end the relation before them.
         synonyms: groups of words that say the same of a product.
+        compliments: praise without content, silent where the facts do not have the word.
+        occasions: times, people and places of use, silent likewise at the end of a phrase.
     """
 
     code: str
@@ -75,6 +77,8 @@ class Locale:
     courtesy: re.Pattern[str] | None = None
     linking: frozenset[str] = frozenset()
     synonyms: tuple[tuple[str, ...], ...] = ()
+    compliments: frozenset[str] = frozenset()
+    occasions: frozenset[str] = frozenset()
 
     @cached_property
     def markers_from(self) -> Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
+from recsys.blurbs.locales.en_occasions import COMPLIMENTS, OCCASIONS
 from recsys.blurbs.locales.en_paraphrase import (
     GLUE,
     IDIOMS,
@@ -191,12 +192,14 @@ _MARKERS = {
     "compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
     "suit all|suit any|suit the|suit your|suit many|use with|used with|fits|fit|"
     "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
-    "built for|for use in|for use with|intended for|meant for",
+    "built for|for use in|for use with|intended for|meant for|room for|space for|made to fit|"
+    "tailored to|geared to|suited for use|appropriate for|fitting for",
     "for": "for",
     "not": "no longer|not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|"
     "non|except|"
     "excluding|avoid|instead of|rather than|free of|free from|lacks|lack|lacking|neither|nor|"
-    "hardly|unlike",
+    "hardly|unlike|keep out of|keep it out of|keep them out of|stay out of|stays out of|devoid of|minus|"
+    "couldn't|shouldn't|should not|must not|mustn't|didn't|hasn't|haven't|nothing",
     "need": "requires|require|required|needs|need|calls for|requiring",
     "replace": "replaces|replace|replacement for|replacing|in place of",
     "has": "has|have|having|includes|include|including|contains|contain|containing|comes with|"
@@ -345,4 +348,6 @@ EN = Locale(
     transitive=tuple(TRANSITIVE),
     courtesy=PERFECT,
     synonyms=SYNONYMS,
+    compliments=COMPLIMENTS,
+    occasions=OCCASIONS,
 )

@@ -9,6 +9,10 @@ IDIOMS = re.compile(
     r"by the way|(?:as|when|if) needed|in no time|on the go|in one go|(?:time and again|again and "
     r"again)|takes? care of|no stranger to|no surprise|no problem|no wonder|to name a few|and more|"
     r"and so on|or so|in mind|from now on|day (?:in|to) day|day out|once more|at once|after all|"
+    r"in short|round(?:s|ed|ing)? (?:out|off)(?: (?:the|your) (?:kit|set|collection|setup))?|"
+    r"in the (?:box|package|pack|packaging|kit)|part of the (?:package|deal|kit|set|bundle)|"
+    r"in total|in all|in question|as ever|at a time|"
+    r"(?:one|just the) thing|no time|in good company|on offer|"
     r"in short|in other words|that is|as it were|so to speak|as a rule|at home|at work|on top)\b",
     re.IGNORECASE,
 )

@@ -14,9 +14,10 @@ from recsys.blurbs.locales import Locale
 from recsys.blurbs.tokens import stem, tokens
 from recsys.blurbs.verify.compiled import Compiled, Segment
 from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
-from recsys.blurbs.verify.numbers import is_measure, number_faults
+from recsys.blurbs.verify.numbers import in_units_of_facts, is_measure, number_faults
 from recsys.blurbs.verify.relations import relation_faults
-from recsys.blurbs.verify.spelling import respelled
+from recsys.blurbs.verify.spelling import rejoined, respelled
+from recsys.blurbs.verify.thesaurus import alike
 from recsys.blurbs.verify.words import Word, analyse
 
 _REFUSED_ROLES: dict[str, frozenset[str]] = {
@@ -45,6 +46,7 @@ _VERBAL = (
 )
 _SCALES = frozenset({"celsius", "fahrenheit"})
 _PREVENTS = ("=prevent", "eliminat", "elimin", "stop")
+_LIMITS = frozenset({"limit", "=maximum", "=capac", "rat", "rating"})
 _OBJECTS = frozenset({"fit", "need", "replace"})
 _BOUNDS = frozenset({"upto", "atleast"})
 """Bounds of a number that a text must keep, and must not add."""
@@ -56,14 +58,16 @@ def check_sentence(
     """Check one sentence about the product; return faults and the ids of supporting facts."""
     if locale.idioms is not None:
         sentence = locale.idioms.sub(" ", sentence)
-    items = tokens(sentence, locale)
-    words = tuple(
-        respelled(w, compiled)
+    items = tokens(rejoined(sentence, compiled), locale)
+    read = tuple(
+        alike(respelled(w, compiled), compiled, locale)
         for w in analyse(items, locale)
         if w.key in compiled.keys or w.key not in compiled.licensed
     )
+    words = tuple(w for i, w in enumerate(read) if not _is_aside(read, i, compiled, locale))
     if not words:
         return [], []
+    words = in_units_of_facts(words, compiled)
     unknown = [
         w
         for i, w in enumerate(words)
@@ -83,6 +87,23 @@ def check_sentence(
             *_order_faults(line(items), words, compiled),
         ]
     return (faults, []) if faults else ([], _evidence(words, compiled))
+
+
+def _is_aside(words: tuple[Word, ...], i: int, compiled: Compiled, locale: Locale) -> bool:
+    """Tell whether a word that the facts do not have says nothing of the product.
+
+    Times, people and places do so at the end of a phrase; before another word they name
+    a kind ("dinner plate").
+    """
+    word = words[i]
+    if word.is_number or word.key in compiled.keys:
+        return False
+    if word.text in locale.compliments:
+        return True
+    if word.text not in locale.occasions:
+        return False
+    follows = words[i + 1] if i + 1 < len(words) else None
+    return follows is None or follows.block != word.block or follows.link != ""
 
 
 def _name_faults(sentence: str, compiled: Compiled, locale: Locale) -> Iterator[str]:
@@ -175,6 +196,8 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
             continue
         bounds = {u.bound for u in uses}
         weaker = word.bound == "upto" and None in bounds
+        if word.bound is None and bounds == {"upto"} and _is_limit(words, i):
+            continue  # "the maximum load is 5 kg"
         changed = word.bound not in bounds and not weaker
         if word.is_number and changed and (bounds | {word.bound}) & _BOUNDS:
             yield _contrast(word, word.bound, bounds)
@@ -187,6 +210,10 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
             continue  # "fits in a 2 l bag"
         if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
             yield _contrast(word, word.role, roles)
+
+
+def _is_limit(words: tuple[Word, ...], i: int) -> bool:
+    return any(w.key in _LIMITS for w in words[max(0, i - 4) : i + 3] if w.part == words[i].part)
 
 
 def _contrast(word: Word, here: str | None, there: set[str | None]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from recsys.blurbs.facts import Fact, FactSheet
 from recsys.blurbs.locales import Locale
-from recsys.blurbs.tokens import tokens
+from recsys.blurbs.tokens import stem, tokens
 from recsys.blurbs.verify.concepts import concept
 from recsys.blurbs.verify.exchange import Line, line
 from recsys.blurbs.verify.words import Word, analyse
@@ -60,6 +61,21 @@ class Compiled:
     by_key: dict[str, tuple[Segment, ...]]
     stems: frozenset[str]
     text: str
+
+    @cached_property
+    def compounds(self) -> frozenset[str]:
+        """Neighbouring words of the facts written as one."""
+        return frozenset(
+            a + b
+            for s in self.segments
+            for a, b in itertools.pairwise(s.line.stems)
+            if a.isalpha() and b.isalpha() and len(a) > 2 and len(b) > 2
+        )
+
+    @cached_property
+    def spelt(self) -> dict[str, str]:
+        """Stem of every word as written -> its concept."""
+        return {stem(w.text): w.key for s in self.segments for w in s.words if not w.is_number}
 
 
 def segment(fact: Fact, locale: Locale) -> Segment:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from recsys.blurbs.verify.compiled import Compiled, Segment
+from recsys.blurbs.verify.measures import same_measure
 from recsys.blurbs.verify.words import Word
 
 DIMENSIONS = frozenset(
@@ -14,11 +16,30 @@ DIMENSIONS = frozenset(
 )
 """Concepts that name what a number measures, even where they are part of the name."""
 _LENGTHS = frozenset({"inch", "ft", "yd", "mm", "cm", "m", "mil", "um"})
-_VOLUMES = frozenset({"gal", "l", "ml", "oz", "floz", "qt", "pt", "cc", "lb", "kg", "g"})
+_VOLUMES = frozenset({"gal", "l", "ml", "cl", "oz", "floz", "qt", "pt", "cc", "lb", "kg", "g"})
 _WEIGHTS = frozenset({"oz", "lb", "kg", "g", "mg"})
 _CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".split())
 _SIDES = frozenset({"=height", "=width", "=length", "=thick", "=depth"})
 _NEAR, _NEAR_DIMENSION = 2, 4
+
+
+def in_units_of_facts(words: tuple[Word, ...], compiled: Compiled) -> tuple[Word, ...]:
+    """Give a quantity that the facts have in another unit the facts' own value and unit."""
+    unknown = [i for i, w in enumerate(words) if w.is_number and w.key not in compiled.keys]
+    if not unknown:
+        return words
+    known = [k for k in compiled.keys if "|" in k and not k.endswith("|")]
+    known.extend(_propagated(compiled))
+    out = list(words)
+    for i in unknown:
+        for key in _variants(words, i):
+            found = key if key in known else same_measure(key, known)
+            if found is None and key.endswith("|oz") and key.replace("|oz", "|floz") in known:
+                found = key.replace("|oz", "|floz")  # "8 oz" of a drink
+            if found is not None:
+                out[i] = replace(words[i], key=found)
+                break
+    return tuple(out)
 
 
 def number_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
@@ -95,16 +116,27 @@ def _labels(words: tuple[Word, ...], i: int) -> list[int]:
             continue
         if word.key not in DIMENSIONS and (word.part != words[i].part or word.key == "siz"):
             continue
-        if abs(j - i) > _reach(word):
+        is_count = words[i].key.endswith("|")
+        if _apart(words, i, j, is_count) > _reach(word):
             continue
         rival = any(
-            w.is_number and w.field == word.field and abs(n - j) < abs(i - j)
+            w.is_number
+            and w.field == word.field
+            and abs(n - j) < abs(i - j)
+            and not (is_count and n == i + 1 and not w.key.endswith("|"))
             for n, w in enumerate(words)
             if n != i
         )
         if not rival:
             out.append(j)
     return [j for j in out if words[j].key in DIMENSIONS] or out
+
+
+def _apart(words: tuple[Word, ...], i: int, j: int, is_count: bool) -> int:
+    """Distance of a number and a word; "three 60 cm pads" counts pads, whatever their length."""
+    measured = is_count and j > i + 1 and words[i + 1].is_number
+    between = measured and not words[i + 1].key.endswith("|")
+    return abs(j - i) - (1 if between else 0)
 
 
 def _reach(label: Word) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+from recsys.blurbs.tokens import stem
 from recsys.blurbs.verify.compiled import Compiled
 from recsys.blurbs.verify.words import Word
 
+_TWO = re.compile(r"\b([A-Za-z]{3,})[ -]([A-Za-z]{3,})\b")
+_LONG = re.compile(r"\b[A-Za-z]{6,}\b")
 _LEAST = 7
 """Letters from which two words that differ in one are taken for the same."""
 
@@ -18,6 +22,12 @@ def respelled(word: Word, compiled: Compiled) -> Word:
     for ending in ("er", "or"):
         if word.key + ending in compiled.keys and not word.text.endswith(("able", "ible")):
             return replace(word, key=word.key + ending)  # a converter converts
+    written = stem(word.text)
+    if _may_be_misspelt(written):
+        for known, key in compiled.spelt.items():
+            same_ends = known[:1] == written[0] and known[-1] == written[-1]
+            if same_ends and is_one_edit(written, known):
+                return replace(word, key=key)
     if not _may_be_misspelt(word.key):
         return word
     for key in compiled.keys:
@@ -28,6 +38,25 @@ def respelled(word: Word, compiled: Compiled) -> Word:
 
 def _may_be_misspelt(key: str) -> bool:
     return len(key) >= _LEAST and key.isalpha()  # a part number is exact
+
+
+def rejoined(sentence: str, compiled: Compiled) -> str:
+    """Write compounds as the facts write them: "under water" or "underwater"."""
+
+    def join(match: re.Match[str]) -> str:
+        a, b = match.group(1).lower(), match.group(2).lower()
+        known = stem(a + b) in compiled.spelt
+        return a + b if known and stem(b) not in compiled.stems else match.group()
+
+    def split(match: re.Match[str]) -> str:
+        word = stem(match.group().lower())
+        if word in compiled.stems or word not in compiled.compounds:
+            return match.group()
+        at = next(i for i in range(3, len(word)) if word[:i] in compiled.stems
+                  and word[i:] in compiled.stems)  # fmt: skip
+        return f"{word[:at]} {match.group()[at:]}"
+
+    return _LONG.sub(split, _TWO.sub(join, sentence))
 
 
 def is_one_edit(a: str, b: str) -> bool:

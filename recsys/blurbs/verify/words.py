@@ -210,6 +210,8 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
                 locale.markers_by_word.get(t.text) == "not" for t in items[max(0, i - 3) : i]
             )
             reader.look_back(_RETRO[token.text], negative or reader.negated > 0)
+        elif token.text == "separately" and reader.words and _is_sold(items, i):
+            reader.look_back("has", True)  # "lid sold separately"
         elif token.text == "free" and reader.words and _ends(items, i + 1, locale, ("of", "from")):
             reader.free(items[:i])
         elif marker == "need" and i > 0 and items[i - 1].text in _WISHES:
@@ -236,6 +238,13 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         i += used
     reader.pause(".")
     return tuple(reader.words)
+
+
+_SOLD = frozenset("sold available purchased bought supplied ordered purchase offered".split())
+
+
+def _is_sold(items: tuple[Token, ...], i: int) -> bool:
+    return any(t.text in _SOLD for t in items[max(0, i - 2) : i])
 
 
 def _is_silent(token: Token, locale: Locale) -> bool:
