@@ -44,6 +44,8 @@ class Locale:
         linking: verbs among the glue: they end the relation before them.
         synonyms: groups of words that say the same of a product.
         compliments: praise without content, silent where the facts do not have the word.
+        materials: what things are made of.
+        colours: colours.
         occasions: times, people and places of use, silent likewise at the end of a phrase.
     """
 
@@ -79,6 +81,8 @@ class Locale:
     synonyms: tuple[tuple[str, ...], ...] = ()
     compliments: frozenset[str] = frozenset()
     occasions: frozenset[str] = frozenset()
+    materials: frozenset[str] = frozenset()
+    colours: frozenset[str] = frozenset()
 
     @cached_property
     def markers_from(self) -> Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]:

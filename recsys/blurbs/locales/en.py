@@ -14,6 +14,7 @@ from recsys.blurbs.locales.en_paraphrase import (
     SYNONYMS,
     TRANSITIVE,
 )
+from recsys.blurbs.locales.en_properties import COLOURS, MATERIALS
 from recsys.blurbs.locales.en_shopper import PERFECT
 from recsys.blurbs.locales.units import UNITS
 
@@ -183,7 +184,7 @@ NAMED_CLAIMS = {
         r"\b(?:low|reduced|zero|non|less|no|lite|light)[- ]?(?:fat|sugar|sodium|calorie|carb|"
         r"salt|cholesterol)s?\b|\b(?:fat|sugar|gluten|dairy|lactose|caffeine|cholesterol|bpa|"
         r"additive)[- ]free\b|\borganic\b|\bnatural(?:ly)?\b|\bvegan\b|\bvitamins?\b|\bprotein\b|"
-        r"\bfib(?:er|re)\b|\bsterile\b|\bmedical\b"
+        r"\b(?:dietary|high|rich in|source of|soluble) fib(?:er|re)\b|\bsterile\b|\bmedical\b"
     ),
 }
 
@@ -350,4 +351,6 @@ EN = Locale(
     synonyms=SYNONYMS,
     compliments=COMPLIMENTS,
     occasions=OCCASIONS,
+    materials=MATERIALS,
+    colours=COLOURS,
 )

@@ -26,7 +26,7 @@ OCCASIONS = frozenset(
     "pantry cupboard shelf shelves drawer drawers counter countertop toolbox toolboxes workbench "
     "bench workshop kitchen bathroom bedroom garage lineup line-up toolkit kit arsenal wardrobe "
     "outfit outfits library watchlist playlist trolley room table desk home house place corner "
-    "spot space office household rotation stack pile reach "
+    "inside spot space office household rotation stack pile reach "
     # what it is to the shopper
     "staple staples essential essentials basics find finds treat treats helper workhorse duo trio "
     "combo team touch bit dash splash supply supplies gift gifts present presents surprise "

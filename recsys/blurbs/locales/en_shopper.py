@@ -19,7 +19,7 @@ _STRONG = (
     r"pick up|picked out|picked|grabbed|grab|added|collect|collected|loved?|likes?|liked|enjoyed|"
     r"enjoy|shopped for|shop for|shopping for|stocked up on|stock up on|tried|viewed|browsed|"
     r"looked at|went for|selected|snapped up|chose|chosen|took home|prefer|preferred|favou?r|"
-    r"rely on|swear by|have"
+    r"rely on|swear by|have|watched|listened to|streamed|rented|played|wore|keep buying"
 )
 _WEAK = r"use|used|using|get|need|want|try|choose|print with|work with|cook with|reach for|run"
 
@@ -33,6 +33,13 @@ WEAK = re.compile(
     rf"(?:\b(?:because|since|as|if|when)\s+)?\byou(?:'ve|'re)?\s+{_ADVERBS}(?:{_WEAK})\s+{LABELS}",
     re.IGNORECASE,
 )
+DOES = re.compile(
+    rf"(?:\b(?:because|since|as|if|when|whenever|once|while|now that)\s+)?\byou(?:'ve|'re|'d)?\s+"
+    rf"(?!(?:can|could|may|might|will|would|should|must|need|want|to)\b)"
+    rf"(?:[a-z'-]+\s+){{1,4}}?{LABELS}",
+    re.IGNORECASE,
+)
+"""Says that the shopper does something with a purchase, whatever it is."""
 YOUR = re.compile(r"\byour\s+(?:(?:own|new|recent|latest|last|trusty|next|existing|other)\s+)*",
                   re.IGNORECASE)  # fmt: skip
 PLACES = re.compile(

@@ -15,6 +15,7 @@ from recsys.blurbs.tokens import stem, tokens
 from recsys.blurbs.verify.compiled import Compiled, Segment
 from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
 from recsys.blurbs.verify.numbers import in_units_of_facts, is_measure, number_faults
+from recsys.blurbs.verify.owners import owner_faults
 from recsys.blurbs.verify.relations import relation_faults
 from recsys.blurbs.verify.spelling import rejoined, respelled
 from recsys.blurbs.verify.thesaurus import alike
@@ -44,8 +45,11 @@ _VERBAL = (
     "ably",
     "ibly",
 )
+_NO_ABILITIES = frozenset("comfortable flexible durable portable stable visible".split())
+_SETS = frozenset("set sets pack packs bundle assortment collection".split())
+_COUNT = re.compile(r"(?:[2-9]|[1-9]\d+)\|")
 _SCALES = frozenset({"celsius", "fahrenheit"})
-_PREVENTS = ("=prevent", "eliminat", "elimin", "stop")
+_PREVENTS = ("=prevent", "=resist", "eliminat", "elimin", "stop")
 _LIMITS = frozenset({"limit", "=maximum", "=capac", "rat", "rating"})
 _OBJECTS = frozenset({"fit", "need", "replace"})
 _BOUNDS = frozenset({"upto", "atleast"})
@@ -84,6 +88,7 @@ def check_sentence(
             *_negation_faults(words, near, compiled),
             *_role_faults(words, near),
             *relation_faults(words, compiled, locale),
+            *owner_faults(words, compiled, locale),
             *_order_faults(line(items), words, compiled),
         ]
     return (faults, []) if faults else ([], _evidence(words, compiled))
@@ -100,6 +105,8 @@ def _is_aside(words: tuple[Word, ...], i: int, compiled: Compiled, locale: Local
         return False
     if word.text in locale.compliments:
         return True
+    if word.text in _SETS and any(_COUNT.fullmatch(key) for key in compiled.keys):
+        return True  # where there are several
     if word.text not in locale.occasions:
         return False
     follows = words[i + 1] if i + 1 < len(words) else None
@@ -125,7 +132,7 @@ def _is_silent_name(word: str, locale: Locale) -> bool:
 def _ability_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
     """What can be done is not what is named: "paintable" does not follow from "paint"."""
     for word in words:
-        if not word.text.endswith(("able", "ible")):
+        if not word.text.endswith(("able", "ible")) or word.text in _NO_ABILITIES:
             continue
         forms = {
             s.words[i].text for s in compiled.by_key.get(word.key, ()) for i in s.places[word.key]

@@ -110,6 +110,7 @@ class _Reader:
         sentence = self._strong(sentence)
         if labelled:
             sentence = speech.WEAK.sub(self._name, sentence)
+            sentence = speech.DOES.sub(self._name, sentence)
             sentence = speech.LIKE_YOURS.sub(self._name, sentence)
         sentence = self._places(sentence)
         if labelled:

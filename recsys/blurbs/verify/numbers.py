@@ -86,6 +86,9 @@ def _conflict(words: tuple[Word, ...], i: int, keys: list[str], compiled: Compil
     for j in _labels(words, i):
         label = words[j]
         named = label.key in compiled.identity and label.key not in DIMENSIONS
+        counted = j == i + 1 and units == {""} and not _is_modifier(words, j)
+        if named and counted and _is_miscounted(label, keys, compiled):
+            return label.text
         if named and not ("/" in keys[0] and units == {""} and j == i + 1 and not label.link):
             continue  # a product's name stands beside many numbers, "3/8 NPT" is one thing
         bound = [
@@ -98,6 +101,23 @@ def _conflict(words: tuple[Word, ...], i: int, keys: list[str], compiled: Compil
         if rivals and not any(_same_value(k, keys) for k in bound):
             return label.text
     return None
+
+
+def _is_modifier(words: tuple[Word, ...], j: int) -> bool:
+    """Another word follows in the same phrase ("four corner braces" counts braces)."""
+    after = words[j + 1] if j + 1 < len(words) else None
+    return after is not None and after.block == words[j].block and after.link == ""
+
+
+def _is_miscounted(label: Word, keys: list[str], compiled: Compiled) -> bool:
+    """The facts have other counts right before the word, and never this one."""
+    counts = {
+        s.words[at - 1].key
+        for s in compiled.by_key.get(label.key, ())
+        for at in s.places[label.key]
+        if at and s.words[at - 1].is_number and s.words[at].link == ""
+    }
+    return bool(counts) and all(k.endswith("|") for k in counts) and not counts & set(keys)
 
 
 def _same_value(key: str, keys: list[str]) -> bool:

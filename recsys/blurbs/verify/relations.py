@@ -22,6 +22,8 @@ _LOOSE_OWNERS = frozenset({"with", "has", "have", "contain", "includ", "include"
 _LOOSE = _SYMMETRIC | {"to"}
 
 
+_NEGATIVE = frozenset("not never cannot cant isnt arent doesnt dont wont wasnt didnt".split())
+_DONE = ("ed", "able", "ible")
 _PRONOUNS = frozenset({"it", "they", "its", "their"})
 
 
@@ -67,7 +69,11 @@ def _floats(word: Word) -> bool:
 
 def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | None:
     a, b = tie.left.key, tie.right.key
+    if tie.right.negated and tie.link in _NEGATIVE:
+        return None  # negations are compared by themselves
     shared = [s for s in compiled.by_key.get(a, ()) if b in s.places]
+    if not shared and tie.link == "with" and tie.left.text.endswith(_DONE):
+        return _taken_slot(tie, compiled)
     if not shared and (tie.link == "with" or _is_continued(a, b, compiled)):
         return None
     if not shared:
@@ -221,13 +227,16 @@ def _exchange_faults(ties: list[Tie], compiled: Compiled) -> Iterator[str]:
             a, b, c, d = one.left.key, one.right.key, other.left.key, other.right.key
             if len({a, b, c, d}) < 4:
                 continue
-            for s in compiled.by_key.get(a, ()):
-                if not {b, c, d} <= s.places.keys() or _pairs(s, a, b) or _pairs(s, c, d):
-                    continue
-                crossed = _pairs(s, a, d) and _pairs(s, c, b)
-                if crossed or (_pairs(s, a, c) and _pairs(s, b, d)):
-                    yield f'relation: "{one}" and "{other}" are exchanged in the facts'
-                    return
+            if _paired(compiled, a, b) or _paired(compiled, c, d):
+                continue
+            crossed = _paired(compiled, a, d) and _paired(compiled, c, b)
+            if crossed or (_paired(compiled, a, c) and _paired(compiled, b, d)):
+                yield f'relation: "{one}" and "{other}" are exchanged in the facts'
+                return
+
+
+def _paired(compiled: Compiled, a: str, b: str) -> bool:
+    return any(_pairs(s, a, b) for s in compiled.by_key.get(a, ()) if b in s.places)
 
 
 def _pairs(segment: Segment, a: str, b: str) -> bool:
@@ -243,9 +252,15 @@ def _pivot_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
     for left, pivot, right in zip(words, words[1:], words[2:], strict=False):
         if not left.block == pivot.block == right.block or right.link != "":
             continue
+        if pivot.text.endswith(("ing", "ed")):
+            continue  # "quick-drying ink"
         if pivot.link in _PASSIVE or any(_floats(w) for w in (left, pivot, right)):
             continue
-        uses = [(s.words[at], _sides(s.words, at)) for s, at in _places(pivot, compiled)]
+        uses = [
+            (s.words[at], _sides(s.words, at))
+            for s, at in _places(pivot, compiled)
+            if s.fact.is_prose
+        ]
         if any(left.key in before or right.key in after for _, (before, after) in uses):
             continue
         for use, (before, after) in uses:

@@ -9,7 +9,7 @@ from recsys.blurbs.tokens import stem
 from recsys.blurbs.verify.compiled import Compiled
 from recsys.blurbs.verify.words import Word
 
-_TWO = re.compile(r"\b([A-Za-z]{3,})[ -]([A-Za-z]{3,})\b")
+_TWO = re.compile(r"\b([A-Za-z]{3,})[ -](?=([A-Za-z]{3,})\b)")
 _LONG = re.compile(r"\b[A-Za-z]{6,}\b")
 _LEAST = 7
 """Letters from which two words that differ in one are taken for the same."""
@@ -44,9 +44,9 @@ def rejoined(sentence: str, compiled: Compiled) -> str:
     """Write compounds as the facts write them: "under water" or "underwater"."""
 
     def join(match: re.Match[str]) -> str:
-        a, b = match.group(1).lower(), match.group(2).lower()
-        known = stem(a + b) in compiled.spelt
-        return a + b if known and stem(b) not in compiled.stems else match.group()
+        a, b = match.group(1), match.group(2).lower()
+        known = stem(a.lower() + b) in compiled.spelt and stem(b) not in compiled.stems
+        return a if known else match.group()
 
     def split(match: re.Match[str]) -> str:
         word = stem(match.group().lower())
