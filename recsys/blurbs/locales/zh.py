@@ -6,6 +6,18 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
+from recsys.blurbs.locales.zh_paraphrase import (
+    ALIKE,
+    ALONE,
+    COLOURS,
+    DENIALS,
+    DENIED_AFTER,
+    FITS_AFTER,
+    MATERIALS,
+    MEASURES,
+    NEGATIONS,
+)
+from recsys.blurbs.locales.zh_paraphrase import GLUE as MORE_GLUE
 from recsys.blurbs.locales.units import UNITS as LATIN_UNITS
 
 
@@ -99,8 +111,10 @@ UNITS = {
     **{w: line.split()[-1] for line in _UNIT_WORDS.split("|") for w in line.split()[:-1]},
 }
 
+_ALIKE = {word: group[0] for group in ALIKE for word in group}
+
 _MARKERS = {
-    "fit": "适用于|适合|兼容|用于|适配|配合|专为|配|放进|放入|装进|放得进",
+    "fit": "适用于|适合|适用|兼容|用于|适配|配合|专为|配|放进|放入|装进|放得进|放下|能放|加上|连同",
     "not": "不|无|非|未|没有|没|免|勿|除",
     "need": "需要|需",
     "upto": "最多|不超过|以下|至多",
@@ -168,5 +182,14 @@ ZH = Locale(
     values={},
     glued_unit=glue_pattern(LATIN_UNITS),
     end_mark="。",
-    glue=GLUE,
+    glue=GLUE | MORE_GLUE | DENIALS,
+    materials=MATERIALS,
+    colours=COLOURS,
+    alike=_ALIKE,
+    alike_pattern=re.compile("|".join(sorted(_ALIKE, key=len, reverse=True))),
+    alone=ALONE,
+    measures=MEASURES,
+    negations=NEGATIONS,
+    denied_after=DENIED_AFTER,
+    fits_after=FITS_AFTER,
 )

@@ -88,6 +88,7 @@ def check_sentence(
             *_negation_faults(words, near, compiled),
             *_role_faults(words, near),
             *relation_faults(words, compiled, locale),
+            *_subject_faults(words, compiled),
             *owner_faults(words, compiled, locale),
             *_order_faults(line(items), words, compiled),
         ]
@@ -217,6 +218,20 @@ def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) 
             continue  # "fits in a 2 l bag"
         if exact or roles <= _REFUSED_ROLES.get(word.role or "", frozenset()):
             yield _contrast(word, word.role, roles)
+
+
+def _subject_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
+    """The product is no thing for itself: "a lid for the skillet" is no skillet."""
+    own = [w for w in words if w.key in compiled.heads]
+    if not own or any(w.role not in ("for", "fit") for w in own):
+        return
+    word = own[0]
+    first = next((w for w in words if not w.is_number), word)
+    if first.negated or first.part != word.part or first.role == word.role:
+        return
+    roles = {s.words[i].role for s in compiled.by_key[word.key] for i in s.places[word.key]}
+    if word.role not in roles:
+        yield f'relation: the product is the "{word.text}", not something for it'
 
 
 def _is_limit(words: tuple[Word, ...], i: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -16,6 +17,7 @@ from recsys.blurbs.verify.words import Word, analyse
 
 _IDENTITY = frozenset({"title", "category", "categories", "type", "brand"})
 """Fields whose words stand for the product itself."""
+_NAMING = frozenset({"title", "category", "type"})
 _VERBS = frozenset({"is", "are", "has", "have", "includ", "include", "contain", "featur"})
 
 
@@ -48,6 +50,7 @@ class Compiled:
         identity: concepts of name, brand and kind: what stands for the product itself.
         affirmed: those of them that name, brand or kind have without a negation.
         licensed: concepts that a field's own name allows ("in a 12 oz size").
+        heads: concepts that say what the product is.
         by_key: concept -> segments that have it.
         stems: every word as written, reduced to its stem.
         text: all facts, lower case.
@@ -59,6 +62,7 @@ class Compiled:
     affirmed: frozenset[str]
     licensed: frozenset[str]
     by_key: dict[str, tuple[Segment, ...]]
+    heads: frozenset[str]
     stems: frozenset[str]
     text: str
 
@@ -116,9 +120,20 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
         affirmed,
         licensed,
         {k: tuple(v) for k, v in by_key.items()},
+        frozenset(k for s in segments if s.fact.id in _NAMING for k in _named(s)),
         frozenset(x.partition("|")[0] for s in segments for x in s.line.stems),
         "\n".join(f.text.lower() for f in sheet.facts),
     )
+
+
+def _named(segment: Segment) -> Iterator[str]:
+    """Yield the last word of the phrase that a title or kind begins with: what the product is."""
+    words = segment.words
+    end = 0
+    while end < len(words) and not words[end].is_number and (end == 0 or words[end].link == ""):
+        end += 1
+    if end:
+        yield words[end - 1].key
 
 
 def _stand_ins(segments: tuple[Segment, ...], identity: frozenset[str]) -> frozenset[str]:
