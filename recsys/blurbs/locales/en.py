@@ -211,7 +211,8 @@ _MARKERS = {
     "verb": "is|are|was|were|provides|offers|gives|can|will",
     "weak": "why not|not only|not just|no matter|"
     "with|from|which|that|while|to|so|because|as|by|but|who",
-    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below|not over",
+    "max": "max|maximum|maximum of",
+    "upto": "up to|as much as|as many as|as far as|at most|no more than|under|less than|below|not over",
     "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
     "about": "about|approximately|approx|around|nearly|almost|roughly",
 }

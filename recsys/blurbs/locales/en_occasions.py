@@ -26,7 +26,7 @@ OCCASIONS = frozenset(
     "pantry cupboard shelf shelves drawer drawers counter countertop toolbox toolboxes workbench "
     "bench workshop kitchen bathroom bedroom garage lineup line-up toolkit kit arsenal wardrobe "
     "outfit outfits library watchlist playlist trolley room table desk home house place corner "
-    "inside spot space office household rotation stack pile reach "
+    "inside spot space office household "
     # what it is to the shopper
     "staple staples essential essentials basics find finds treat treats helper workhorse duo trio "
     "combo team touch bit dash splash supply supplies gift gifts present presents surprise "
@@ -36,6 +36,7 @@ OCCASIONS = frozenset(
     "hobby hobbies plan plans need needs demand demands activity activities "
     # what the shopper does with it
     "relax unwind greet share enjoy savor savour sip celebrate restock replenish brighten treat "
-    "decorate spoil cheer reading watching cooking browsing shopping".split()
+    "decorate spoil cheer reading watching cooking browsing shopping "
+    "wear wears wearing set place spread top pour serve brew match run runs running dress slip".split()
 )
 """When, where and for whom a product is used, and what it is to the shopper."""

@@ -37,6 +37,7 @@ LINKING = frozenset(
     "recommend recommended recommendation suggestion introducing meet enjoy enjoys enjoying "
     "welcome "
     "consider remember imagine expect start starts begin begins keep keeps keeping "
+    "advise advises advised run runs running reach reaches "
     "hold holds holding held happen happens belong belongs".split()
 )
 """Verbs that link a product to what the facts say of it."""

@@ -57,6 +57,15 @@ HARD_FIT = re.compile(
     re.IGNORECASE,
 )
 """Claims something of the product and a purchase, so the facts must have it."""
+OF_PURCHASE = re.compile(
+    rf"(?:^|[,;:]\s*)(?:and\s+)?(?:your\s+|the\s+)?{LABEL}\s+(?:keeps?|has|have|is|are|comes?|includes?|"
+    r"contains?|weighs?|measures?|holds?|fits?|features?|requires?|resists?|withstands?|lasts?|"
+    r"offers?|provides?)\s+(?!you\b|the perfect\b|a (?:great|good|nice|fine)\b|ready\b|waiting\b|"
+    r"complete\b|even\b|just\b|in your\b|on your\b|part of your\b)"
+    rf"|{LABEL}\s+(?:(?:is|are|comes?|also)\s+)?(?:included|supplied|provided|built[- ]in|required)\b",
+    re.IGNORECASE,
+)
+"""Says of a purchase what may only be said of the product."""
 SOFT = re.compile(
     r"(?:\b(?:a|an|the)\s+)?(?:\b(?:great|good|natural|nice|fine|perfect|ideal|handy|useful|solid|"
     r"worthy)\s+)?(?:\b(?:match|companion|complement|partner|addition|follow-up|accompaniment|mate|"

@@ -46,13 +46,14 @@ _VERBAL = (
     "ibly",
 )
 _NO_ABILITIES = frozenset("comfortable flexible durable portable stable visible".split())
+_ALL = frozenset("pure purely fully entirely completely wholly".split())
 _SETS = frozenset("set sets pack packs bundle assortment collection".split())
 _COUNT = re.compile(r"(?:[2-9]|[1-9]\d+)\|")
 _SCALES = frozenset({"celsius", "fahrenheit"})
 _PREVENTS = ("=prevent", "=resist", "eliminat", "elimin", "stop")
 _LIMITS = frozenset({"limit", "=maximum", "=capac", "rat", "rating"})
 _OBJECTS = frozenset({"fit", "need", "replace"})
-_BOUNDS = frozenset({"upto", "atleast"})
+_BOUNDS = frozenset({"upto", "max", "atleast"})
 """Bounds of a number that a text must keep, and must not add."""
 
 
@@ -86,7 +87,7 @@ def check_sentence(
         near = {w.key: _nearest(w, words, compiled) for w in words}
         faults = [
             *_negation_faults(words, near, compiled),
-            *_role_faults(words, near),
+            *_role_faults(words, near, compiled),
             *relation_faults(words, compiled, locale),
             *_subject_faults(words, compiled),
             *owner_faults(words, compiled, locale),
@@ -106,12 +107,16 @@ def _is_aside(words: tuple[Word, ...], i: int, compiled: Compiled, locale: Local
         return False
     if word.text in locale.compliments:
         return True
+    if word.text in _ALL and "100|%" in compiled.keys:
+        return True
     if word.text in _SETS and any(_COUNT.fullmatch(key) for key in compiled.keys):
         return True  # where there are several
     if word.text not in locale.occasions:
         return False
     follows = words[i + 1] if i + 1 < len(words) else None
-    return follows is None or follows.block != word.block or follows.link != ""
+    if follows is None or follows.block != word.block or follows.is_number:
+        return True
+    return follows.link != ""
 
 
 def _name_faults(sentence: str, compiled: Compiled, locale: Locale) -> Iterator[str]:
@@ -175,13 +180,30 @@ def _negation_faults(
         uses = _uses(words, i, near)
         if not uses:
             continue
-        if not word.negated and all(u.negated for u in uses) and word.key not in compiled.affirmed:
+        affirmed = word.key in compiled.affirmed and not _is_denied_here(word, words, near[word.key])
+        if not word.negated and all(u.negated for u in uses) and not affirmed:
             yield f'relation: "{word.text}" is negated in the facts'
         if word.negated and not _is_prevented(word, words, near[word.key]):
             scopes.setdefault(word.scope, []).append(any(u.negated for u in uses))
     for scope, found in scopes.items():
         if not any(found if scope < 0 else found[:2]):
             yield "relation: the facts do not have this negation"
+
+
+def _is_denied_here(word: Word, words: tuple[Word, ...], near: tuple[Segment, ...]) -> bool:
+    """The facts say this very thing of the product, and deny it ("the bottle is not")."""
+    said = {w.key for w in words} - {word.key}
+    return bool(near) and all(
+        len(said & s.places.keys()) >= 2 and all(s.words[i].negated for i in s.places[word.key])
+        for s in near
+    )
+
+
+def _is_excluded(word: Word, compiled: Compiled) -> bool:
+    """The facts say only that it is not included."""
+    uses = [s.words[i] for s in compiled.by_key.get(word.key, ()) for i in s.places[word.key]]
+    had = [u.negated for u in uses if u.role == "has"]
+    return bool(had) and all(had)
 
 
 def _is_prevented(word: Word, words: tuple[Word, ...], near: tuple[Segment, ...]) -> bool:
@@ -197,18 +219,24 @@ def _is_prevented(word: Word, words: tuple[Word, ...], near: tuple[Segment, ...]
     )
 
 
-def _role_faults(words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]]) -> Iterator[str]:
+def _role_faults(
+    words: tuple[Word, ...], near: dict[str, tuple[Segment, ...]], compiled: Compiled
+) -> Iterator[str]:
     for i, word in enumerate(words):
         uses = _uses(words, i, near)
         if not uses:
             continue
         bounds = {u.bound for u in uses}
         weaker = word.bound == "upto" and None in bounds
+        if word.bound in (None, "upto") and "max" in bounds:
+            continue
         if word.bound is None and bounds == {"upto"} and _is_limit(words, i):
             continue  # "the maximum load is 5 kg"
         changed = word.bound not in bounds and not weaker
         if word.is_number and changed and (bounds | {word.bound}) & _BOUNDS:
             yield _contrast(word, word.bound, bounds)
+        if word.role == "has" and not word.negated and _is_excluded(word, compiled):
+            yield f'relation: "{word.text}" is not included in the facts'
         roles = {u.role for u in uses}
         turned = word.owner and all(u.role in _OBJECTS and not u.owner for u in uses)
         if turned and not word.is_number:

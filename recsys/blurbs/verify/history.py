@@ -107,6 +107,9 @@ class _Reader:
         labelled = "\ue000" in sentence
         if not talks and not labelled:
             return sentence
+        if labelled:
+            for match in speech.OF_PURCHASE.finditer(sentence):
+                self._hard(match)
         sentence = self._strong(sentence)
         if labelled:
             sentence = speech.WEAK.sub(self._name, sentence)
@@ -190,6 +193,8 @@ class _Reader:
                 continue
             run, length = self._run(sentence[match.end() :])
             words = " ".join(t.text for t in run)
+            if run and all(t.text in self.locale.occasions for t in run):
+                continue  # "on your desk"
             if run and self._is_label(run) and not self.known(words):
                 end = match.end() + length
                 sentence = sentence[: match.start()] + _GAP + sentence[end:]

@@ -20,6 +20,7 @@ _VOLUMES = frozenset({"gal", "l", "ml", "cl", "oz", "floz", "qt", "pt", "cc", "l
 _WEIGHTS = frozenset({"oz", "lb", "kg", "g", "mg"})
 _CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".split())
 _SIDES = frozenset({"=height", "=width", "=length", "=thick", "=depth"})
+_AGES = frozenset({"age", "aged", "ag", "ages"})
 _NEAR, _NEAR_DIMENSION = 2, 4
 
 
@@ -32,14 +33,28 @@ def in_units_of_facts(words: tuple[Word, ...], compiled: Compiled) -> tuple[Word
     known.extend(_propagated(compiled))
     out = list(words)
     for i in unknown:
-        for key in _variants(words, i):
-            found = key if key in known else same_measure(key, known)
+        for key in (*_variants(words, i), *_carried(words, i, compiled)):
+            found = key if key in known or key in compiled.keys else same_measure(key, known)
             if found is None and key.endswith("|oz") and key.replace("|oz", "|floz") in known:
                 found = key.replace("|oz", "|floz")  # "8 oz" of a drink
             if found is not None:
                 out[i] = replace(words[i], key=found)
                 break
     return tuple(out)
+
+
+def _carried(words: tuple[Word, ...], i: int, compiled: Compiled) -> list[str]:
+    """Other forms of a number: with the unit said before ("24 hours, hot for 12"), an age."""
+    value, _, unit = words[i].key.partition("|")
+    if unit in ("year", "month") and _AGES & compiled.stems:
+        return [f"{value}|"]
+    if unit:
+        return []
+    return [
+        f"{value}|{w.key.partition('|')[2]}"
+        for w in words[:i]
+        if w.is_number and not w.key.endswith("|")
+    ]
 
 
 def number_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:

@@ -19,6 +19,8 @@ _SYMMETRIC = frozenset({"", "is", "are", "as"})
 """Links that say the same from both sides ("steel outsole", "the outsole is steel")."""
 _LOOSE_OWNERS = frozenset({"with", "has", "have", "contain", "includ", "include", "featur"})
 """Links to a part or a property, which a paraphrase may hang on another word of the product."""
+_PLACES = frozenset({"on", "in", "at"})
+"""Links to where something is, which a paraphrase may hang on the whole or on a part."""
 _LOOSE = _SYMMETRIC | {"to"}
 
 
@@ -90,7 +92,7 @@ def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | Non
         return _taken_slot(tie, compiled)
     if a in verbs and any(_is_further_object(tie, s) for s in shared):
         return None
-    if tie.link not in _LOOSE_OWNERS and all(_is_taken(tie, s, compiled) for s in shared):
+    if tie.link not in _LOOSE_OWNERS | _PLACES and all(_is_taken(tie, s, compiled) for s in shared):
         return f'relation: "{tie}" belongs to other words in the facts'
     return _taken_slot(tie, compiled)
 

@@ -9,6 +9,7 @@ from recsys.blurbs.tokens import stem
 from recsys.blurbs.verify.compiled import Compiled
 from recsys.blurbs.verify.words import Word
 
+_NO_HEADS = frozenset("port able less ness ment tion ated able ible ship ward wise like".split())
 _TWO = re.compile(r"\b([A-Za-z]{3,})[ -](?=([A-Za-z]{3,})\b)")
 _LONG = re.compile(r"\b[A-Za-z]{6,}\b")
 _LEAST = 7
@@ -23,6 +24,13 @@ def respelled(word: Word, compiled: Compiled) -> Word:
         if word.key + ending in compiled.keys and not word.text.endswith(("able", "ible")):
             return replace(word, key=word.key + ending)  # a converter converts
     written = stem(word.text)
+    adjective = word.key[:-1] if word.key.endswith("y") else word.key + "y"
+    if len(adjective) >= 4 and adjective in compiled.keys:
+        return replace(word, key=adjective)  # "itchy", "itching"
+    if len(written) >= 4 and written not in _NO_HEADS:
+        for known, key in compiled.spelt.items():
+            if known.endswith(written) and len(known) - len(written) >= 3:
+                return replace(word, key=key)  # a bookshelf is a shelf
     if _may_be_misspelt(written):
         for known, key in compiled.spelt.items():
             same_ends = known[:1] == written[0] and known[-1] == written[-1]

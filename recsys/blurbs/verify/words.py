@@ -13,7 +13,7 @@ _REACH, _DENIED = 6, 4
 """How many words a relation and a negation govern."""
 _OWNERS = frozenset({"fit", "has", "need"})
 """Relations whose two sides must not change places."""
-_BOUNDS = frozenset({"upto", "atleast", "about"})
+_BOUNDS = frozenset({"upto", "max", "atleast", "about"})
 _COORDINATION = frozenset({"and", "or", "but", "nor", "plus"})
 _COUNTS = frozenset({"pack", "count", "piece", "item", "set"})
 _CONTAINERS = frozenset({"box", "bag", "case", "roll", "sheet", "can", "bottle"})
@@ -216,6 +216,8 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
             reader.free(items[:i])
         elif marker == "need" and i > 0 and items[i - 1].text in _WISHES:
             pass  # "you may need" is said of the shopper
+        elif marker == "fit" and items[i + used - 1].text in _FITS and _goes_in(items, i + used):
+            reader.link = "fit"  # what fits into something is on the other side of "fits"
         elif marker in _BOUNDS and reader.bounds_last(marker, items[i + used : i + used + 1]):
             pass
         elif marker is not None:
@@ -238,6 +240,14 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         i += used
     reader.pause(".")
     return tuple(reader.words)
+
+
+_FITS = frozenset({"fit", "fits"})
+_INTO = frozenset("in into through inside within onto under between".split())
+
+
+def _goes_in(items: tuple[Token, ...], i: int) -> bool:
+    return i < len(items) and items[i].text in _INTO
 
 
 _SOLD = frozenset("sold available purchased bought supplied ordered purchase offered".split())
