@@ -9,7 +9,7 @@ COMPLIMENTS = frozenset(
     "dependable trusty friendly inviting eye-catching catching eye simple simpler simply "
     "smart neatly comfy cozy cosy enjoyable loving proper properly suitably perfectly just-right "
     "quick quickly dear warmly humbly decently pleasing welcoming "
-    "inspired inspiring tempting worthy hassle-free hassle fuss trouble bother".split()
+    "decorated adorned inspired inspiring tempting worthy hassle-free hassle fuss trouble bother".split()
 )
 """Praise without content, and adverbs of ease."""
 

@@ -251,7 +251,7 @@ def _role_faults(
 def _subject_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
     """The product is no thing for itself: "a lid for the skillet" is no skillet."""
     own = [w for w in words if w.key in compiled.heads]
-    if not own or any(w.role not in ("for", "fit") for w in own):
+    if not own or any(not _is_object_of_for(words, w) for w in own):
         return
     word = own[0]
     first = next((w for w in words if not w.is_number), word)
@@ -260,6 +260,14 @@ def _subject_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str
     roles = {s.words[i].role for s in compiled.by_key[word.key] for i in s.places[word.key]}
     if word.role not in roles:
         yield f'relation: the product is the "{word.text}", not something for it'
+
+
+def _is_object_of_for(words: tuple[Word, ...], word: Word) -> bool:
+    """The phrase that a word closes stands behind "for" or "fits"."""
+    i = words.index(word)
+    while i and words[i].link == "" and words[i - 1].block == words[i].block:
+        i -= 1
+    return words[i].link in ("for", "fit") or (words[i].role == "fit" and bool(words[i].link))
 
 
 def _is_limit(words: tuple[Word, ...], i: int) -> bool:

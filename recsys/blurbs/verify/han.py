@@ -16,7 +16,15 @@ from functools import lru_cache
 
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import Locale
-from recsys.blurbs.verify.han_context import Piece, context_fault, owner_faults, turned_round
+from recsys.blurbs.verify.han_context import (
+    IDENTITY,
+    Piece,
+    context_fault,
+    inclusion_faults,
+    owner_faults,
+    subject_faults,
+    turned_round,
+)
 
 _UNIT = re.compile(
     r"[A-Za-z]+(?:-[A-Za-z0-9]+)*|\d+(?:[.,/]\d+)*|[%\u00b0\u2103\u03a9\u03bc]|[\u3400-\u9fff]"
@@ -26,6 +34,7 @@ _BREAK = re.compile(
 )
 _DIGITS = dict(zip("\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341",
                    "1 2 2 3 4 5 6 7 8 9 10".split(), strict=True))  # fmt: skip
+_SIDES = frozenset("\u9ad8\u5bbd\u6df1\u957f\u539a\u91cd")
 _COUNTERS = frozenset("\u4e00\u8fd9\u90a3\u8be5\u6b64\u6bcf\u51e0")
 
 
@@ -135,8 +144,10 @@ def _check(
     prose = [s for s in sources if s.is_prose]
     best: list[str] | None = None
     least = 0
+    every = [part for s in sources for part in s.parts]
     for chosen in [(), *((s,) for s in prose)]:
-        faults, ids, uncovered = _cover(clause, (*attributes, *chosen), words, locale)
+        taken = (*attributes, *chosen)
+        faults, ids, uncovered = _cover(clause, taken, words, every, locale)
         if not faults:
             return [], ids
         if best is None or uncovered < least:
@@ -145,7 +156,11 @@ def _check(
 
 
 def _cover(
-    clause: tuple[str, ...], sources: tuple[_Source, ...], words: frozenset[str], locale: Locale
+    clause: tuple[str, ...],
+    sources: tuple[_Source, ...],
+    words: frozenset[str],
+    every: list[tuple[str, ...]],
+    locale: Locale,
 ) -> tuple[list[str], list[str], int]:
     """Compose the clause of the longest stretches of the sources and closed words."""
     faults: list[str] = []
@@ -164,7 +179,8 @@ def _cover(
             fault = context_fault(clause, i, length, uses, locale)
             faults.extend([fault] if fault else [])
             ids.extend(s.fact_id for s, _, _ in found[:1])
-            pieces.append(Piece(i, length, uses))
+            whole = any(s.fact_id in IDENTITY for s, _, _ in found)
+            pieces.append(Piece(i, length, uses, whole))
             i += length
         elif word:
             i += word
@@ -176,6 +192,8 @@ def _cover(
         faults.append(f"{kind}: {uncovered} is not in the facts")
     if not faults:
         faults.extend(turned_round(clause, pieces))
+        faults.extend(subject_faults(clause, pieces))
+        faults.extend(inclusion_faults(clause, pieces, every, locale))
     return faults, list(dict.fromkeys(ids)), len(uncovered)
 
 
@@ -245,6 +263,12 @@ def _misnumbered(
     for at, number in enumerate(clause):
         if not number[0].isdigit():
             continue
+        side = clause[at - 1] if at else ""
+        if side in _SIDES:
+            named = {p[i + 1] for p in parts for i, u in enumerate(p[:-1]) if u == side}
+            if any(u[0].isdigit() for u in named) and number not in named:
+                yield f'number: "{side}" is not {number} in the facts'
+                return
         pairs = {a + b for a, b in _pairs(_around(clause, at)) if a + b not in locale.glue}
         measure = number.lstrip("0123456789./")
         beside = [p for p in parts if number in p and any(a + b in pairs for a, b in _pairs(p))]

@@ -19,7 +19,7 @@ _SKIPPED = 2
 """How many units of closed words may stand between a marker and what it governs."""
 _MAY_DROP = frozenset({"about"})
 """Relations that a paraphrase may leave out."""
-_IDENTITY = ("title", "category", "categories", "type")
+IDENTITY = ("title", "category", "categories", "type")
 _LINKED = re.compile(
     "([\u3400-\u9fff]{2})(?:\u91c7\u7528|\u9009\u7528|\u4f7f\u7528|\u6750\u8d28\u4e3a|"
     "\u6750\u8d28\u662f|\u4e3a|\u662f|\u7528|\u7531|\u4ee5)$"
@@ -30,11 +30,15 @@ _EDGE = re.compile("^[\u7684\u8d28\u5236\u8272]+")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a text that the facts have: where it begins, its length, where they have it."""
+    """A stretch of a text that the facts have: where it begins, its length, where they have it.
+
+    `whole`: it is of the name or kind of the product.
+    """
 
     start: int
     length: int
     uses: Sequence[tuple[tuple[str, ...], int]]
+    whole: bool = False
 
 
 def context_fault(
@@ -112,6 +116,12 @@ def turned_round(clause: tuple[str, ...], pieces: Sequence[Piece]) -> Iterator[s
         if any(_LIST.search(gap) for gap in between):
             continue
         for part, at in b.uses:
+            moved = a.start + a.length == b.start and min(a.length, b.length) > 1
+            elsewhere = all(q is not part for q, _ in c.uses) and c.length > 1
+            object_first = [p for q, p in a.uses if q is part and p > at]
+            if moved and elsewhere and len(object_first) == sum(q is part for q, _ in a.uses) > 0:
+                yield f'relation: "{"".join(clause[a.start : b.start])}" is the object in the facts'
+                return
             after = [p for q, p in a.uses if q is part]
             before = [p for q, p in c.uses if q is part]
             if after and before and min(after) > at > max(before):
@@ -133,13 +143,13 @@ def owner_faults(
         word = text[max(0, match.start() - 1) : match.end()]
         if len(match.group()) == 1 and len(word) == 2 and any(word in part for _, part in facts):
             continue  # part of a word
-        for owner in _owners(text, match.start(), match.end()):
+        for owner in _owners(text, match.start(), match.end(), pattern):
             having = [part for _, part in facts if match.group() in part]
             if not any(owner in part for _, part in facts) or any(owner in p for p in having):
                 continue
-            whole = any(owner in part for name, part in facts if name in _IDENTITY)
+            whole = any(owner in part for name, part in facts if name in IDENTITY)
             general = any(
-                match.group() in part and (name in _IDENTITY or len(part) <= len(match.group()) + 2)
+                match.group() in part and (name in IDENTITY or len(part) <= len(match.group()) + 2)
                 for name, part in facts
             )
             if not (whole and general):
@@ -147,11 +157,56 @@ def owner_faults(
                 return
 
 
-def _owners(text: str, start: int, end: int) -> list[str]:
-    following = _EDGE.sub("", text[end:])[:2]
+def _owners(text: str, start: int, end: int, properties: re.Pattern[str]) -> list[str]:
+    rest = _EDGE.sub("", text[end:])
+    while match := properties.match(rest):
+        rest = _EDGE.sub("", rest[match.end() :])  # "white ceramic cup"
+    following = rest[:2]
     linked = _LINKED.search(text[:start])
     owners = [following] if re.fullmatch("[\u3400-\u9fff]{2}", following) else []
     return [*owners, linked.group(1)] if linked else owners
+
+
+def subject_faults(clause: tuple[str, ...], pieces: Sequence[Piece]) -> Iterator[str]:
+    """Find "X is Y" where no part of the facts speaks of both."""
+    for a, b in itertools.pairwise(pieces):
+        link = "".join(clause[a.start + a.length : b.start])
+        subject, said = ("".join(clause[x.start : x.start + x.length]) for x in (a, b))
+        if link not in _IS or re.search(r"\d", said) or min(a.length, b.length) < 2:
+            continue
+        if a.whole or any(p is q for p, _ in a.uses for q, _ in b.uses):
+            continue
+        yield f'relation: the facts do not say of "{subject}" that it is "{said}"'
+        return
+
+
+def inclusion_faults(
+    clause: tuple[str, ...],
+    pieces: Sequence[Piece],
+    parts: Sequence[tuple[str, ...]],
+    locale: Locale,
+) -> Iterator[str]:
+    """Find "with X" where the facts only say that X is not included."""
+    for piece in pieces:
+        stretch = clause[piece.start : piece.start + piece.length]
+        before = "".join(clause[max(0, piece.start - 3) : piece.start])
+        if not before.endswith(_WITH) or _is_denied(clause, piece.start, piece.length, locale):
+            continue
+        had = []
+        for part in parts:
+            for at in range(len(part) - len(stretch) + 1):
+                if part[at : at + len(stretch)] != stretch:
+                    continue
+                denied = _is_denied(part, at, len(stretch), locale)
+                if denied or "".join(part[max(0, at - 3) : at]).endswith(_WITH):
+                    had.append(denied)
+        if had and all(had):
+            yield f'relation: "{"".join(stretch)}" is not included in the facts'
+            return
+
+
+_IS = frozenset("\u662f \u4e3a \u91c7\u7528 \u9009\u7528 \u7528 \u7531".split())
+_WITH = tuple("\u542b \u9644 \u5e26 \u9001 \u914d \u9644\u5e26 \u5e26\u6709 \u914d\u5907".split())
 
 
 @lru_cache(maxsize=4)

@@ -222,19 +222,42 @@ def _exchange_faults(ties: list[Tie], compiled: Compiled) -> Iterator[str]:
         t
         for t in ties
         if t.link in _SYMMETRIC | {"has"}
-        and not (t.left.key in compiled.identity and t.right.key in compiled.identity)
     ]
     for n, one in enumerate(loose):
         for other in loose[n + 1 :]:
             a, b, c, d = one.left.key, one.right.key, other.left.key, other.right.key
             if len({a, b, c, d}) < 4:
                 continue
-            if _paired(compiled, a, b) or _paired(compiled, c, d):
+            plain = one.link == other.link == ""
+            if {a, b, c, d} <= compiled.identity:
+                if plain and _are_crossed_names(one, other, compiled):
+                    yield f'relation: "{one}" and "{other}" are exchanged in the facts'
+                    return
+                continue
+            both_named = any({t.left.key, t.right.key} <= compiled.identity for t in (one, other))
+            if both_named or _paired(compiled, a, b) or _paired(compiled, c, d):
                 continue
             crossed = _paired(compiled, a, d) and _paired(compiled, c, b)
             if crossed or (_paired(compiled, a, c) and _paired(compiled, b, d)):
                 yield f'relation: "{one}" and "{other}" are exchanged in the facts'
                 return
+
+
+def _are_crossed_names(one: Tie, other: Tie, compiled: Compiled) -> bool:
+    """A name has "a d" and "c b" where the text has "a b" and "c d"."""
+    a, b, c, d = one.left.key, one.right.key, other.left.key, other.right.key
+    names = [s for s in compiled.by_key[a] if not s.fact.is_prose]
+    return any(_precedes(s, a, d) and _precedes(s, c, b) for s in names) and not any(
+        _precedes(s, a, b) or _precedes(s, c, d) for s in compiled.segments
+    )
+
+
+def _precedes(segment: Segment, a: str, b: str) -> bool:
+    """One word stands right before the other, in the same phrase."""
+    return any(
+        segment.words[j].link == "" and j - 1 in segment.places.get(a, ())
+        for j in segment.places.get(b, ())
+    )
 
 
 def _paired(compiled: Compiled, a: str, b: str) -> bool:
