@@ -26,6 +26,9 @@ _TOKEN = re.compile(
 )
 
 
+_WHOLE_UNITS = frozenset(
+    "pound ounce gallon quart pint liter litre kilo kilogram gram foot yard meter metre".split()
+)
 _TENS = frozenset(str(n) for n in range(20, 100, 10))
 _ONES = frozenset(str(n) for n in range(1, 10))
 
@@ -101,6 +104,9 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
     while i < len(raw):
         group, value = raw[i]
         word_number = locale.number_words.get(value) if group == "word" else None
+        single = value in ("a", "an") and i + 2 < len(raw) and raw[i + 2][1] == "of"
+        if single and raw[i + 1][1] in _WHOLE_UNITS:
+            word_number = "1"  # "a pound of salsa"
         if value == "one" and _unit_after(list(raw), i + 1, locale)[0]:
             word_number = "1"
         if group == "number" or word_number is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
-from recsys.blurbs.locales.en_occasions import COMPLIMENTS, OCCASIONS
+from recsys.blurbs.locales.en_occasions import COMPLIMENTS, OCCASIONS, PREDICATES
 from recsys.blurbs.locales.en_paraphrase import (
     GLUE,
     IDIOMS,
@@ -114,7 +114,8 @@ CLAIMS = {
     "superlative": _any(
         r"\brecogni[sz]ed\b|\bworld-?wide\b|\baround the world\b|\bthe standard (?:by|of|for|"
         r"in)\b|\bincredibl[ye]\b",
-        r"\b(?:industry|world|market)'?s\b|\b(?:the|'s) first\b|\bcan(?:'t|not) live without\b|"
+        r"\b(?:industry|world|market)'?s\b|\b(?:the|'s) first\b(?! (?:few |couple |two |three )?(?:weeks?|days?|months?|hours?|minutes?|"
+        r"times?|uses?|wash|step|aid|one|place|layer|coat|half|years?)\b)|\bcan(?:'t|not) live without\b|"
         r"\boptim(?:al|um|ally)\b",
         r"\b\d+ times (?:\w+er|more|as)\b|\bindestructible\b|\bvirtually (?:anything|"
         r"everything|any)\b",
@@ -212,7 +213,7 @@ _MARKERS = {
     "weak": "why not|not only|not just|no matter|"
     "with|from|which|that|while|to|so|because|as|by|but|who",
     "max": "max|maximum|maximum of",
-    "upto": "up to|as much as|as many as|as far as|at most|no more than|under|less than|below|not over",
+    "upto": "up to|as long as|as much as|as many as|as far as|at most|no more than|under|less than|below|not over",
     "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
     "about": "about|approximately|approx|around|nearly|almost|roughly",
 }
@@ -350,7 +351,7 @@ EN = Locale(
     transitive=tuple(TRANSITIVE),
     courtesy=PERFECT,
     synonyms=SYNONYMS,
-    compliments=COMPLIMENTS,
+    compliments=COMPLIMENTS | PREDICATES,
     occasions=OCCASIONS,
     materials=MATERIALS,
     colours=COLOURS,

@@ -13,6 +13,30 @@ COMPLIMENTS = frozenset(
 )
 """Praise without content, and adverbs of ease."""
 
+PREDICATES = frozenset(
+    "measure measures measuring blend blends blending mix mixes mixing combine combines combining "
+    "merge merges draw draws drawing consume consumes meet meets meeting satisfy satisfies comply "
+    "complies conform conforms deliver delivers sport sports sporting span spans total totals "
+    "totaling average averages accept accepts accepting rest rests perch perches lie lies slot "
+    "tuck tucks nestle nestles settle settles shrug shrugs fend fends brave braves tackle tackles "
+    "face faces handle handles handling manage manages cope copes tops topping cap caps describe "
+    "describes explore explores exploring center centers revolve revolves await awaits deserve "
+    "deserves earn earns lend lends end ends invite invites notice check decide swap trade step "
+    "suffice suffices feel feels seem appear appears become becomes prove proves buy buying bought "
+    "purchase purchased order ordered own owning enjoy enjoyed appreciate appreciates love loves "
+    "like likes fall falls spend spends pass passes play plays tend tends allow allows enable "
+    "enables permit permits house houses opt opting treat combine pose poses choose chooses "
+    "chosen select selected prefer value values regard regards describe described referred refer "
+    "note noted please pleased await sheds shed".split()
+) | frozenset(
+    "afterwards afterward meanwhile little roughly merely slightly somewhat fairly afar apiece "
+    "thereby therein hereby accordingly equally likewise overall indeed surely certainly honestly "
+    "frankly sometimes occasionally regularly generously comfortably gladly fine busy lazy cozy "
+    "sunny rainy quiet-time early late own fellow certain given suitable appropriate relevant "
+    "respective corresponding mere sheer plain-spoken daily regular usual".split()
+)
+"""Verbs and adverbs that only lead over to what is said."""
+
 OCCASIONS = frozenset(
     # when
     "morning mornings evening evenings night nights afternoon afternoons weekend weekends weekday "
@@ -37,6 +61,10 @@ OCCASIONS = frozenset(
     # what the shopper does with it
     "relax unwind greet share enjoy savor savour sip celebrate restock replenish brighten treat "
     "decorate spoil cheer reading watching cooking browsing shopping "
-    "wear wears wearing set place spread top pour serve brew match run runs running dress slip".split()
+    "living list theme change word words chance charm flair character personality atmosphere vibe "
+    "accent statement centerpiece centrepiece highlight twist spirit nod lounge hallway den studio "
+    "lab class project projects task tasks dip dish recipe recipes trips adventure adventures "
+    "outing outings walk walks picnic picnics party parties gathering gatherings wear "
+    "wears wearing set place spread top pour serve brew match run runs running dress slip".split()
 )
 """When, where and for whom a product is used, and what it is to the shopper."""

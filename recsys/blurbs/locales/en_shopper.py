@@ -53,12 +53,15 @@ PLACES = re.compile(
 HARD_FIT = re.compile(
     r"\b(?:fits?|fitted to|compatible with|designed for|made for|built for|made (?:of|from)|"
     r"replaces?|replacement for|requires?|includes?|contains?|comes? with|works? with|"
+    r"fits? (?:inside|in|into|on|onto|under|over|around|through)|works? (?:on|in)|mounts? (?:on|onto|to)|clamps? (?:on |onto )?to|plugs? into|screws? (?:on|onto|into)|"
+    r"snaps? onto|slides? into|intended for|tested with|approved for|certified for|"
     rf"powers?|charges?|connects? to|attach(?:es)? to)\s+{LABELS}",
     re.IGNORECASE,
 )
 """Claims something of the product and a purchase, so the facts must have it."""
 OF_PURCHASE = re.compile(
-    rf"(?:^|[,;:]\s*)(?:and\s+)?(?:your\s+|the\s+)?{LABEL}\s+(?:keeps?|has|have|is|are|comes?|includes?|"
+    rf"(?:^|[,;:]\s*)(?:and\s+)?(?:your\s+|the\s+)?{LABEL}\s+"
+    r"(?:(?:that\s+)?you\s+(?:\w+\s+){0,2}?(?:own|bought|have|ordered|got|buy|purchased|use)\s+)?(?:keeps?|has|have|is|are|comes?|includes?|"
     r"contains?|weighs?|measures?|holds?|fits?|features?|requires?|resists?|withstands?|lasts?|"
     r"offers?|provides?)\s+(?!you\b|the perfect\b|a (?:great|good|nice|fine)\b|ready\b|waiting\b|"
     r"complete\b|even\b|just\b|in your\b|on your\b|part of your\b)"
@@ -80,6 +83,15 @@ SOFT = re.compile(
     re.IGNORECASE,
 )
 """Puts a purchase beside the product without claiming anything."""
+FANS = re.compile(
+    rf"\b(?:fans?|lovers?|owners?|buyers?) of {LABELS}|"
+    rf"{LABELS}\s+(?:fans?|lovers?|owners?|enthusiasts?|drinkers?|readers?|viewers?|users?|buyers?|"
+    r"people|folks|nights?|evenings?)\b",
+    re.IGNORECASE,
+)
+LEADING_LABEL = re.compile(
+    rf"^\W*(?:(?:an?|the|some)\s+)?{LABEL}\s+(?:with|made|in|of|from|that)\b", re.IGNORECASE
+)
 LIKE_YOURS = re.compile(
     rf"{LABELS}\s+(?:like (?:yours|theirs|that|those)|of yours)\b", re.IGNORECASE
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from recsys.blurbs.locales import Locale
 from recsys.blurbs.tokens import stem, tokens
 from recsys.blurbs.verify.compiled import Compiled, Segment
+from recsys.blurbs.verify.concepts import root
 from recsys.blurbs.verify.exchange import Line, exchanged, line, moved_negation
 from recsys.blurbs.verify.numbers import in_units_of_facts, is_measure, number_faults
 from recsys.blurbs.verify.owners import owner_faults
@@ -105,8 +106,8 @@ def _is_aside(words: tuple[Word, ...], i: int, compiled: Compiled, locale: Local
     word = words[i]
     if word.is_number or word.key in compiled.keys:
         return False
-    if word.text in locale.compliments:
-        return True
+    if word.text in locale.compliments or {stem(word.text), root(word.text)} & compiled.stems:
+        return True  # the facts have it, if only among their own silent words
     if word.text in _ALL and "100|%" in compiled.keys:
         return True
     if word.text in _SETS and any(_COUNT.fullmatch(key) for key in compiled.keys):
@@ -114,6 +115,8 @@ def _is_aside(words: tuple[Word, ...], i: int, compiled: Compiled, locale: Local
     if word.text not in locale.occasions:
         return False
     follows = words[i + 1] if i + 1 < len(words) else None
+    if follows is not None and follows.block == word.block and follows.text in locale.occasions:
+        return _is_aside(words, i + 1, compiled, locale)  # "living room"
     if follows is None or follows.block != word.block or follows.is_number:
         return True
     return follows.link != ""

@@ -17,6 +17,8 @@ _LIST = re.compile("[\u548c\u4e0e\u53ca\u6216\u8ddf]$")
 _LISTED = 12
 _SKIPPED = 2
 """How many units of closed words may stand between a marker and what it governs."""
+_BOUNDS = frozenset({"upto", "atleast", "about"})
+_BOUND_REACH = 6
 _MAY_DROP = frozenset({"about"})
 """Relations that a paraphrase may leave out."""
 IDENTITY = ("title", "category", "categories", "type")
@@ -82,6 +84,8 @@ def _is_denied(items: tuple[str, ...], i: int, length: int, locale: Locale) -> b
 
 def _role(items: tuple[str, ...], i: int, length: int, locale: Locale) -> str | None:
     """Return the relation that governs a stretch: right before it, for its list, or after it."""
+    if any(unit[0].isdigit() for unit in items[i : i + length]):
+        return _bound(items, i, length, locale)
     if locale.fits_after.match("".join(items[i + length : i + length + 12])):
         return "fit"
     for skip in range(_SKIPPED + 1):
@@ -100,9 +104,23 @@ def _role(items: tuple[str, ...], i: int, length: int, locale: Locale) -> str | 
     return None
 
 
+def _bound(items: tuple[str, ...], i: int, length: int, locale: Locale) -> str | None:
+    """What bounds the number of a stretch: said just before it, or inside it."""
+    start = i
+    while start > 0 and i - start < _BOUND_REACH and not items[start - 1][0].isdigit():
+        start -= 1
+    near = "".join(items[start : i + length])
+    return next((cls for (word,), cls in locale.markers if cls in _BOUNDS and word in near), None)
+
+
 def _ends_with(before: str, locale: Locale) -> str | None:
     return next(
-        (cls for (word,), cls in locale.markers if cls != "not" and before.endswith(word)), None
+        (
+            cls
+            for (word,), cls in locale.markers
+            if cls != "not" and cls not in _BOUNDS and before.endswith(word)
+        ),
+        None,
     )
 
 

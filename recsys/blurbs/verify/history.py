@@ -108,6 +108,8 @@ class _Reader:
         if not talks and not labelled:
             return sentence
         if labelled:
+            sentence = speech.FANS.sub(self._name, sentence)
+            self._in_its_place(sentence)
             for match in speech.OF_PURCHASE.finditer(sentence):
                 self._hard(match)
         sentence = self._strong(sentence)
@@ -202,6 +204,16 @@ class _Reader:
                 self._unknown(run)
         return sentence
 
+    def _in_its_place(self, sentence: str) -> None:
+        """Find "hummus with oats, for your crackers", where the crackers are the product."""
+        if not speech.LEADING_LABEL.match(sentence):
+            return
+        for match in speech.YOUR.finditer(sentence):
+            run, _ = self._run(sentence[match.end() :])
+            if run and self.known(" ".join(t.text for t in run)):
+                self.faults.append("relation: a purchase stands in the product's place")
+                return
+
     def _name(self, match: re.Match[str]) -> str:
         self.named.extend(self.seen[int(i)][0] for i in _MASK.findall(match.group()))
         return _GAP
@@ -289,7 +301,12 @@ def _forms(label: str) -> tuple[tuple[str, str], ...]:
     whole = re.sub(r"\s+", " ", label).strip().rstrip(".")
     short = display_name(label)
     heads = [whole[: m.start()] for m in re.finditer(r"\s*[,(|]|\s+[-\u2013]\s", whole)]
-    forms = [whole, short, without_size(short), *(h for h in heads if len(h.split()) >= 2)]
+    named = [
+        h
+        for h in heads
+        if len(h.split()) >= 2 or (len(h) >= 4 and whole[len(h) :].lstrip().startswith("("))
+    ]
+    forms = [whole, short, without_size(short), *named]
     return tuple((f, f.split()[0].lower()) for f in dict.fromkeys(forms) if len(f) >= 2)
 
 

@@ -27,6 +27,10 @@ def respelled(word: Word, compiled: Compiled) -> Word:
     adjective = word.key[:-1] if word.key.endswith("y") else word.key + "y"
     if len(adjective) >= 4 and adjective in compiled.keys:
         return replace(word, key=adjective)  # "itchy", "itching"
+    for ending in ("er", "en"):
+        base = word.key.removesuffix(ending)
+        if base != word.key and len(base) >= 3 and base + "en" in compiled.keys:
+            return replace(word, key=base + "en")  # what darkens gets darker
     if len(written) >= 4 and written not in _NO_HEADS:
         for known, key in compiled.spelt.items():
             if known.endswith(written) and len(known) - len(written) >= 3:

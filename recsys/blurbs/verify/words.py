@@ -75,7 +75,7 @@ class _Reader:
     def pause(self, mark: str) -> None:
         """Meet punctuation: it ends blocks, and all relations but those of a list."""
         if self.open and self.words and self.words[-1].part == self.part:
-            self.look_back("has", True)  # "a charger is not"
+            self.look_back(None, True)  # "a charger is not"
         self.open = False
         self.block += 1
         self.part += 1
@@ -125,7 +125,7 @@ class _Reader:
     def _since_negation(self) -> bool:
         return self.words[-1].negated and self.words[-1].scope == self.scope
 
-    def look_back(self, role: str, negative: bool) -> None:
+    def look_back(self, role: str | None, negative: bool) -> None:
         """Meet "(not) included" or "required" after what it speaks of."""
         if self.words and self.words[-1].negated and self._since_negation():
             self.negated = 0
@@ -250,11 +250,11 @@ def _goes_in(items: tuple[Token, ...], i: int) -> bool:
     return i < len(items) and items[i].text in _INTO
 
 
-_SOLD = frozenset("sold available purchased bought supplied ordered purchase offered".split())
+_SOLD = frozenset("sold buy get available purchased bought supplied ordered purchase offered".split())
 
 
 def _is_sold(items: tuple[Token, ...], i: int) -> bool:
-    return any(t.text in _SOLD for t in items[max(0, i - 2) : i])
+    return any(t.text in _SOLD for t in items[max(0, i - 6) : i])
 
 
 def _is_silent(token: Token, locale: Locale) -> bool:
