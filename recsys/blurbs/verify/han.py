@@ -30,7 +30,7 @@ _UNIT = re.compile(
     r"[A-Za-z]+(?:-[A-Za-z0-9]+)*|\d+(?:[.,/]\d+)*|[%\u00b0\u2103\u03a9\u03bc]|[\u3400-\u9fff]"
 )
 _BREAK = re.compile(
-    r"[,.;:!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014()\[\]\uff08\uff09\u300c\u300d\"'](?!\d)"
+    r"(?<!\d)[,:]|[,.:](?!\d)|[;!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u2014()\[\]\uff08\uff09\u300c\u300d\"']"
 )
 _DIGITS = dict(zip("\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341",
                    "1 2 2 3 4 5 6 7 8 9 10".split(), strict=True))  # fmt: skip

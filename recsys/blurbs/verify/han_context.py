@@ -18,6 +18,7 @@ _LISTED = 12
 _SKIPPED = 2
 """How many units of closed words may stand between a marker and what it governs."""
 _BOUNDS = frozenset({"upto", "atleast", "about"})
+_BOUNDS_AFTER = frozenset("\u4ee5\u4e0a \u4ee5\u4e0b \u5de6\u53f3".split())
 _BOUND_REACH = 6
 _MAY_DROP = frozenset({"about"})
 """Relations that a paraphrase may leave out."""
@@ -110,6 +111,10 @@ def _bound(items: tuple[str, ...], i: int, length: int, locale: Locale) -> str |
     while start > 0 and i - start < _BOUND_REACH and not items[start - 1][0].isdigit():
         start -= 1
     near = "".join(items[start : i + length])
+    around = "".join(items[start : i + length + 3])
+    for (word,), cls in locale.markers:
+        if word in _BOUNDS_AFTER and 0 <= around.find(word) <= len(near) + 1:
+            return cls
     return next((cls for (word,), cls in locale.markers if cls in _BOUNDS and word in near), None)
 
 
