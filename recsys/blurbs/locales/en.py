@@ -160,7 +160,7 @@ CLAIMS = {
     ),
     "instruction": _any(
         r"\badd (?:\w+ ){1,6}to (?:your |the )?(?:cart|basket|bag|order)\b|\badd (?:it|this|"
-        r"these|them|one|some) to\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
+        r"these|them|one|some) to (?:your |the |my )?(?:\w+ )?(?:cart|basket|bag|order|trolley|wish ?list)\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
         r"(?:it |yours |one |this |them |here )?(?:now|today|soon|here)\b|\bdon'?t (?:wait|"
         r"hesitate)\b|"
         r"\b(?:rate|review|follow|subscribe|share|like) us\b|\bwhat are you waiting for\b",
@@ -213,8 +213,8 @@ _MARKERS = {
     "weak": "why not|not only|not just|no matter|"
     "with|from|which|that|while|to|so|because|as|by|but|who",
     "max": "max|maximum|maximum of",
-    "upto": "up to|as long as|as much as|as many as|as far as|at most|no more than|under|less than|below|not over",
-    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
+    "upto": "up to|as high as|as long as|as much as|as many as|as far as|at most|no more than|under|less than|below|not over",
+    "atleast": "as low as|down to|at least|minimum|minimum of|min|more than|over|above|no less than|or more",
     "about": "about|approximately|approx|around|nearly|almost|roughly",
 }
 
@@ -319,7 +319,9 @@ EN = Locale(
         r"nicotine|tobacco|cigar\w*|cigs?|vap(?:e|es|ing)|cannabis|cbd|marijuana|beers?|wines?|"
         r"liquors?|alcohol(?:ic)? (?:drinks?|beverages?)|spirits|weight loss|diet pills?|"
         r"hair loss|acne|wheelchair|hearing aids?|dentures?|bibles?|religio\w*|quran|koran|torah|"
-        r"political|firearms?|guns?|ammunition|ammo|family planning|bankrupt\w*|suicide)\b"
+        r"political|firearms?|(?<!heat )(?<!glue )(?<!nail )(?<!spray )(?<!caulking )(?<!caulk )(?<!massage )(?<!water )"
+        r"(?<!staple )(?<!soldering )(?<!grease )(?<!toy )(?<!air )(?<!label )(?<!paint )(?<!pricing )guns?|"
+        r"ammunition|ammo|family planning|bankrupt\w*|suicide)\b"
     ),
     foreign_words=_words(
         "el los las una unos del para con por que esta este muy le les des une du est pour avec "

@@ -31,8 +31,8 @@ PREDICATES = frozenset(
 ) | frozenset(
     "afterwards afterward meanwhile little roughly merely slightly somewhat fairly afar apiece "
     "thereby therein hereby accordingly equally likewise overall indeed surely certainly honestly "
-    "frankly sometimes occasionally regularly generously comfortably gladly fine busy lazy cozy "
-    "sunny rainy quiet-time early late own fellow certain given suitable appropriate relevant "
+    "frankly sometimes occasionally regularly generously comfortably gladly busy lazy cozy "
+    "sunny rainy someone anyone somebody anybody covering connect connects connecting better early late own fellow certain given suitable appropriate relevant "
     "respective corresponding mere sheer plain-spoken daily regular usual".split()
 )
 """Verbs and adverbs that only lead over to what is said."""
@@ -61,7 +61,7 @@ OCCASIONS = frozenset(
     # what the shopper does with it
     "relax unwind greet share enjoy savor savour sip celebrate restock replenish brighten treat "
     "decorate spoil cheer reading watching cooking browsing shopping "
-    "living list theme change word words chance charm flair character personality atmosphere vibe "
+    "film films movie movies living list theme change word words chance charm flair character personality atmosphere vibe "
     "accent statement centerpiece centrepiece highlight twist spirit nod lounge hallway den studio "
     "lab class project projects task tasks dip dish recipe recipes trips adventure adventures "
     "outing outings walk walks picnic picnics party parties gathering gatherings wear "

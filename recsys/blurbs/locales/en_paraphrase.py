@@ -11,7 +11,7 @@ IDIOMS = re.compile(
     r"and so on|or so|in mind|from now on|day (?:in|to) day|day out|once more|at once|after all|"
     r"in short|round(?:s|ed|ing)? (?:out|off)(?: (?:the|your) (?:kit|set|collection|setup))?|"
     r"in the (?:box|package|pack|packaging|kit)|part of the (?:package|deal|kit|set|bundle)|"
-    r"in total|in all|in question|as ever|at a time|"
+    r"in search of|on the lookout for|in total|in all|in question|as ever|at a time|"
     r"(?:one|just the) thing|no time|in good company|on offer|"
     r"in short|in other words|that is|as it were|so to speak|as a rule|at home|at work|on top)\b",
     re.IGNORECASE,
@@ -85,7 +85,8 @@ GLUE = frozenset(
 IMPERATIVES = frozenset(
     "move hang mend fix sort point aim mount place set lay apply brush grab slip wrap bag line "
     "bring carry tackle "
-    "handle plug slide".split()
+    "handle plug slide clip snap hook pin tie loop pull push press turn twist roll pour stir dip tuck "
+    "slot string thread stick fill feed".split()
 )
 """Verbs that may begin a clause ("point it and read ...") without support."""
 

@@ -52,7 +52,7 @@ PLACES = re.compile(
 """Speaks of what the shopper bought without naming it."""
 HARD_FIT = re.compile(
     r"\b(?:fits?|fitted to|compatible with|designed for|made for|built for|made (?:of|from)|"
-    r"replaces?|replacement for|requires?|includes?|contains?|comes? with|works? with|"
+    r"replaces?|replacement for|requires?|includes?|contains?|comes? with|works? (?:only )?with|"
     r"fits? (?:inside|in|into|on|onto|under|over|around|through)|works? (?:on|in)|mounts? (?:on|onto|to)|clamps? (?:on |onto )?to|plugs? into|screws? (?:on|onto|into)|"
     r"snaps? onto|slides? into|intended for|tested with|approved for|certified for|"
     rf"powers?|charges?|connects? to|attach(?:es)? to)\s+{LABELS}",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from recsys.blurbs.locales import Locale
 from recsys.blurbs.tokens import stem, tokens
@@ -19,7 +20,7 @@ from recsys.blurbs.verify.numbers import in_units_of_facts, is_measure, number_f
 from recsys.blurbs.verify.owners import owner_faults
 from recsys.blurbs.verify.relations import relation_faults
 from recsys.blurbs.verify.spelling import rejoined, respelled
-from recsys.blurbs.verify.thesaurus import alike
+from recsys.blurbs.verify.thesaurus import alike, is_silent
 from recsys.blurbs.verify.words import Word, analyse
 
 _REFUSED_ROLES: dict[str, frozenset[str]] = {
@@ -48,6 +49,7 @@ _VERBAL = (
 )
 _NO_ABILITIES = frozenset("comfortable flexible durable portable stable visible".split())
 _ALL = frozenset("pure purely fully entirely completely wholly".split())
+_PACKAGES = frozenset("box bag bottle jar carton packet".split())
 _SETS = frozenset("set sets pack packs bundle assortment collection".split())
 _COUNT = re.compile(r"(?:[2-9]|[1-9]\d+)\|")
 _SCALES = frozenset({"celsius", "fahrenheit"})
@@ -108,8 +110,13 @@ def _is_aside(words: tuple[Word, ...], i: int, compiled: Compiled, locale: Local
         return False
     if word.text in locale.compliments or {stem(word.text), root(word.text)} & compiled.stems:
         return True  # the facts have it, if only among their own silent words
+    if is_silent(word, compiled, locale):
+        return True
     if word.text in _ALL and "100|%" in compiled.keys:
         return True
+    following = words[i + 1] if i + 1 < len(words) else None
+    if word.text in _PACKAGES and following is not None and following.link == "of":
+        return True  # "a box of"
     if word.text in _SETS and any(_COUNT.fullmatch(key) for key in compiled.keys):
         return True  # where there are several
     if word.text not in locale.occasions:
@@ -183,6 +190,7 @@ def _negation_faults(
         uses = _uses(words, i, near)
         if not uses:
             continue
+        uses = [_without(u, word) for u in uses]
         affirmed = word.key in compiled.affirmed and not _is_denied_here(word, words, near[word.key])
         if not word.negated and all(u.negated for u in uses) and not affirmed:
             yield f'relation: "{word.text}" is negated in the facts'
@@ -191,6 +199,13 @@ def _negation_faults(
     for scope, found in scopes.items():
         if not any(found if scope < 0 else found[:2]):
             yield "relation: the facts do not have this negation"
+
+
+def _without(use: Word, word: Word) -> Word:
+    """Read "seamless" as a seam that is not there, where the text speaks of a seam."""
+    if use.text.endswith("less") and not word.text.endswith("less"):
+        return replace(use, negated=not use.negated)
+    return use
 
 
 def _is_denied_here(word: Word, words: tuple[Word, ...], near: tuple[Segment, ...]) -> bool:

@@ -48,6 +48,7 @@ class Compiled:
         segments: attributes first, then prose.
         keys: every concept of the facts.
         identity: concepts of name, brand and kind: what stands for the product itself.
+        attributes: concepts of every field that is no prose.
         affirmed: those of them that name, brand or kind have without a negation.
         licensed: concepts that a field's own name allows ("in a 12 oz size").
         heads: concepts that say what the product is.
@@ -59,6 +60,7 @@ class Compiled:
     segments: tuple[Segment, ...]
     keys: frozenset[str]
     identity: frozenset[str]
+    attributes: frozenset[str]
     affirmed: frozenset[str]
     licensed: frozenset[str]
     by_key: dict[str, tuple[Segment, ...]]
@@ -104,6 +106,7 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
     segments = tuple(segment(f, locale) for f in (*sheet.attributes, *sheet.prose))
     identity = frozenset(k for s in segments if s.fact.id in _IDENTITY for k in s.places)
     identity |= _stand_ins(segments, identity)
+    attributes = identity | {k for s in segments if not s.fact.is_prose for k in s.places}
     affirmed = frozenset(
         w.key for s in segments if s.fact.id in _IDENTITY for w in s.words if not w.negated
     )
@@ -117,6 +120,7 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
         segments,
         frozenset(by_key),
         identity,
+        attributes,
         affirmed,
         licensed,
         {k: tuple(v) for k, v in by_key.items()},
@@ -130,7 +134,9 @@ def _named(segment: Segment) -> Iterator[str]:
     """Yield the last word of the phrase that a title or kind begins with: what the product is."""
     words = segment.words
     end = 0
-    while end < len(words) and not words[end].is_number and (end == 0 or words[end].link == ""):
+    while end < len(words) and not words[end].is_number and (
+        end == 0 or words[end].link == "" or (words[end].link is None and words[end].part == words[0].part)
+    ):
         end += 1
     if end:
         yield words[end - 1].key

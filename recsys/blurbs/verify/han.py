@@ -32,6 +32,13 @@ _UNIT = re.compile(
 _BREAK = re.compile(
     r"(?<!\d)[,:]|[,.:](?!\d)|[;!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u2014()\[\]\uff08\uff09\u300c\u300d\"']"
 )
+_DENYING = re.compile(
+    "((?:\u4e0d|\u6ca1|\u65e0|\u672a)[^\uff0c,\u3002\uff1b;\u7684\u9508]{1,8})\u7684"
+    "(?=[\u3400-\u9fff]{2})"
+)
+"""A denial that ends before what it describes ("(without X) Y")."""
+_ARTICLES = frozenset("item volume bottle can pack bag box sheet set pair unit cup strip".split())
+_JOINING = frozenset("\u548c\u4e0e\u53ca\u6216\u8ddf")
 _DIGITS = dict(zip("\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341",
                    "1 2 2 3 4 5 6 7 8 9 10".split(), strict=True))  # fmt: skip
 _SIDES = frozenset("\u9ad8\u5bbd\u6df1\u957f\u539a\u91cd")
@@ -60,7 +67,7 @@ def _sources(sheet: FactSheet, locale: Locale) -> tuple[_Source, ...]:
 @lru_cache(maxsize=16_384)
 def canonical(text: str, locale: Locale) -> str:
     """Write words that say the same as one, and lists without their pauses."""
-    text = text.replace("\u3001", "\u548c")
+    text = _DENYING.sub("\\1\uff0c", text.replace("\u3001", "\u548c"))
     if locale.alike_pattern is None:
         return text
     return locale.alike_pattern.sub(lambda m: locale.alike[m.group()], text)
@@ -204,6 +211,9 @@ def _closed_word(
         return 1  # "a set"
     if clause[i] in _COUNTERS and i + 1 < len(clause) and clause[i + 1] in locale.measures:
         return 2  # "this (measure word)"
+    before_noun = i + 1 < len(clause) and clause[i + 1] not in _JOINING
+    if clause[i][0] == "1" and clause[i][1:] in _ARTICLES and before_noun:
+        return 1  # "a bottle of"
     if re.fullmatch(r"1[a-z]+", clause[i]) and not i:
         return 1
     for length in (6, 5, 4, 3, 2, 1):

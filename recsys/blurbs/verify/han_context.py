@@ -12,6 +12,9 @@ from recsys.blurbs.locales import Locale
 
 _REACH = 10
 """How many units a negation governs."""
+_SHORT = frozenset("\u514d\u65e0")
+_SHORT_REACH = 2
+"""Prefixes ("tool-free") govern the next word alone."""
 _BUT = re.compile("[\u4f46\u5374\u800c]")
 _LIST = re.compile("[\u548c\u4e0e\u53ca\u6216\u8ddf]$")
 _LISTED = 12
@@ -78,8 +81,10 @@ def _is_denied(items: tuple[str, ...], i: int, length: int, locale: Locale) -> b
     whole = before + "".join(items[i : i + 2])
     breaks = [m.end() for m in _BUT.finditer(before)]
     start = breaks[-1] if breaks else 0
-    if any(start <= m.start() < len(before) for m in locale.negations.finditer(whole)):
-        return True
+    for m in locale.negations.finditer(whole):
+        near_only = m.group() in _SHORT and len(before) - m.end() > _SHORT_REACH
+        if start <= m.start() < len(before) and not near_only:
+            return True
     return bool(locale.denied_after.match("".join(items[i + length : i + length + 12])))
 
 
@@ -139,7 +144,10 @@ def turned_round(clause: tuple[str, ...], pieces: Sequence[Piece]) -> Iterator[s
         if any(_LIST.search(gap) for gap in between):
             continue
         for part, at in b.uses:
-            moved = a.start + a.length == b.start and min(a.length, b.length) > 1
+            if a.whole and b.whole and c.whole:
+                continue  # a name in another order
+            in_prose = not (a.whole or b.whole)
+            moved = in_prose and a.start + a.length == b.start and min(a.length, b.length) > 1
             elsewhere = all(q is not part for q, _ in c.uses) and c.length > 1
             object_first = [p for q, p in a.uses if q is part and p > at]
             if moved and elsewhere and len(object_first) == sum(q is part for q, _ in a.uses) > 0:

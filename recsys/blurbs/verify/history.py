@@ -112,6 +112,9 @@ class _Reader:
             self._in_its_place(sentence)
             for match in speech.OF_PURCHASE.finditer(sentence):
                 self._hard(match)
+        if labelled and sentence.rstrip().endswith("?"):
+            self.named.extend(self.seen[int(i)][0] for i in _MASK.findall(sentence))
+            return ""  # a question about a purchase says nothing
         sentence = self._strong(sentence)
         if labelled:
             sentence = speech.WEAK.sub(self._name, sentence)
@@ -196,6 +199,8 @@ class _Reader:
             run, length = self._run(sentence[match.end() :])
             words = " ".join(t.text for t in run)
             if run and all(t.text in self.locale.occasions for t in run):
+                end = match.end() + length
+                sentence = sentence[: match.start()] + _GAP + sentence[end:]
                 continue  # "on your desk"
             if run and self._is_label(run) and not self.known(words):
                 end = match.end() + length

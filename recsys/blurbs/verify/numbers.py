@@ -21,6 +21,12 @@ _WEIGHTS = frozenset({"oz", "lb", "kg", "g", "mg"})
 _CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".split())
 _SIDES = frozenset({"=height", "=width", "=length", "=thick", "=depth"})
 _AGES = frozenset({"age", "aged", "ag", "ages"})
+_QUANTITIES = (
+    ({"=temper", "heat"}, {"degc", "degf", "degree"}), ({"speed"}, {"rpm"}), ({"voltag"}, {"v", "kv"}),
+    ({"power", "wattag"}, {"w", "kw", "hp"}), ({"=press"}, {"psi"}), ({"amperag"}, {"a", "ma"}),
+    ({"=bright"}, {"lumen"}), ({"nois", "sound"}, {"db"}),
+)  # fmt: skip
+"""Words for what a unit measures, and the units."""
 _NEAR, _NEAR_DIMENSION = 2, 4
 
 
@@ -48,6 +54,12 @@ def _carried(words: tuple[Word, ...], i: int, compiled: Compiled) -> list[str]:
     value, _, unit = words[i].key.partition("|")
     if unit in ("year", "month") and _AGES & compiled.stems:
         return [f"{value}|"]
+    if unit == "inch" and "/" in value:
+        return [f"{value}|"]  # hardware's fractions are inches
+    if unit in ("degc", "degf"):
+        return [f"{value}|degree"]
+    if unit == "degree":
+        return [f"{value}|degc", f"{value}|degf"]
     if unit:
         return []
     return [
@@ -77,10 +89,12 @@ def _variants(words: tuple[Word, ...], i: int) -> list[str]:
     """The number as it stands, and with the unit of the number right after it ("6 x 24 inch")."""
     value, _, unit = words[i].key.partition("|")
     out = [words[i].key]
-    if not unit and i + 1 < len(words) and words[i + 1].is_number:
-        following = words[i + 1].key.partition("|")[2]
-        if following:
-            out.append(f"{value}|{following}")
+    if not unit:
+        n = i + 1
+        while n < len(words) and words[n].is_number and words[n].key.endswith("|"):
+            n += 1
+        if n > i and n < len(words) and words[n].is_number:
+            out.append(f"{value}|{words[n].key.partition('|')[2]}")
     return out
 
 
@@ -209,8 +223,9 @@ def is_measure(words: tuple[Word, ...], i: int) -> bool:
     }
     key = words[i].key
     return (
-        (key in _SIDES and bool(units & _LENGTHS))
+        ((key in _SIDES or key == "=diameter") and bool(units & _LENGTHS))
         or (key == "=capac" and bool(units & _VOLUMES))
         or (key == "=weight" and bool(units & _WEIGHTS))
+        or any(key in names and units & of for names, of in _QUANTITIES)
         or (words[i].text in _CONTAINERS and bool(units & (_VOLUMES | _LENGTHS)))
     )

@@ -79,7 +79,7 @@ def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | Non
     if not shared and (tie.link == "with" or _is_continued(a, b, compiled)):
         return None
     if not shared:
-        if a in compiled.identity or b in compiled.identity:
+        if a in compiled.attributes or b in compiled.attributes:
             return _taken_slot(tie, compiled)
         return f'relation: no single fact says "{tie}"'
     if any(_is_supported(tie, s, compiled) for s in shared):

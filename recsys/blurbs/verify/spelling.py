@@ -38,7 +38,9 @@ def respelled(word: Word, compiled: Compiled) -> Word:
     if _may_be_misspelt(written):
         for known, key in compiled.spelt.items():
             same_ends = known[:1] == written[0] and known[-1] == written[-1]
-            if same_ends and is_one_edit(written, known):
+            if same_ends and (
+                is_one_edit(written, known) or _undoubled(written) == _undoubled(known)
+            ):
                 return replace(word, key=key)
     if not _may_be_misspelt(word.key):
         return word
@@ -50,6 +52,10 @@ def respelled(word: Word, compiled: Compiled) -> Word:
 
 def _may_be_misspelt(key: str) -> bool:
     return len(key) >= _LEAST and key.isalpha()  # a part number is exact
+
+
+def _undoubled(word: str) -> str:
+    return re.sub(r"(.)\1", r"\1", word)
 
 
 def rejoined(sentence: str, compiled: Compiled) -> str:

@@ -218,6 +218,8 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
             pass  # "you may need" is said of the shopper
         elif marker == "fit" and items[i + used - 1].text in _FITS and _goes_in(items, i + used):
             reader.link = "fit"  # what fits into something is on the other side of "fits"
+        elif token.text in _WHERE and not _is_number(items, i + used):
+            reader.link = stem(token.text)  # "over Bluetooth 5.2"
         elif marker in _BOUNDS and reader.bounds_last(marker, items[i + used : i + used + 1]):
             pass
         elif marker is not None:
@@ -240,6 +242,13 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         i += used
     reader.pause(".")
     return tuple(reader.words)
+
+
+_WHERE = frozenset("over under above below around".split())
+
+
+def _is_number(items: tuple[Token, ...], i: int) -> bool:
+    return i < len(items) and items[i].kind == "number"
 
 
 _FITS = frozenset({"fit", "fits"})
