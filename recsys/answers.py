@@ -99,13 +99,13 @@ def _context(
         return UserContext()
     rows = recommender.items.rows(list(item.evidence))
     labels = [recommender.catalogue.label(int(r)) for r in rows]
-    shown = [i for i, label in enumerate(labels) if safe_label(label, locale)]
-    if not shown:
+    shown = next((i for i, label in enumerate(labels) if safe_label(label, locale)), None)
+    if shown is None:
         return UserContext()
-    often = baskets.get(item.evidence[shown[0]], 0) >= OFTEN
+    often = baskets.get(item.evidence[shown], 0) >= OFTEN
     relation: Relation = "often_buy" if often else "bought"
     # The named label alone: shoppers with the same one share a blurb.
-    label = labels[shown[0]]
+    label = labels[shown]
     return UserContext.of([label], anchor=label, relation=relation, locale=locale)
 
 
@@ -182,9 +182,10 @@ def _drops(
     kept = many.histories.items != gone[many.histories.owner]
     without = replace(many, histories=many.histories.keep(kept))
     items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
-    scores = recommender.engine.rescore(without, items, head).reshape(len(gone), -1)
     columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
-    drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)[:, columns]
+    wanted = (np.arange(len(gone))[:, None] * len(union.items) + columns).ravel()
+    scores = recommender.engine.rescore(without, items, head, wanted).reshape(len(gone), -1)
+    drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)
     drops[:, union.items[columns] != rows] = np.nan
     return drops
 

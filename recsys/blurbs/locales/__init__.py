@@ -9,7 +9,6 @@ from functools import cached_property
 
 from recsys.errors import DataError
 
-
 _NEVER = re.compile(r"(?!)")
 
 

@@ -90,7 +90,7 @@ def verify_truth(
             bad, ids = han.check_sentence(sentence, facts, table)
         faults.extend(bad)
         evidence.extend(ids)
-    if not faults and not evidence and not split.named:
+    if not faults and not evidence:
         faults.append("empty: nothing is said of the product")
     return Verdict(not faults, tuple(faults), tuple(dict.fromkeys(evidence)), split.named)
 

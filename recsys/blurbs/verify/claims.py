@@ -14,13 +14,15 @@ MAX_CHARACTERS = 400
 _IN_BRANDS = frozenset({"superlative", "health", "competitor"})
 """Claims that a brand's own name does not make ("Amazing Goop")."""
 _APPLIANCE = re.compile(
-    r"\bsafe (?:for|to (?:use|put|wash|go|clean|run|place)(?: it| them)? (?:in|through)|in|on|with|to use with) "
+    r"\bsafe (?:for|to (?:use|put|wash|go|clean|run|place)(?: it| them)? (?:in|through)|in|"
+    r"on|with|to use with) "
     r"(?:use in )?(?:the |a |an |your )?"
     r"(?P<appliance>dishwasher|microwave|oven|freezer|fridge|stovetop|washing machine|dryer)s?\b",
     re.IGNORECASE,
 )
 _DENIED = re.compile(
-    r"\b(?:not|never|n't|no|without|isn't|aren't|doesn't|don't|non)\b[\w' -]{0,40}$|n't [\w' -]{0,40}$",
+    r"\b(?:not|never|n't|no|without|isn't|aren't|doesn't|don't|non)\b[\w' -]{0,40}$|n't [\w' "
+    r"-]{0,40}$",
     re.IGNORECASE,
 )
 _LONG_DIGITS = re.compile(r"(?<![\d.])\d{9,}(?![\d.])")

@@ -191,7 +191,9 @@ def _negation_faults(
         if not uses:
             continue
         uses = [_without(u, word) for u in uses]
-        affirmed = word.key in compiled.affirmed and not _is_denied_here(word, words, near[word.key])
+        affirmed = word.key in compiled.affirmed and not _is_denied_here(
+            word, words, near[word.key]
+        )
         if not word.negated and all(u.negated for u in uses) and not affirmed:
             yield f'relation: "{word.text}" is negated in the facts'
         if word.negated and not _is_prevented(word, words, near[word.key]):

@@ -134,8 +134,14 @@ def _named(segment: Segment) -> Iterator[str]:
     """Yield the last word of the phrase that a title or kind begins with: what the product is."""
     words = segment.words
     end = 0
-    while end < len(words) and not words[end].is_number and (
-        end == 0 or words[end].link == "" or (words[end].link is None and words[end].part == words[0].part)
+    while (
+        end < len(words)
+        and not words[end].is_number
+        and (
+            end == 0
+            or words[end].link == ""
+            or (words[end].link is None and words[end].part == words[0].part)
+        )
     ):
         end += 1
     if end:

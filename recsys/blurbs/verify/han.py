@@ -204,9 +204,7 @@ def _cover(
     return faults, list(dict.fromkeys(ids)), len(uncovered)
 
 
-def _closed_word(
-    clause: tuple[str, ...], i: int, words: frozenset[str], locale: Locale
-) -> int:
+def _closed_word(clause: tuple[str, ...], i: int, words: frozenset[str], locale: Locale) -> int:
     if re.fullmatch("1(?:item|set|pair|piece)", clause[i]):
         return 1  # "a set"
     if clause[i] in _COUNTERS and i + 1 < len(clause) and clause[i + 1] in locale.measures:

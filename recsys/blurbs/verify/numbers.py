@@ -22,7 +22,8 @@ _CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".spl
 _SIDES = frozenset({"=height", "=width", "=length", "=thick", "=depth"})
 _AGES = frozenset({"age", "aged", "ag", "ages"})
 _QUANTITIES = (
-    ({"=temper", "heat"}, {"degc", "degf", "degree"}), ({"speed"}, {"rpm"}), ({"voltag"}, {"v", "kv"}),
+    ({"=temper", "heat"}, {"degc", "degf", "degree"}), ({"speed"}, {"rpm"}),
+    ({"voltag"}, {"v", "kv"}),
     ({"power", "wattag"}, {"w", "kw", "hp"}), ({"=press"}, {"psi"}), ({"amperag"}, {"a", "ma"}),
     ({"=bright"}, {"lumen"}), ({"nois", "sound"}, {"db"}),
 )  # fmt: skip

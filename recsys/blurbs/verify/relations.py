@@ -218,11 +218,7 @@ def _taken_slot(tie: Tie, compiled: Compiled) -> str | None:
 
 def _exchange_faults(ties: list[Tie], compiled: Compiled) -> Iterator[str]:
     """Find two ties whose partners are exchanged in the facts ("red lid, blue cup")."""
-    loose = [
-        t
-        for t in ties
-        if t.link in _SYMMETRIC | {"has"}
-    ]
+    loose = [t for t in ties if t.link in _SYMMETRIC | {"has"}]
     for n, one in enumerate(loose):
         for other in loose[n + 1 :]:
             a, b, c, d = one.left.key, one.right.key, other.left.key, other.right.key

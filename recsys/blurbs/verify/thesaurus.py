@@ -18,7 +18,6 @@ from recsys.blurbs.verify.compiled import Compiled
 from recsys.blurbs.verify.concepts import concept_of, root
 from recsys.blurbs.verify.words import Word
 
-
 _DONE = "ed"
 
 

@@ -259,7 +259,9 @@ def _goes_in(items: tuple[Token, ...], i: int) -> bool:
     return i < len(items) and items[i].text in _INTO
 
 
-_SOLD = frozenset("sold buy get available purchased bought supplied ordered purchase offered".split())
+_SOLD = frozenset(
+    "sold buy get available purchased bought supplied ordered purchase offered".split()
+)
 
 
 def _is_sold(items: tuple[Token, ...], i: int) -> bool:
