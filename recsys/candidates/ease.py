@@ -118,7 +118,8 @@ class Ease(DenseScores):
 
     def _listed(self, queries: Queries, items: Ragged) -> FloatArray | None:
         few, place = np.unique(items.rows, return_inverse=True)
-        if not isinstance(self._solver, Dual) or len(few) * FEW > len(self._known):
+        many = len(few) * FEW > len(self._known)
+        if not isinstance(self._solver, Dual) or many or not len(few):
             return None
         x = input_rows(queries.histories, self._time, self.config, len(self._known))
         listed: FloatArray = self._solver.scores(x, few)[items.owner, place]
