@@ -188,9 +188,10 @@ def _drops(
     kept = many.histories.items != gone[many.histories.owner]
     without = replace(many, histories=many.histories.keep(kept))
     items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
-    scores = recommender.engine.rescore(without, items, head).reshape(len(gone), -1)
     columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
-    drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)[:, columns]
+    wanted = (np.arange(len(gone))[:, None] * len(union.items) + columns).ravel()
+    scores = recommender.engine.rescore(without, items, head, wanted).reshape(len(gone), -1)
+    drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)
     drops[:, union.items[columns] != rows] = np.nan
     return drops
 

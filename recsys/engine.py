@@ -184,20 +184,23 @@ class Engine:
                 )
         return found
 
-    def rescore(self, queries: Queries, items: Ragged, head: Head) -> FloatArray:
+    def rescore(
+        self, queries: Queries, items: Ragged, head: Head, only: IntArray | None = None
+    ) -> FloatArray:
         """Score given candidates as the final order would, [m].
 
-        Without a ranker nothing scores a given list; the mean standardised score of the
+        With `only`, some of them, [w]: positions among all, which they are compared with
+        as ever. Without a ranker nothing scores a given list; the mean standardised score of the
         generators stands in.
         """
         scores = np.stack([g.score(queries, items) for g in self.generators.values()])
         none = np.zeros(scores.shape, dtype=np.int64)
         blended = Blended(items.indptr, items.rows, tuple(self.generators), scores, none)
         if self.ranker is not None and head in self.ranker.nets:
-            return self.ranker.score(self.ranker.builder.build(queries, blended), head)
+            return self.ranker.score(self.ranker.builder.build(queries, blended, only), head)
         spread = np.nanstd(scores, axis=1, keepdims=True) + 1e-9
         mean: FloatArray = np.nan_to_num(scores / spread).mean(axis=0).astype(np.float32)
-        return mean
+        return mean if only is None else mean[only]
 
     def with_items(self, embeddings: FloatArray) -> Engine:
         """Return an engine with items appended that are known by their text embeddings only.

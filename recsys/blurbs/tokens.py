@@ -26,6 +26,9 @@ _TOKEN = re.compile(
 )
 
 
+_WHOLE_UNITS = frozenset(
+    "pound ounce gallon quart pint liter litre kilo kilogram gram foot yard meter metre".split()
+)
 _TENS = frozenset(str(n) for n in range(20, 100, 10))
 _ONES = frozenset(str(n) for n in range(1, 10))
 
@@ -101,6 +104,9 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
     while i < len(raw):
         group, value = raw[i]
         word_number = locale.number_words.get(value) if group == "word" else None
+        single = value in ("a", "an") and i + 2 < len(raw) and raw[i + 2][1] == "of"
+        if single and raw[i + 1][1] in _WHOLE_UNITS:
+            word_number = "1"  # "a pound of salsa"
         if value == "one" and _unit_after(list(raw), i + 1, locale)[0]:
             word_number = "1"
         if group == "number" or word_number is not None:
@@ -131,6 +137,8 @@ def _separate_units(text: str, locale: Locale) -> str:
     text = text.replace("''", '"').replace("\u2033", '"').replace("\u201d", '"')
     text = re.sub(r"(?<=\d)(-?[a-z\"']{0,5}) ?[x\u00d7] ?(?=\d)", r"\1 x ", text)
     text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)
+    text = re.sub(r"-(by|to|and|x)-(?=\d)", r" \1 ", text)
+    text = text.replace("\u2103", "\u00b0c").replace("\u2109", "\u00b0f")
     return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and ").replace("as well as", "and"))
 
 
@@ -143,7 +151,8 @@ def _unit_after(raw: list[tuple[str, str]], i: int, locale: Locale) -> tuple[str
         unit, used = _unit_after(raw, i + 1, locale)
         return unit, used + 1 if unit else 0
     if group == "mark":
-        return locale.units.get(value), 1
+        scale = locale.units.get(raw[i + 1][1]) if value == "\u00b0" and i + 1 < len(raw) else None
+        return (scale, 2) if scale in ("degc", "degf") else (locale.units.get(value), 1)
     if group == "han":
         for length in (2, 1):
             unit = locale.units.get(value[:length])

@@ -14,10 +14,14 @@ from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows, input_values, shoppers
 from recsys.protocols import State
 from recsys.schema import Time
-from recsys.types import FloatArray, Queries
+from recsys.types import FloatArray, Queries, Ragged
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
+
+
+FEW = 8
+"""Listed items are scored by themselves where this many times as many are known."""
 
 
 class EaseConfig(DecayConfig):
@@ -111,6 +115,15 @@ class Ease(DenseScores):
         model._solver = solver.from_arrays(state.arrays)
         model._time, model._n_items, model.left_out = c["time"], c["n_items"], c["left_out"]
         return model
+
+    def _listed(self, queries: Queries, items: Ragged) -> FloatArray | None:
+        few, place = np.unique(items.rows, return_inverse=True)
+        many = len(few) * FEW > len(self._known)
+        if not isinstance(self._solver, Dual) or many or not len(few):
+            return None
+        x = input_rows(queries.histories, self._time, self.config, len(self._known))
+        listed: FloatArray = self._solver.scores(x, few)[items.owner, place]
+        return listed
 
     def _make(self, queries: Queries) -> FloatArray:
         assert self._solver is not None

@@ -111,14 +111,25 @@ class Dual:
         """X', CSR [items, users]: its rows are read one by one."""
         return self.matrix.T.tocsr()
 
-    def scores(self, x: sp.csr_matrix) -> FloatArray:
-        """Score all items for input rows, [b, items] -> [b, items]."""
+    def scores(self, x: sp.csr_matrix, items: IntArray | None = None) -> FloatArray:
+        """Score all items for input rows, [b, items] -> [b, items], or some: [b, few].
+
+        Args:
+            x: input rows.
+            items: which items, ascending; None: all.
+        """
         v = (x @ self._by_item).toarray() @ self.inverse  # [b, users]
-        scores: FloatArray = np.ascontiguousarray((self._by_item @ v.T).T)
+        by_item = self._by_item if items is None else self._by_item[items]
+        scores: FloatArray = np.ascontiguousarray((by_item @ v.T).T)
         owner = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
-        scores[owner, x.indices] -= x.data
-        scores /= self.share
-        scores[owner, x.indices] += x.data
+        column, value = x.indices, x.data
+        if items is not None:
+            place = np.minimum(np.searchsorted(items, column), len(items) - 1)
+            listed = items[place] == column
+            owner, column, value = owner[listed], place[listed], value[listed]
+        scores[owner, column] -= value
+        scores /= self.share if items is None else self.share[items]
+        scores[owner, column] += value
         return scores
 
     def scores_of_one(self, columns: IntArray, values: FloatArray) -> FloatArray:

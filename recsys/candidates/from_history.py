@@ -125,6 +125,10 @@ class FromHistory(Generator, Generic[Made]):
         """Score the listed items, [m]."""
         raise NotImplementedError
 
+    def _listed(self, queries: Queries, items: Ragged) -> FloatArray | None:
+        """Score the listed items without `_make`, [m]; None where that saves nothing."""
+        return None
+
     def _chunk_size(self) -> int:
         return self.users_per_chunk or min(
             max(SCORES_PER_CHUNK // max(len(self._known), 1), 1), USERS_PER_CHUNK
@@ -189,7 +193,9 @@ class _Answered(Asked, Generic[Made]):
             asked = np.zeros(len(items), dtype=np.bool_)
             asked[self._answered] = True
             said = asked[items.owner] & known.has(items.rows)
-            scores[said] = self._model._pairs(self._made, known.lists(items.take(self._answered)))
+            listed = known.lists(items.take(self._answered))
+            few = None if "_made" in self.__dict__ else self._model._listed(self._part, listed)
+            scores[said] = self._model._pairs(self._made, listed) if few is None else few
         return scores
 
 

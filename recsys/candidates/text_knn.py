@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from recsys.dataset import Dataset
 
 ROWS_PER_BLOCK = 65536
+FEW = 8
+"""Listed items are scored by themselves where this many times as many are known."""
 
 
 class TextKnnConfig(DecayConfig):
@@ -187,6 +189,16 @@ class TextKnn(DenseScores):
         """Return what answers both `candidates` and `score` for a batch, once computed."""
         self._ready()
         return super().ask(queries)
+
+    def _listed(self, queries: Queries, items: Ragged) -> FloatArray | None:
+        few, place = np.unique(items.rows, return_inverse=True)
+        if len(few) * FEW > len(self._known):
+            return None
+        scores = products(self._profiles(queries), self._ready().take(self._text_of[few]))
+        bought = self._known.rows[few] < len(self._prior)
+        scores[:, bought] += self._prior[self._known.rows[few[bought]]]
+        listed: FloatArray = scores[items.owner, place]
+        return listed
 
     def _make(self, queries: Queries) -> FloatArray:
         profiles = self._profiles(queries)

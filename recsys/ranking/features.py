@@ -69,13 +69,18 @@ class FeatureBuilder:
             "user_gap",
         )
 
-    def build(self, queries: Queries, blended: Blended) -> FloatArray:
-        """Return the features of every candidate, float32 [m, len(names)]; no NaN."""
+    def build(self, queries: Queries, blended: Blended, only: IntArray | None = None) -> FloatArray:
+        """Return the features of every candidate, float32 [m, len(names)]; no NaN.
+
+        With `only`, those of some candidates among all: their positions, [w] -> [w, F].
+        """
         owner, items = blended.owner, blended.items
+        if only is not None:
+            owner, items = owner[only], items[only]
         user = _User(queries, self.stats.unit)
         own = self._stats_of(queries, queries.histories.items, (owner, items))
         columns: list[DoubleArray] = [
-            *self._generators(blended),
+            *(c if only is None else c[only] for c in self._generators(blended)),
             *_own(own, user, owner),
             self._due_by_item(own, items),
         ]

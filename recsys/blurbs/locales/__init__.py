@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from recsys.errors import DataError
+
+_NEVER = re.compile(r"(?!)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,17 @@ class Locale:
         courtesy: praise of a combination ("perfect for your X"), no claim of the product.
         linking: verbs among the glue: they end the relation before them.
         synonyms: groups of words that say the same of a product.
+        compliments: praise without content, silent where the facts do not have the word.
+        materials: what things are made of.
+        colours: colours.
+        alike: a word -> the first of those that say the same (languages without spaces).
+        alike_pattern: finds these words.
+        alone: characters that are words.
+        measures: measure words.
+        negations: what denies the words after it.
+        denied_after: what denies the words before it.
+        fits_after: what makes the words before it something the product fits.
+        occasions: times, people and places of use, silent likewise at the end of a phrase.
     """
 
     code: str
@@ -75,6 +88,17 @@ class Locale:
     courtesy: re.Pattern[str] | None = None
     linking: frozenset[str] = frozenset()
     synonyms: tuple[tuple[str, ...], ...] = ()
+    compliments: frozenset[str] = frozenset()
+    occasions: frozenset[str] = frozenset()
+    materials: frozenset[str] = frozenset()
+    colours: frozenset[str] = frozenset()
+    alike: Mapping[str, str] = field(default_factory=dict)
+    alike_pattern: re.Pattern[str] | None = None
+    alone: frozenset[str] = frozenset()
+    measures: frozenset[str] = frozenset()
+    negations: re.Pattern[str] = _NEVER
+    denied_after: re.Pattern[str] = _NEVER
+    fits_after: re.Pattern[str] = _NEVER
 
     @cached_property
     def markers_from(self) -> Mapping[str, tuple[tuple[tuple[str, ...], str], ...]]:

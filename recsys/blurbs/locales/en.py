@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
+from recsys.blurbs.locales.en_occasions import COMPLIMENTS, OCCASIONS, PREDICATES
 from recsys.blurbs.locales.en_paraphrase import (
     GLUE,
     IDIOMS,
@@ -13,6 +14,7 @@ from recsys.blurbs.locales.en_paraphrase import (
     SYNONYMS,
     TRANSITIVE,
 )
+from recsys.blurbs.locales.en_properties import COLOURS, MATERIALS
 from recsys.blurbs.locales.en_shopper import PERFECT
 from recsys.blurbs.locales.units import UNITS
 
@@ -41,7 +43,8 @@ FUNCTION_WORDS = _words(
     "includes including included "
     "provide provides make makes made let lets bring brings keep keeps use uses used using serve "
     "serves work works "
-    "fit fits suit suits suitable designed contain contains containing need needs require requires "
+    "fit fits suit suits suitable designed contain contains containing need needs require "
+    "requires "
     "try one ones pick choice option item product pair pairs s t"
 )
 
@@ -95,7 +98,8 @@ CLAIMS = {
         r"against))\s+(?:\w+\s+){0,3}"
         r"(?:pain|aches?|disease|illness|infection|cancer|diabet\w+|arthritis|anxiety|stress|"
         r"depression|insomnia|inflammation|allerg\w+|colds?|flu|virus\w*|bacteria|germs?|"
-        r"symptoms?|headaches?|acne|aging|wrinkles|cholesterol|blood pressure|fatigue|injur\w+)\b",
+        r"symptoms?|headaches?|acne|aging|wrinkles|cholesterol|blood pressure|fatigue|"
+        r"injur\w+)\b",
         r"\ballerg\w+\b|\bproven\b|\bpain (?:relief|reliever|killer)|\bpainkiller|\bimmun\w+|"
         r"\bdetox\w*|\banti-?(?:aging|"
         r"ageing|inflammatory|cancer|viral|oxidants?|wrinkle|microbial|bacterial)\b|"
@@ -112,13 +116,17 @@ CLAIMS = {
     "superlative": _any(
         r"\brecogni[sz]ed\b|\bworld-?wide\b|\baround the world\b|\bthe standard (?:by|of|for|"
         r"in)\b|\bincredibl[ye]\b",
-        r"\b(?:industry|world|market)'?s\b|\b(?:the|'s) first\b|\bcan(?:'t|not) live without\b|"
+        r"\b(?:industry|world|market)'?s\b|\b(?:the|'s) first\b(?! (?:few |couple |two |"
+        r"three )?(?:weeks?|days?|months?|hours?|minutes?|"
+        r"times?|uses?|wash|step|aid|one|place|layer|coat|half|years?)\b)|\bcan(?:'t|not) "
+        r"live without\b|"
         r"\boptim(?:al|um|ally)\b",
         r"\b\d+ times (?:\w+er|more|as)\b|\bindestructible\b|\bvirtually (?:anything|"
         r"everything|any)\b",
         r"\bleaders?\b(?! (?:length|line|tape|pin))|\b(?:best|top)[- ]selling\b|"
         r"\ball you (?:need|want)\b",
-        r"\b(?:eco|earth|environment(?:ally)?)[- ]friendly\b|\bsustainabl[ey]\b|\bbiodegradable\b",
+        r"\b(?:eco|earth|environment(?:ally)?)[- ]friendly\b|\bsustainabl[ey]\b|"
+        r"\bbiodegradable\b",
         r"\b(?:best|finest|greatest|ultimate|perfect(?:ly|ion)?|ideal(?:ly)?|unbeatable|"
         r"unmatched|unrivall?ed|unparallell?ed|unsurpassed|incomparable|matchless|flawless|"
         r"world[- ]class|world'?s|top[- ](?:quality|notch|rated|selling|of)|first[- ]class|"
@@ -139,14 +147,19 @@ CLAIMS = {
         r"advanced|trusted|effective|versatile|efficient|comfortable|accurate|loved)\b|"
         r"\bnever fails?\b|\blasts? forever\b|\bmiracle\b|\bmagic(?:al)?\b",
         rf"\b(?:{_ADJECTIVES})est\b",
-        r"\b(?!(?:(?:re)?quest|interest|harvest|forest|honest|modest|latest|invest|suggest|contest|"
-        r"protest|manifest|southwest|northwest|midwest|everest|digest|ingest|infest|attest|conquest|"
-        r"earnest|tempest|priest|nearest|lowest|highest|closest|chest|guest|crest|wrest|quest|arrest|"
-        r"retest|detest|bequest|request|fest|oldest|smallest|shortest|longest|widest|narrowest)\b)"
+        r"\b(?!(?:(?:re)?quest|interest|harvest|forest|honest|modest|latest|invest|suggest|"
+        r"contest|"
+        r"protest|manifest|southwest|northwest|midwest|everest|digest|ingest|infest|attest|"
+        r"conquest|"
+        r"earnest|tempest|priest|nearest|lowest|highest|closest|chest|guest|crest|wrest|"
+        r"quest|arrest|"
+        r"retest|detest|bequest|request|fest|oldest|smallest|shortest|longest|widest|"
+        r"narrowest)\b)"
         r"\w{3,}est\b",
     ),
     "competitor": _any(
-        r"\bmore (?!than\b).{1,40}\bthan\b|\b(?:conventional|traditional|ordinary) (?:\w+ )?\w+s\b",
+        r"\bmore (?!than\b).{1,40}\bthan\b|\b(?:conventional|traditional|ordinary) (?:\w+ "
+        r")?\w+s\b",
         r"\b(?:better|stronger|faster|cheaper|longer|cleaner|safer|more \w+|less \w+|superior|"
         r"inferior)\s+(?:\w+\s+)?than\b|\bbeats?\b|\boutperforms?\b|\boutlasts?\b|\bcompetit\w+|"
         r"\brivals?\b|\bunlike\b|\bversus\b|\bvs\b",
@@ -157,7 +170,8 @@ CLAIMS = {
     ),
     "instruction": _any(
         r"\badd (?:\w+ ){1,6}to (?:your |the )?(?:cart|basket|bag|order)\b|\badd (?:it|this|"
-        r"these|them|one|some) to\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
+        r"these|them|one|some) to (?:your |the |my )?(?:\w+ )?(?:cart|basket|bag|order|"
+        r"trolley|wish ?list)\b|\b(?:order|buy|get|grab|shop|act|call|try|click) "
         r"(?:it |yours |one |this |them |here )?(?:now|today|soon|here)\b|\bdon'?t (?:wait|"
         r"hesitate)\b|"
         r"\b(?:rate|review|follow|subscribe|share|like) us\b|\bwhat are you waiting for\b",
@@ -182,7 +196,7 @@ NAMED_CLAIMS = {
         r"\b(?:low|reduced|zero|non|less|no|lite|light)[- ]?(?:fat|sugar|sodium|calorie|carb|"
         r"salt|cholesterol)s?\b|\b(?:fat|sugar|gluten|dairy|lactose|caffeine|cholesterol|bpa|"
         r"additive)[- ]free\b|\borganic\b|\bnatural(?:ly)?\b|\bvegan\b|\bvitamins?\b|\bprotein\b|"
-        r"\bfib(?:er|re)\b|\bsterile\b|\bmedical\b"
+        r"\b(?:dietary|high|rich in|source of|soluble) fib(?:er|re)\b|\bsterile\b|\bmedical\b"
     ),
 }
 
@@ -191,12 +205,15 @@ _MARKERS = {
     "compatible with|compatible|works with|work with|works on|work on|use on|used on|suit most|"
     "suit all|suit any|suit the|suit your|suit many|use with|used with|fits|fit|"
     "suitable for|suited to|suited for|suits|designed for|designed to fit|made for|"
-    "built for|for use in|for use with|intended for|meant for",
+    "built for|for use in|for use with|intended for|meant for|room for|space for|made to fit|"
+    "tailored to|geared to|suited for use|appropriate for|fitting for",
     "for": "for",
     "not": "no longer|not|no|without|never|cannot|can't|isn't|aren't|doesn't|don't|won't|wasn't|"
     "non|except|"
     "excluding|avoid|instead of|rather than|free of|free from|lacks|lack|lacking|neither|nor|"
-    "hardly|unlike",
+    "hardly|unlike|keep out of|keep it out of|keep them out of|stay out of|stays out of|"
+    "devoid of|minus|"
+    "couldn't|shouldn't|should not|must not|mustn't|didn't|hasn't|haven't|nothing",
     "need": "requires|require|required|needs|need|calls for|requiring",
     "replace": "replaces|replace|replacement for|replacing|in place of",
     "has": "has|have|having|includes|include|including|contains|contain|containing|comes with|"
@@ -207,8 +224,11 @@ _MARKERS = {
     "verb": "is|are|was|were|provides|offers|gives|can|will",
     "weak": "why not|not only|not just|no matter|"
     "with|from|which|that|while|to|so|because|as|by|but|who",
-    "upto": "up to|maximum of|max|maximum|at most|no more than|under|less than|below|not over",
-    "atleast": "at least|minimum|minimum of|min|more than|over|above|no less than|or more",
+    "max": "max|maximum|maximum of",
+    "upto": "up to|as high as|as long as|as much as|as many as|as far as|at most|no more "
+    "than|under|less than|below|not over",
+    "atleast": "as low as|down to|at least|minimum|minimum of|min|more than|over|above|no "
+    "less than|or more",
     "about": "about|approximately|approx|around|nearly|almost|roughly",
 }
 
@@ -245,7 +265,8 @@ EN = Locale(
         **{
             w: str(i)
             for i, w in enumerate(
-                "one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+                "one two three four five six seven eight nine ten eleven twelve thirteen "
+                "fourteen "
                 "fifteen sixteen seventeen eighteen nineteen".split(),
                 1,
             )
@@ -269,7 +290,8 @@ EN = Locale(
         )
     ),
     directed=_words(
-        "of with without contains contain includes include from into to on onto over under inside "
+        "of with without contains contain includes include from into to on onto over under "
+        "inside "
         "holds hold connects replaces than by between requires require in at for through along "
         "against like fits fit suits keeps keep protects gives give makes make lets needs need "
         "has have is are as"
@@ -313,7 +335,11 @@ EN = Locale(
         r"nicotine|tobacco|cigar\w*|cigs?|vap(?:e|es|ing)|cannabis|cbd|marijuana|beers?|wines?|"
         r"liquors?|alcohol(?:ic)? (?:drinks?|beverages?)|spirits|weight loss|diet pills?|"
         r"hair loss|acne|wheelchair|hearing aids?|dentures?|bibles?|religio\w*|quran|koran|torah|"
-        r"political|firearms?|guns?|ammunition|ammo|family planning|bankrupt\w*|suicide)\b"
+        r"political|firearms?|(?<!heat )(?<!glue )(?<!nail )(?<!spray )(?<!caulking "
+        r")(?<!caulk )(?<!massage )(?<!water )"
+        r"(?<!staple )(?<!soldering )(?<!grease )(?<!toy )(?<!air )(?<!label )(?<!paint "
+        r")(?<!pricing )guns?|"
+        r"ammunition|ammo|family planning|bankrupt\w*|suicide)\b"
     ),
     foreign_words=_words(
         "el los las una unos del para con por que esta este muy le les des une du est pour avec "
@@ -345,4 +371,8 @@ EN = Locale(
     transitive=tuple(TRANSITIVE),
     courtesy=PERFECT,
     synonyms=SYNONYMS,
+    compliments=COMPLIMENTS | PREDICATES,
+    occasions=OCCASIONS,
+    materials=MATERIALS,
+    colours=COLOURS,
 )

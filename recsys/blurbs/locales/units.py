@@ -10,6 +10,7 @@ UNITS = {
     **dict.fromkeys(("kg", "kgs", "kilogram", "kilograms", "kilo"), "kg"),
     **dict.fromkeys(("mg", "milligram", "milligrams"), "mg"),
     **dict.fromkeys(("ml", "milliliter", "milliliters", "millilitre", "millilitres"), "ml"),
+    **dict.fromkeys(("cl", "centiliter", "centiliters", "centilitre", "centilitres"), "cl"),
     **dict.fromkeys(("l", "lt", "ltr", "liter", "liters", "litre", "litres"), "l"),
     **dict.fromkeys(("gal", "gallon", "gallons"), "gal"),
     **dict.fromkeys(("qt", "quart", "quarts"), "qt"),

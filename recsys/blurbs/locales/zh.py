@@ -7,6 +7,18 @@ import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
 from recsys.blurbs.locales.units import UNITS as LATIN_UNITS
+from recsys.blurbs.locales.zh_paraphrase import (
+    ALIKE,
+    ALONE,
+    COLOURS,
+    DENIALS,
+    DENIED_AFTER,
+    FITS_AFTER,
+    MATERIALS,
+    MEASURES,
+    NEGATIONS,
+)
+from recsys.blurbs.locales.zh_paraphrase import GLUE as MORE_GLUE
 
 
 def _any(*patterns: str) -> re.Pattern[str]:
@@ -57,7 +69,8 @@ CLAIMS = {
         r"排毒|补肾|壮阳|抗衰|祛痘|祛斑|美白|助眠|安神|滋补|营养|无毒|无害|安全无"
     ),
     "superlative": _any(
-        r"最|第一|顶级|极致|极品|唯一|国家级|世界级|完美|绝对|无与伦比|王牌|首选|独家|冠军|"
+        r"最(?![长多高大低少小久]\D{0,8}\d)(?!近|初|终)|第一|顶级|极致|极品|唯一|国家级|"
+        r"世界级|完美|绝对|无与伦比|王牌|首选|独家|冠军|"
         r"顶尖|一流|卓越|至尊|奢华|高品质|优质|精品|无敌|史上|百分之百|"
         r"100%|万能|必备|必买|神器|惊艳|销量|爆款|网红|领先|领导品牌|超值|品质保证|质保|保修|"
         r"终身|正品|良心|美味|好吃"
@@ -74,7 +87,10 @@ CLAIMS = {
     "personal": _any(
         r"(?:其他|别的|另一位?)(?:顾客|用户|客户|买家|人)|(?:用户|客户|会员|订单|账)号|"
         r"您的(?:姓名|地址|电话|邮箱|年龄|生日|收入|性别|孩子|宝宝|"
-        r"妻子|丈夫|病)|先生|女士|身份证"
+        r"妻子|丈夫|病)|"
+        r"[王李张刘陈杨赵黄周吴徐孙朱马胡郭林何高梁郑罗宋谢唐韩曹许邓冯曾程蔡彭潘袁董余苏叶"
+        r"吕魏蒋田杜丁沈姜范傅钟卢汪戴崔任陆廖姚方邱夏谭贾邹石熊孟秦薛侯雷龙段郝孔邵史毛顾武康贺严尹"
+        r"钱施洪龚](?:先生|女士)|身份证"
     ),
 }
 
@@ -99,12 +115,15 @@ UNITS = {
     **{w: line.split()[-1] for line in _UNIT_WORDS.split("|") for w in line.split()[:-1]},
 }
 
+_ALIKE = {word: group[0] for group in ALIKE for word in group}
+
 _MARKERS = {
-    "fit": "适用于|适合|兼容|用于|适配|配合|专为|配|放进|放入|装进|放得进",
+    "fit": "放在|适用于|适合|适用|兼容|用于|适配|配合|专为|配|放进|放入|装进|放得进|放下|"
+    "能放|加上|连同",
     "not": "不|无|非|未|没有|没|免|勿|除",
     "need": "需要|需",
-    "upto": "最多|不超过|以下|至多",
-    "atleast": "至少|不少于|以上",
+    "upto": "最多|最长|最高|最大|不超过|以下|至多",
+    "atleast": "至少|最少|不少于|以上",
     "about": "约|大约|左右",
 }
 
@@ -138,9 +157,12 @@ ZH = Locale(
     ),
     directed=frozenset(),
     history=_any(
-        r"[您你](?:经常|常常|常|总|一直|曾|之前|最近|刚|已|曾经|已经|上次)?(?:购买|买|入手|添置|喜欢|爱|选购|用|下单|"
+        r"[您你](?:家里|家中|手上|手边)?(?:已经|已|也|都)?有(?=.{0,3}\ue000)|"
+        r"[您你](?:经常|常常|常|总|一直|曾|之前|最近|刚|已|曾经|已经|上次)?(?:购买|买|入手|"
+        r"添置|喜欢|爱|选购|用|下单|"
         r"拥有|浏览|看)|(?:搭配|配合|根据|基于)[您你]|"
-        r"[您你]的(?:购物|购买|历史|订单|常购|喜好)|(?:您|你)的(?=\ue000)|(?:适合|配|给|为|搭|同|与|和|跟)(?:您|你)"
+        r"[您你]的(?:购物|购买|历史|订单|常购|喜好)|(?:您|你)的(?=\ue000)|(?:购?买|入手|用|"
+        r"看|喝|吃|读|玩|穿)[了过](?=\ue000)|(?:适合|配|给|为|搭|同|与|和|跟)(?:您|你)"
     ),
     history_words=frozenset(
         "因为 因 由于 既然 您 你 经常 常常 常 总 一直 曾 之前 最近 刚 已 购买 买 买过 过 喜欢 "
@@ -168,5 +190,14 @@ ZH = Locale(
     values={},
     glued_unit=glue_pattern(LATIN_UNITS),
     end_mark="。",
-    glue=GLUE,
+    glue=GLUE | MORE_GLUE | DENIALS,
+    materials=MATERIALS,
+    colours=COLOURS,
+    alike=_ALIKE,
+    alike_pattern=re.compile("|".join(sorted(_ALIKE, key=len, reverse=True))),
+    alone=ALONE,
+    measures=MEASURES,
+    negations=NEGATIONS,
+    denied_after=DENIED_AFTER,
+    fits_after=FITS_AFTER,
 )

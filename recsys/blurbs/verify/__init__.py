@@ -20,7 +20,7 @@ from recsys.blurbs.verify.claims import character_faults, claim_faults, language
 from recsys.blurbs.verify.compiled import compile_facts, is_known
 from recsys.blurbs.verify.history import split_history, without_labels
 
-VERIFIER_VERSION = "2"
+VERIFIER_VERSION = "3"
 """Part of every store key: raise it when a verdict could change."""
 
 MIN_WORDS, MAX_WORDS = 8, 30

@@ -13,6 +13,18 @@ from recsys.blurbs.sanitise import ADDRESSES_MODEL, EMAIL, MARKUP, PHONE, URL, m
 MAX_CHARACTERS = 400
 _IN_BRANDS = frozenset({"superlative", "health", "competitor"})
 """Claims that a brand's own name does not make ("Amazing Goop")."""
+_APPLIANCE = re.compile(
+    r"\bsafe (?:for|to (?:use|put|wash|go|clean|run|place)(?: it| them)? (?:in|through)|in|"
+    r"on|with|to use with) "
+    r"(?:use in )?(?:the |a |an |your )?"
+    r"(?P<appliance>dishwasher|microwave|oven|freezer|fridge|stovetop|washing machine|dryer)s?\b",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|n't|no|without|isn't|aren't|doesn't|don't|non)\b[\w' -]{0,40}$|n't [\w' "
+    r"-]{0,40}$",
+    re.IGNORECASE,
+)
 _LONG_DIGITS = re.compile(r"(?<![\d.])\d{9,}(?![\d.])")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _LETTERS = re.compile(r"[^\W\d_]+")
@@ -53,7 +65,7 @@ def character_faults(text: str, known: Callable[[str], bool] = lambda _: False) 
 
 def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
     """Refuse price, stock, health, superlative and competitor claims, whoever makes them."""
-    folded = unicodedata.normalize("NFKC", text)
+    folded = _without_appliances(unicodedata.normalize("NFKC", text), sheet)
     if locale.courtesy is not None:
         folded = locale.courtesy.sub("", folded)
     brand = sheet.value("brand")
@@ -69,9 +81,25 @@ def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
         ).lower()
         for name, pattern in locale.named_claims.items():
             for match in pattern.finditer(folded):
+                if _DENIED.search(folded[: match.start()]):
+                    continue  # "not intended for medical use"
                 if match.group().lower() not in identity:
                     faults.append(f'{name}: "{match.group()}" is not part of the product\'s name')
     return faults
+
+
+def _without_appliances(text: str, sheet: FactSheet) -> str:
+    """Read "safe in the dishwasher" as "dishwasher safe" where the facts speak of both."""
+
+    def instead(match: re.Match[str]) -> str:
+        appliance = match.group("appliance").lower()
+        for fact in sheet.facts:
+            said = fact.text.lower()
+            if "safe" in said and appliance in said:
+                return f"{appliance} safe"
+        return match.group()
+
+    return _APPLIANCE.sub(instead, text)
 
 
 def language_faults(text: str, locale: Locale) -> list[str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from recsys.blurbs.facts import Fact, FactSheet
 from recsys.blurbs.locales import Locale
-from recsys.blurbs.tokens import tokens
+from recsys.blurbs.tokens import stem, tokens
 from recsys.blurbs.verify.concepts import concept
 from recsys.blurbs.verify.exchange import Line, line
 from recsys.blurbs.verify.words import Word, analyse
 
 _IDENTITY = frozenset({"title", "category", "categories", "type", "brand"})
 """Fields whose words stand for the product itself."""
+_NAMING = frozenset({"title", "category", "type"})
 _VERBS = frozenset({"is", "are", "has", "have", "includ", "include", "contain", "featur"})
 
 
@@ -45,8 +48,10 @@ class Compiled:
         segments: attributes first, then prose.
         keys: every concept of the facts.
         identity: concepts of name, brand and kind: what stands for the product itself.
+        attributes: concepts of every field that is no prose.
         affirmed: those of them that name, brand or kind have without a negation.
         licensed: concepts that a field's own name allows ("in a 12 oz size").
+        heads: concepts that say what the product is.
         by_key: concept -> segments that have it.
         stems: every word as written, reduced to its stem.
         text: all facts, lower case.
@@ -55,11 +60,28 @@ class Compiled:
     segments: tuple[Segment, ...]
     keys: frozenset[str]
     identity: frozenset[str]
+    attributes: frozenset[str]
     affirmed: frozenset[str]
     licensed: frozenset[str]
     by_key: dict[str, tuple[Segment, ...]]
+    heads: frozenset[str]
     stems: frozenset[str]
     text: str
+
+    @cached_property
+    def compounds(self) -> frozenset[str]:
+        """Neighbouring words of the facts written as one."""
+        return frozenset(
+            a + b
+            for s in self.segments
+            for a, b in itertools.pairwise(s.line.stems)
+            if a.isalpha() and b.isalpha() and len(a) > 2 and len(b) > 2
+        )
+
+    @cached_property
+    def spelt(self) -> dict[str, str]:
+        """Stem of every word as written -> its concept."""
+        return {stem(w.text): w.key for s in self.segments for w in s.words if not w.is_number}
 
 
 def segment(fact: Fact, locale: Locale) -> Segment:
@@ -84,6 +106,7 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
     segments = tuple(segment(f, locale) for f in (*sheet.attributes, *sheet.prose))
     identity = frozenset(k for s in segments if s.fact.id in _IDENTITY for k in s.places)
     identity |= _stand_ins(segments, identity)
+    attributes = identity | {k for s in segments if not s.fact.is_prose for k in s.places}
     affirmed = frozenset(
         w.key for s in segments if s.fact.id in _IDENTITY for w in s.words if not w.negated
     )
@@ -97,12 +120,32 @@ def compile_facts(sheet: FactSheet, locale: Locale) -> Compiled:
         segments,
         frozenset(by_key),
         identity,
+        attributes,
         affirmed,
         licensed,
         {k: tuple(v) for k, v in by_key.items()},
+        frozenset(k for s in segments if s.fact.id in _NAMING for k in _named(s)),
         frozenset(x.partition("|")[0] for s in segments for x in s.line.stems),
         "\n".join(f.text.lower() for f in sheet.facts),
     )
+
+
+def _named(segment: Segment) -> Iterator[str]:
+    """Yield the last word of the phrase that a title or kind begins with: what the product is."""
+    words = segment.words
+    end = 0
+    while (
+        end < len(words)
+        and not words[end].is_number
+        and (
+            end == 0
+            or words[end].link == ""
+            or (words[end].link is None and words[end].part == words[0].part)
+        )
+    ):
+        end += 1
+    if end:
+        yield words[end - 1].key
 
 
 def _stand_ins(segments: tuple[Segment, ...], identity: frozenset[str]) -> frozenset[str]:

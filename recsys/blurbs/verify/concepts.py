@@ -87,11 +87,12 @@ def concept(token: Token, locale: Locale) -> str:
         return f"{token.stem}|{token.unit or ''}"
     if token.kind != "word":
         return token.stem
-    return _concept(token.text, locale)
+    return concept_of(token.text, locale)
 
 
 @lru_cache(maxsize=65_536)
-def _concept(word: str, locale: Locale) -> str:
+def concept_of(word: str, locale: Locale) -> str:
+    """Return what a word is compared by."""
     groups = _groups(locale)
     word = word.removesuffix("'s")
     for form in (word, stem(word), root(word)):
@@ -103,4 +104,4 @@ def _concept(word: str, locale: Locale) -> str:
 @lru_cache(maxsize=8)
 def transitive(locale: Locale) -> frozenset[str]:
     """Return the concepts of the locale's transitive verbs."""
-    return frozenset(_concept(word, locale) for word in locale.transitive)
+    return frozenset(concept_of(word, locale) for word in locale.transitive)

@@ -16,17 +16,33 @@ from functools import lru_cache
 
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import Locale
+from recsys.blurbs.verify.han_context import (
+    IDENTITY,
+    Piece,
+    context_fault,
+    inclusion_faults,
+    owner_faults,
+    subject_faults,
+    turned_round,
+)
 
 _UNIT = re.compile(
     r"[A-Za-z]+(?:-[A-Za-z0-9]+)*|\d+(?:[.,/]\d+)*|[%\u00b0\u2103\u03a9\u03bc]|[\u3400-\u9fff]"
 )
 _BREAK = re.compile(
-    r"[,.;:!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u3001\u2014()\[\]\uff08\uff09\u300c\u300d\"'](?!\d)"
+    r"(?<!\d)[,:]|[,.:](?!\d)|[;!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u2014()\[\]\uff08\uff09\u300c\u300d\"']"
 )
+_DENYING = re.compile(
+    "((?:\u4e0d|\u6ca1|\u65e0|\u672a)[^\uff0c,\u3002\uff1b;\u7684\u9508]{1,8})\u7684"
+    "(?=[\u3400-\u9fff]{2})"
+)
+"""A denial that ends before what it describes ("(without X) Y")."""
+_ARTICLES = frozenset("item volume bottle can pack bag box sheet set pair unit cup strip".split())
+_JOINING = frozenset("\u548c\u4e0e\u53ca\u6216\u8ddf")
 _DIGITS = dict(zip("\u4e00\u4e8c\u4e24\u4e09\u56db\u4e94\u516d\u4e03\u516b\u4e5d\u5341",
                    "1 2 2 3 4 5 6 7 8 9 10".split(), strict=True))  # fmt: skip
-_MAY_DROP = frozenset({"about"})
-"""Relations that a paraphrase may leave out."""
+_SIDES = frozenset("\u9ad8\u5bbd\u6df1\u957f\u539a\u91cd")
+_COUNTERS = frozenset("\u4e00\u8fd9\u90a3\u8be5\u6b64\u6bcf\u51e0")
 
 
 @dataclass(frozen=True)
@@ -42,10 +58,19 @@ def _sources(sheet: FactSheet, locale: Locale) -> tuple[_Source, ...]:
         _Source(
             f.id,
             f.is_prose,
-            tuple(units(p, locale) for p in _BREAK.split(f.text) if p.strip()),
+            tuple(units(p, locale) for p in _BREAK.split(canonical(f.text, locale)) if p.strip()),
         )
         for f in sheet.facts
     )
+
+
+@lru_cache(maxsize=16_384)
+def canonical(text: str, locale: Locale) -> str:
+    """Write words that say the same as one, and lists without their pauses."""
+    text = _DENYING.sub("\\1\uff0c", text.replace("\u3001", "\u548c"))
+    if locale.alike_pattern is None:
+        return text
+    return locale.alike_pattern.sub(lambda m: locale.alike[m.group()], text)
 
 
 @lru_cache(maxsize=16_384)
@@ -85,13 +110,17 @@ def check_sentence(sentence: str, sheet: FactSheet, locale: Locale) -> tuple[lis
     faults: list[str] = []
     ids: list[str] = []
     sources = _sources(sheet, locale)
-    for part in _BREAK.split(sentence):
+    words = _silent_words(sheet, locale)
+    for part in _BREAK.split(canonical(sentence, locale)):
         clause = units(part, locale)
-        if clause:
-            bad, good = _check(clause, sheet, sources, locale)
-            faults.extend(bad)
-            faults.extend(_number_faults(clause, sources, locale) if not bad else ())
-            ids.extend(good)
+        if not clause:
+            continue
+        bad, good = _check(clause, sources, words, locale)
+        if not bad:
+            parts = [(s.fact_id, p) for s in sources for p in s.parts]
+            bad = [*_number_faults(clause, sources, locale), *owner_faults(clause, parts, locale)]
+        faults.extend(bad)
+        ids.extend(good)
     return faults, list(dict.fromkeys(ids))
 
 
@@ -100,21 +129,32 @@ def is_known(phrase: str, sheet: FactSheet, locale: Locale) -> bool:
     return any(phrase in f.text for f in sheet.facts)
 
 
+def _silent_words(sheet: FactSheet, locale: Locale) -> frozenset[str]:
+    """Words that a text about this product may have without support."""
+    return _closed(locale).union(
+        (f.field for f in sheet.facts),
+        *(locale.field_words.get(f.field, frozenset()) for f in sheet.facts),
+    )
+
+
+@lru_cache(maxsize=4)
+def _closed(locale: Locale) -> frozenset[str]:
+    words = locale.function_words | locale.glue
+    words |= {m[0][0] for m in locale.markers if m[1] != "not"}
+    return words | {canonical(w, locale) for w in words}
+
+
 def _check(
-    clause: tuple[str, ...], sheet: FactSheet, sources: tuple[_Source, ...], locale: Locale
+    clause: tuple[str, ...], sources: tuple[_Source, ...], words: frozenset[str], locale: Locale
 ) -> tuple[list[str], list[str]]:
     attributes = tuple(s for s in sources if not s.is_prose)
     prose = [s for s in sources if s.is_prose]
-    words = locale.function_words.union(
-        locale.glue,
-        (f.field for f in sheet.facts),
-        (m[0][0] for m in locale.markers if m[1] != "not"),
-        *(locale.field_words.get(f.field, frozenset()) for f in sheet.facts),
-    )
     best: list[str] | None = None
     least = 0
+    every = [part for s in sources for part in s.parts]
     for chosen in [(), *((s,) for s in prose)]:
-        faults, ids, uncovered = _cover(clause, (*attributes, *chosen), words, locale)
+        taken = (*attributes, *chosen)
+        faults, ids, uncovered = _cover(clause, taken, words, every, locale)
         if not faults:
             return [], ids
         if best is None or uncovered < least:
@@ -123,21 +163,31 @@ def _check(
 
 
 def _cover(
-    clause: tuple[str, ...], sources: tuple[_Source, ...], words: frozenset[str], locale: Locale
+    clause: tuple[str, ...],
+    sources: tuple[_Source, ...],
+    words: frozenset[str],
+    every: list[tuple[str, ...]],
+    locale: Locale,
 ) -> tuple[list[str], list[str], int]:
     """Compose the clause of the longest stretches of the sources and closed words."""
     faults: list[str] = []
     ids: list[str] = []
+    pieces: list[Piece] = []
     uncovered = ""
     i = 0
     while i < len(clause):
         length, found = _longest(clause, i, sources)
-        word = _closed_word(clause, i, words)
-        alone = length == 1 and (len(clause[i]) > 1 or clause[i][0].isdigit())
-        if found and (length >= max(2, word) or alone):
-            fault = _context_fault(clause, i, length, found, locale)
+        word = _closed_word(clause, i, words, locale)
+        alone = length == 1 and (
+            len(clause[i]) > 1 or clause[i][0].isdigit() or clause[i] in locale.alone
+        )
+        if found and (length >= max(2, word) or (alone and not word)):
+            uses = [(part, at) for _, part, at in found]
+            fault = context_fault(clause, i, length, uses, locale)
             faults.extend([fault] if fault else [])
             ids.extend(s.fact_id for s, _, _ in found[:1])
+            whole = any(s.fact_id in IDENTITY for s, _, _ in found)
+            pieces.append(Piece(i, length, uses, whole))
             i += length
         elif word:
             i += word
@@ -147,13 +197,24 @@ def _cover(
     if uncovered:
         kind = "number" if re.search(r"\d", uncovered) else "word"
         faults.append(f"{kind}: {uncovered} is not in the facts")
+    if not faults:
+        faults.extend(turned_round(clause, pieces))
+        faults.extend(subject_faults(clause, pieces))
+        faults.extend(inclusion_faults(clause, pieces, every, locale))
     return faults, list(dict.fromkeys(ids)), len(uncovered)
 
 
-def _closed_word(clause: tuple[str, ...], i: int, words: frozenset[str]) -> int:
+def _closed_word(clause: tuple[str, ...], i: int, words: frozenset[str], locale: Locale) -> int:
     if re.fullmatch("1(?:item|set|pair|piece)", clause[i]):
         return 1  # "a set"
-    for length in (4, 3, 2, 1):
+    if clause[i] in _COUNTERS and i + 1 < len(clause) and clause[i + 1] in locale.measures:
+        return 2  # "this (measure word)"
+    before_noun = i + 1 < len(clause) and clause[i + 1] not in _JOINING
+    if clause[i][0] == "1" and clause[i][1:] in _ARTICLES and before_noun:
+        return 1  # "a bottle of"
+    if re.fullmatch(r"1[a-z]+", clause[i]) and not i:
+        return 1
+    for length in (6, 5, 4, 3, 2, 1):
         if i + length <= len(clause) and "".join(clause[i : i + length]) in words:
             return length
     return 0
@@ -184,49 +245,38 @@ def _longest(
     return best, found
 
 
-def _context_fault(
-    clause: tuple[str, ...],
-    i: int,
-    length: int,
-    found: list[tuple[_Source, tuple[str, ...], int]],
-    locale: Locale,
-) -> str | None:
-    """Compare what stands before the stretch here and in the sources: not, fits, needs, up to."""
-    here = _marker_before(clause, i, locale)
-    there = {_marker_before(part, at, locale) for _, part, at in found}
-    if here in there or (here is None and there & _MAY_DROP):
-        return None
-    if here in ("about", "fit") and None in there:
-        return None
-    stretch = "".join(clause[i : i + length])
-    names = " or ".join(sorted(m or "plain" for m in there))
-    return f'relation: "{stretch}" is {here or "plain"} here, {names} in the facts'
-
-
-def _marker_before(items: tuple[str, ...], i: int, locale: Locale) -> str | None:
-    """Return the relation marker right before a place, with a closed word or two between."""
-    for skip in range(3):
-        between = "".join(items[max(0, i - skip) : i])
-        if skip and between not in locale.glue and between not in locale.function_words:
-            continue
-        before = "".join(items[max(0, i - skip - 5) : i - skip])
-        for (word,), cls in locale.markers:
-            if before.endswith(word):
-                denied = cls != "not" and before[: -len(word)].endswith(
-                    ("\u4e0d", "\u975e", "\u65e0")
-                )
-                return f"not {cls}" if denied else cls
-    return None
-
-
 def _number_faults(
     clause: tuple[str, ...], sources: tuple[_Source, ...], locale: Locale
 ) -> Iterator[str]:
     """Refuse a number beside a word that has another number of its measure in the facts."""
-    parts = [p for s in sources for p in s.parts]
+    parts = [m for s in sources for p in s.parts for m in _members(p)]
+    for member in _members(clause):
+        yield from _misnumbered(member, parts, locale)
+
+
+def _members(part: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Split a part into the members of its lists."""
+    out: list[list[str]] = [[]]
+    for unit in part:
+        if unit == "\u548c":
+            out.append([])
+        else:
+            out[-1].append(unit)
+    return [tuple(m) for m in out if m]
+
+
+def _misnumbered(
+    clause: tuple[str, ...], parts: list[tuple[str, ...]], locale: Locale
+) -> Iterator[str]:
     for at, number in enumerate(clause):
         if not number[0].isdigit():
             continue
+        side = clause[at - 1] if at else ""
+        if side in _SIDES:
+            named = {p[i + 1] for p in parts for i, u in enumerate(p[:-1]) if u == side}
+            if any(u[0].isdigit() for u in named) and number not in named:
+                yield f'number: "{side}" is not {number} in the facts'
+                return
         pairs = {a + b for a, b in _pairs(_around(clause, at)) if a + b not in locale.glue}
         measure = number.lstrip("0123456789./")
         beside = [p for p in parts if number in p and any(a + b in pairs for a, b in _pairs(p))]

@@ -8,7 +8,7 @@ from recsys.blurbs.locales import Locale
 from recsys.blurbs.verify.split import Split
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])")
-_PART = re.compile(r"\s*[:;,\u2014\u2013\uff1a\uff1b\uff0c\u3001]\s*(?!\d{3}\b)")
+_PART = re.compile(r"\s*[:;,\u2014\u2013\uff1a\uff1b\uff0c]\s*(?!\d{3}\b)")
 _SUBJECT = re.compile(r"(?<=.)(?:\u8fd9\u6b3e|\u672c\u54c1|\u8be5)")
 _MASK = re.compile("\ue000(\\d+)\ue001")
 

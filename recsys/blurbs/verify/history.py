@@ -107,9 +107,18 @@ class _Reader:
         labelled = "\ue000" in sentence
         if not talks and not labelled:
             return sentence
+        if labelled:
+            sentence = speech.FANS.sub(self._name, sentence)
+            self._in_its_place(sentence)
+            for match in speech.OF_PURCHASE.finditer(sentence):
+                self._hard(match)
+        if labelled and sentence.rstrip().endswith("?"):
+            self.named.extend(self.seen[int(i)][0] for i in _MASK.findall(sentence))
+            return ""  # a question about a purchase says nothing
         sentence = self._strong(sentence)
         if labelled:
             sentence = speech.WEAK.sub(self._name, sentence)
+            sentence = speech.DOES.sub(self._name, sentence)
             sentence = speech.LIKE_YOURS.sub(self._name, sentence)
         sentence = self._places(sentence)
         if labelled:
@@ -189,12 +198,26 @@ class _Reader:
                 continue
             run, length = self._run(sentence[match.end() :])
             words = " ".join(t.text for t in run)
+            if run and all(t.text in self.locale.occasions for t in run):
+                end = match.end() + length
+                sentence = sentence[: match.start()] + _GAP + sentence[end:]
+                continue  # "on your desk"
             if run and self._is_label(run) and not self.known(words):
                 end = match.end() + length
                 sentence = sentence[: match.start()] + _GAP + sentence[end:]
             elif run and not self.known(words):
                 self._unknown(run)
         return sentence
+
+    def _in_its_place(self, sentence: str) -> None:
+        """Find "hummus with oats, for your crackers", where the crackers are the product."""
+        if not speech.LEADING_LABEL.match(sentence):
+            return
+        for match in speech.YOUR.finditer(sentence):
+            run, _ = self._run(sentence[match.end() :])
+            if run and self.known(" ".join(t.text for t in run)):
+                self.faults.append("relation: a purchase stands in the product's place")
+                return
 
     def _name(self, match: re.Match[str]) -> str:
         self.named.extend(self.seen[int(i)][0] for i in _MASK.findall(match.group()))
@@ -283,7 +306,12 @@ def _forms(label: str) -> tuple[tuple[str, str], ...]:
     whole = re.sub(r"\s+", " ", label).strip().rstrip(".")
     short = display_name(label)
     heads = [whole[: m.start()] for m in re.finditer(r"\s*[,(|]|\s+[-\u2013]\s", whole)]
-    forms = [whole, short, without_size(short), *(h for h in heads if len(h.split()) >= 2)]
+    named = [
+        h
+        for h in heads
+        if len(h.split()) >= 2 or (len(h) >= 4 and whole[len(h) :].lstrip().startswith("("))
+    ]
+    forms = [whole, short, without_size(short), *named]
     return tuple((f, f.split()[0].lower()) for f in dict.fromkeys(forms) if len(f) >= 2)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from recsys.blurbs.verify.compiled import Compiled, Segment
+from recsys.blurbs.verify.measures import same_measure
 from recsys.blurbs.verify.words import Word
 
 DIMENSIONS = frozenset(
@@ -14,11 +16,58 @@ DIMENSIONS = frozenset(
 )
 """Concepts that name what a number measures, even where they are part of the name."""
 _LENGTHS = frozenset({"inch", "ft", "yd", "mm", "cm", "m", "mil", "um"})
-_VOLUMES = frozenset({"gal", "l", "ml", "oz", "floz", "qt", "pt", "cc", "lb", "kg", "g"})
+_VOLUMES = frozenset({"gal", "l", "ml", "cl", "oz", "floz", "qt", "pt", "cc", "lb", "kg", "g"})
 _WEIGHTS = frozenset({"oz", "lb", "kg", "g", "mg"})
 _CONTAINERS = frozenset("can bottle tube bag box jar roll pack spool carton".split())
 _SIDES = frozenset({"=height", "=width", "=length", "=thick", "=depth"})
+_AGES = frozenset({"age", "aged", "ag", "ages"})
+_QUANTITIES = (
+    ({"=temper", "heat"}, {"degc", "degf", "degree"}), ({"speed"}, {"rpm"}),
+    ({"voltag"}, {"v", "kv"}),
+    ({"power", "wattag"}, {"w", "kw", "hp"}), ({"=press"}, {"psi"}), ({"amperag"}, {"a", "ma"}),
+    ({"=bright"}, {"lumen"}), ({"nois", "sound"}, {"db"}),
+)  # fmt: skip
+"""Words for what a unit measures, and the units."""
 _NEAR, _NEAR_DIMENSION = 2, 4
+
+
+def in_units_of_facts(words: tuple[Word, ...], compiled: Compiled) -> tuple[Word, ...]:
+    """Give a quantity that the facts have in another unit the facts' own value and unit."""
+    unknown = [i for i, w in enumerate(words) if w.is_number and w.key not in compiled.keys]
+    if not unknown:
+        return words
+    known = [k for k in compiled.keys if "|" in k and not k.endswith("|")]
+    known.extend(_propagated(compiled))
+    out = list(words)
+    for i in unknown:
+        for key in (*_variants(words, i), *_carried(words, i, compiled)):
+            found = key if key in known or key in compiled.keys else same_measure(key, known)
+            if found is None and key.endswith("|oz") and key.replace("|oz", "|floz") in known:
+                found = key.replace("|oz", "|floz")  # "8 oz" of a drink
+            if found is not None:
+                out[i] = replace(words[i], key=found)
+                break
+    return tuple(out)
+
+
+def _carried(words: tuple[Word, ...], i: int, compiled: Compiled) -> list[str]:
+    """Other forms of a number: with the unit said before ("24 hours, hot for 12"), an age."""
+    value, _, unit = words[i].key.partition("|")
+    if unit in ("year", "month") and _AGES & compiled.stems:
+        return [f"{value}|"]
+    if unit == "inch" and "/" in value:
+        return [f"{value}|"]  # hardware's fractions are inches
+    if unit in ("degc", "degf"):
+        return [f"{value}|degree"]
+    if unit == "degree":
+        return [f"{value}|degc", f"{value}|degf"]
+    if unit:
+        return []
+    return [
+        f"{value}|{w.key.partition('|')[2]}"
+        for w in words[:i]
+        if w.is_number and not w.key.endswith("|")
+    ]
 
 
 def number_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
@@ -41,10 +90,12 @@ def _variants(words: tuple[Word, ...], i: int) -> list[str]:
     """The number as it stands, and with the unit of the number right after it ("6 x 24 inch")."""
     value, _, unit = words[i].key.partition("|")
     out = [words[i].key]
-    if not unit and i + 1 < len(words) and words[i + 1].is_number:
-        following = words[i + 1].key.partition("|")[2]
-        if following:
-            out.append(f"{value}|{following}")
+    if not unit:
+        n = i + 1
+        while n < len(words) and words[n].is_number and words[n].key.endswith("|"):
+            n += 1
+        if n > i and n < len(words) and words[n].is_number:
+            out.append(f"{value}|{words[n].key.partition('|')[2]}")
     return out
 
 
@@ -65,6 +116,9 @@ def _conflict(words: tuple[Word, ...], i: int, keys: list[str], compiled: Compil
     for j in _labels(words, i):
         label = words[j]
         named = label.key in compiled.identity and label.key not in DIMENSIONS
+        counted = j == i + 1 and units == {""} and not _is_modifier(words, j)
+        if named and counted and _is_miscounted(label, keys, compiled):
+            return label.text
         if named and not ("/" in keys[0] and units == {""} and j == i + 1 and not label.link):
             continue  # a product's name stands beside many numbers, "3/8 NPT" is one thing
         bound = [
@@ -77,6 +131,23 @@ def _conflict(words: tuple[Word, ...], i: int, keys: list[str], compiled: Compil
         if rivals and not any(_same_value(k, keys) for k in bound):
             return label.text
     return None
+
+
+def _is_modifier(words: tuple[Word, ...], j: int) -> bool:
+    """Another word follows in the same phrase ("four corner braces" counts braces)."""
+    after = words[j + 1] if j + 1 < len(words) else None
+    return after is not None and after.block == words[j].block and after.link == ""
+
+
+def _is_miscounted(label: Word, keys: list[str], compiled: Compiled) -> bool:
+    """The facts have other counts right before the word, and never this one."""
+    counts = {
+        s.words[at - 1].key
+        for s in compiled.by_key.get(label.key, ())
+        for at in s.places[label.key]
+        if at and s.words[at - 1].is_number and s.words[at].link == ""
+    }
+    return bool(counts) and all(k.endswith("|") for k in counts) and not counts & set(keys)
 
 
 def _same_value(key: str, keys: list[str]) -> bool:
@@ -95,16 +166,27 @@ def _labels(words: tuple[Word, ...], i: int) -> list[int]:
             continue
         if word.key not in DIMENSIONS and (word.part != words[i].part or word.key == "siz"):
             continue
-        if abs(j - i) > _reach(word):
+        is_count = words[i].key.endswith("|")
+        if _apart(words, i, j, is_count) > _reach(word):
             continue
         rival = any(
-            w.is_number and w.field == word.field and abs(n - j) < abs(i - j)
+            w.is_number
+            and w.field == word.field
+            and abs(n - j) < abs(i - j)
+            and not (is_count and n == i + 1 and not w.key.endswith("|"))
             for n, w in enumerate(words)
             if n != i
         )
         if not rival:
             out.append(j)
     return [j for j in out if words[j].key in DIMENSIONS] or out
+
+
+def _apart(words: tuple[Word, ...], i: int, j: int, is_count: bool) -> int:
+    """Distance of a number and a word; "three 60 cm pads" counts pads, whatever their length."""
+    measured = is_count and j > i + 1 and words[i + 1].is_number
+    between = measured and not words[i + 1].key.endswith("|")
+    return abs(j - i) - (1 if between else 0)
 
 
 def _reach(label: Word) -> int:
@@ -142,8 +224,9 @@ def is_measure(words: tuple[Word, ...], i: int) -> bool:
     }
     key = words[i].key
     return (
-        (key in _SIDES and bool(units & _LENGTHS))
+        ((key in _SIDES or key == "=diameter") and bool(units & _LENGTHS))
         or (key == "=capac" and bool(units & _VOLUMES))
         or (key == "=weight" and bool(units & _WEIGHTS))
+        or any(key in names and units & of for names, of in _QUANTITIES)
         or (words[i].text in _CONTAINERS and bool(units & (_VOLUMES | _LENGTHS)))
     )

@@ -19,9 +19,13 @@ _SYMMETRIC = frozenset({"", "is", "are", "as"})
 """Links that say the same from both sides ("steel outsole", "the outsole is steel")."""
 _LOOSE_OWNERS = frozenset({"with", "has", "have", "contain", "includ", "include", "featur"})
 """Links to a part or a property, which a paraphrase may hang on another word of the product."""
+_PLACES = frozenset({"on", "in", "at"})
+"""Links to where something is, which a paraphrase may hang on the whole or on a part."""
 _LOOSE = _SYMMETRIC | {"to"}
 
 
+_NEGATIVE = frozenset("not never cannot cant isnt arent doesnt dont wont wasnt didnt".split())
+_DONE = ("ed", "able", "ible")
 _PRONOUNS = frozenset({"it", "they", "its", "their"})
 
 
@@ -67,11 +71,15 @@ def _floats(word: Word) -> bool:
 
 def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | None:
     a, b = tie.left.key, tie.right.key
+    if tie.right.negated and tie.link in _NEGATIVE:
+        return None  # negations are compared by themselves
     shared = [s for s in compiled.by_key.get(a, ()) if b in s.places]
+    if not shared and tie.link == "with" and tie.left.text.endswith(_DONE):
+        return _taken_slot(tie, compiled)
     if not shared and (tie.link == "with" or _is_continued(a, b, compiled)):
         return None
     if not shared:
-        if a in compiled.identity or b in compiled.identity:
+        if a in compiled.attributes or b in compiled.attributes:
             return _taken_slot(tie, compiled)
         return f'relation: no single fact says "{tie}"'
     if any(_is_supported(tie, s, compiled) for s in shared):
@@ -84,7 +92,7 @@ def _tie_fault(tie: Tie, compiled: Compiled, verbs: frozenset[str]) -> str | Non
         return _taken_slot(tie, compiled)
     if a in verbs and any(_is_further_object(tie, s) for s in shared):
         return None
-    if tie.link not in _LOOSE_OWNERS and all(_is_taken(tie, s, compiled) for s in shared):
+    if tie.link not in _LOOSE_OWNERS | _PLACES and all(_is_taken(tie, s, compiled) for s in shared):
         return f'relation: "{tie}" belongs to other words in the facts'
     return _taken_slot(tie, compiled)
 
@@ -210,24 +218,46 @@ def _taken_slot(tie: Tie, compiled: Compiled) -> str | None:
 
 def _exchange_faults(ties: list[Tie], compiled: Compiled) -> Iterator[str]:
     """Find two ties whose partners are exchanged in the facts ("red lid, blue cup")."""
-    loose = [
-        t
-        for t in ties
-        if t.link in _SYMMETRIC | {"has"}
-        and not (t.left.key in compiled.identity and t.right.key in compiled.identity)
-    ]
+    loose = [t for t in ties if t.link in _SYMMETRIC | {"has"}]
     for n, one in enumerate(loose):
         for other in loose[n + 1 :]:
             a, b, c, d = one.left.key, one.right.key, other.left.key, other.right.key
             if len({a, b, c, d}) < 4:
                 continue
-            for s in compiled.by_key.get(a, ()):
-                if not {b, c, d} <= s.places.keys() or _pairs(s, a, b) or _pairs(s, c, d):
-                    continue
-                crossed = _pairs(s, a, d) and _pairs(s, c, b)
-                if crossed or (_pairs(s, a, c) and _pairs(s, b, d)):
+            plain = one.link == other.link == ""
+            if {a, b, c, d} <= compiled.identity:
+                if plain and _are_crossed_names(one, other, compiled):
                     yield f'relation: "{one}" and "{other}" are exchanged in the facts'
                     return
+                continue
+            both_named = any({t.left.key, t.right.key} <= compiled.identity for t in (one, other))
+            if both_named or _paired(compiled, a, b) or _paired(compiled, c, d):
+                continue
+            crossed = _paired(compiled, a, d) and _paired(compiled, c, b)
+            if crossed or (_paired(compiled, a, c) and _paired(compiled, b, d)):
+                yield f'relation: "{one}" and "{other}" are exchanged in the facts'
+                return
+
+
+def _are_crossed_names(one: Tie, other: Tie, compiled: Compiled) -> bool:
+    """A name has "a d" and "c b" where the text has "a b" and "c d"."""
+    a, b, c, d = one.left.key, one.right.key, other.left.key, other.right.key
+    names = [s for s in compiled.by_key[a] if not s.fact.is_prose]
+    return any(_precedes(s, a, d) and _precedes(s, c, b) for s in names) and not any(
+        _precedes(s, a, b) or _precedes(s, c, d) for s in compiled.segments
+    )
+
+
+def _precedes(segment: Segment, a: str, b: str) -> bool:
+    """One word stands right before the other, in the same phrase."""
+    return any(
+        segment.words[j].link == "" and j - 1 in segment.places.get(a, ())
+        for j in segment.places.get(b, ())
+    )
+
+
+def _paired(compiled: Compiled, a: str, b: str) -> bool:
+    return any(_pairs(s, a, b) for s in compiled.by_key.get(a, ()) if b in s.places)
 
 
 def _pairs(segment: Segment, a: str, b: str) -> bool:
@@ -243,9 +273,15 @@ def _pivot_faults(words: tuple[Word, ...], compiled: Compiled) -> Iterator[str]:
     for left, pivot, right in zip(words, words[1:], words[2:], strict=False):
         if not left.block == pivot.block == right.block or right.link != "":
             continue
+        if pivot.text.endswith(("ing", "ed")):
+            continue  # "quick-drying ink"
         if pivot.link in _PASSIVE or any(_floats(w) for w in (left, pivot, right)):
             continue
-        uses = [(s.words[at], _sides(s.words, at)) for s, at in _places(pivot, compiled)]
+        uses = [
+            (s.words[at], _sides(s.words, at))
+            for s, at in _places(pivot, compiled)
+            if s.fact.is_prose
+        ]
         if any(left.key in before or right.key in after for _, (before, after) in uses):
             continue
         for use, (before, after) in uses:

@@ -13,7 +13,7 @@ _REACH, _DENIED = 6, 4
 """How many words a relation and a negation govern."""
 _OWNERS = frozenset({"fit", "has", "need"})
 """Relations whose two sides must not change places."""
-_BOUNDS = frozenset({"upto", "atleast", "about"})
+_BOUNDS = frozenset({"upto", "max", "atleast", "about"})
 _COORDINATION = frozenset({"and", "or", "but", "nor", "plus"})
 _COUNTS = frozenset({"pack", "count", "piece", "item", "set"})
 _CONTAINERS = frozenset({"box", "bag", "case", "roll", "sheet", "can", "bottle"})
@@ -75,7 +75,7 @@ class _Reader:
     def pause(self, mark: str) -> None:
         """Meet punctuation: it ends blocks, and all relations but those of a list."""
         if self.open and self.words and self.words[-1].part == self.part:
-            self.look_back("has", True)  # "a charger is not"
+            self.look_back(None, True)  # "a charger is not"
         self.open = False
         self.block += 1
         self.part += 1
@@ -125,7 +125,7 @@ class _Reader:
     def _since_negation(self) -> bool:
         return self.words[-1].negated and self.words[-1].scope == self.scope
 
-    def look_back(self, role: str, negative: bool) -> None:
+    def look_back(self, role: str | None, negative: bool) -> None:
         """Meet "(not) included" or "required" after what it speaks of."""
         if self.words and self.words[-1].negated and self._since_negation():
             self.negated = 0
@@ -210,10 +210,16 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
                 locale.markers_by_word.get(t.text) == "not" for t in items[max(0, i - 3) : i]
             )
             reader.look_back(_RETRO[token.text], negative or reader.negated > 0)
+        elif token.text == "separately" and reader.words and _is_sold(items, i):
+            reader.look_back("has", True)  # "lid sold separately"
         elif token.text == "free" and reader.words and _ends(items, i + 1, locale, ("of", "from")):
             reader.free(items[:i])
         elif marker == "need" and i > 0 and items[i - 1].text in _WISHES:
             pass  # "you may need" is said of the shopper
+        elif marker == "fit" and items[i + used - 1].text in _FITS and _goes_in(items, i + used):
+            reader.link = "fit"  # what fits into something is on the other side of "fits"
+        elif token.text in _WHERE and not _is_number(items, i + used):
+            reader.link = stem(token.text)  # "over Bluetooth 5.2"
         elif marker in _BOUNDS and reader.bounds_last(marker, items[i + used : i + used + 1]):
             pass
         elif marker is not None:
@@ -236,6 +242,30 @@ def analyse(items: tuple[Token, ...], locale: Locale) -> tuple[Word, ...]:
         i += used
     reader.pause(".")
     return tuple(reader.words)
+
+
+_WHERE = frozenset("over under above below around".split())
+
+
+def _is_number(items: tuple[Token, ...], i: int) -> bool:
+    return i < len(items) and items[i].kind == "number"
+
+
+_FITS = frozenset({"fit", "fits"})
+_INTO = frozenset("in into through inside within onto under between".split())
+
+
+def _goes_in(items: tuple[Token, ...], i: int) -> bool:
+    return i < len(items) and items[i].text in _INTO
+
+
+_SOLD = frozenset(
+    "sold buy get available purchased bought supplied ordered purchase offered".split()
+)
+
+
+def _is_sold(items: tuple[Token, ...], i: int) -> bool:
+    return any(t.text in _SOLD for t in items[max(0, i - 6) : i])
 
 
 def _is_silent(token: Token, locale: Locale) -> bool:
