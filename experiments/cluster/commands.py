@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from experiments.cluster.measuring import OnCluster
 from experiments.cluster.storage import Place, local_bundle
 from experiments.evaluation import Scorecard
 from experiments.terminal import Bars, Stopwatch, duration
+from recsys.blurbs import BlurbWriter
+from recsys.recommender import Recommender
 from recsys.types import Repeats
+from training.recipe import Recipe
 
 
 def batch_command(
@@ -74,4 +78,56 @@ def evaluate_command(
             max_users=max_users,
             out=out,
             elsewhere=OnCluster(place, cluster),
+        )
+
+
+def encode_command(
+    recipe: str, data: Path, overrides: Sequence[str], cluster: Cluster
+) -> tuple[Any, ...]:
+    """Encode a catalogue as `experiments.encoding.encode_command` does."""
+    from experiments.cluster.texts import on_cluster
+    from experiments.encoding import encode_command as encode
+
+    with connected(cluster):
+        return encode(recipe, data, overrides, lambda encoder: on_cluster(encoder, cluster))
+
+
+def generate_command(
+    bundle: str,
+    users: str | None,
+    head: int | None,
+    k: int,
+    repeats: Repeats,
+    cluster: Cluster,
+    *,
+    writer: str,
+    endpoint: str | None,
+    model: str | None,
+    prices: str | None,
+    **options: Any,
+) -> tuple[Any, ...]:
+    """Write blurbs as `experiments.blurbing.generate_command` does, by the same arguments."""
+    from experiments import blurbing
+    from experiments.cluster.blurbs import OnCluster as Blurbs
+
+    place = Place.of(bundle)
+    hand: dict[str, Any] = {"endpoint": endpoint, "model": model, "prices": prices}
+
+    def elsewhere(recommender: Recommender, own: BlurbWriter | None) -> Blurbs:
+        locale = Recipe.from_toml(recommender.manifest.recipe).blurbs.locale
+        name = "local_llm" if writer == "auto" else writer
+        make = partial(blurbing.writer_for, name, locale=locale, **hand)
+        return Blurbs(place, recommender.manifest.version, cluster, own, make)
+
+    with connected(cluster):
+        return blurbing.generate_command(
+            local_bundle(place),
+            users,
+            head,
+            k,
+            repeats,
+            writer=writer,
+            elsewhere=elsewhere,
+            **hand,
+            **options,
         )

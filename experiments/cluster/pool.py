@@ -38,9 +38,16 @@ class _Actor(Generic[R]):
         limit(1)  # Ray gives an actor one CPU
         ray = require_ray()
         given = {k: ray.get(v) if isinstance(v, ray.ObjectRef) else v for k, v in arguments.items()}
-        self._worker = make(**given)
+        self._worker: Worker[R] | None = None
+        self._fault: RecsysError | None = None
+        try:
+            self._worker = make(**given)
+        except RecsysError as fault:
+            self._fault = fault  # raised by the first piece: an actor's death loses its reason
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
+        if self._worker is None:
+            raise self._fault or RuntimeError("the worker was not made")
         number = int(batch["item"][0])
         return {"number": [number], "answer": [pickle.dumps(self._worker.work(number))]}
 
@@ -90,9 +97,33 @@ def run(
         raise _ours(error) from error
 
 
+def in_order(answers: Iterator[tuple[int, R]]) -> Iterator[tuple[int, R]]:
+    """Yield the answers of pieces 0, 1, ... in this order; those that come early wait.
+
+    >>> list(in_order(iter([(1, "b"), (0, "a"), (2, "c")])))
+    [(0, 'a'), (1, 'b'), (2, 'c')]
+    """
+    waiting: dict[int, R] = {}
+    turn = 0
+    for number, answer in answers:
+        waiting[number] = answer
+        while turn in waiting:
+            yield turn, waiting.pop(turn)
+            turn += 1
+
+
 def shared(value: Any) -> Any:
-    """Put a value into the cluster's object store, once, for all workers to read."""
+    """Put a value into the cluster's object store, once, for all workers to read.
+
+    As an argument of `run` the workers get the value itself; within a list they get what
+    `fetched` turns into the value.
+    """
     return require_ray().put(value)
+
+
+def fetched(reference: Any) -> Any:
+    """Return a value that was shared."""
+    return require_ray().get(reference)
 
 
 def once(task: Callable[..., Any], *arguments: Any) -> Any:
