@@ -131,3 +131,23 @@ def generate_command(
             **hand,
             **options,
         )
+
+
+def train_command(
+    recipe: str,
+    data: Path,
+    out: Path | None,
+    overrides: Sequence[str],
+    cluster: Cluster,
+    **options: Any,
+) -> tuple[Any, ...]:
+    """Train as `experiments.jobs.train_command` does, by the same arguments."""
+    from experiments import jobs, shipped
+    from experiments.cluster.training import OnCluster as Training
+    from experiments.train import checkpoints_folder
+
+    chosen = shipped.find(recipe, overrides, uri=options.get("uri"))
+    where = out or jobs.BUNDLES / chosen.name
+    with connected(cluster):
+        engine = Training(cluster, checkpoints_folder(where.absolute()))
+        return jobs.train_command(recipe, data, where, overrides, engine=engine, **options)

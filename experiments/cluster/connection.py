@@ -101,6 +101,13 @@ def cpus() -> int:
     return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
+def cpus_by_node() -> list[int]:
+    """Return how many CPUs each living node has that has some."""
+    ray = require_ray()
+    found = [int(n["Resources"].get("CPU", 0)) for n in ray.nodes() if n["Alive"]]
+    return [n for n in found if n] or [1]
+
+
 def _where(address: str) -> str:
     """Return `auto`, `local` or HOST:PORT."""
     text = address.strip()

@@ -27,10 +27,12 @@ class OnCluster:
     Attributes:
         bundle: where every node finds it.
         cluster: how many workers.
+        version: of the bundle; None: that of the recommender which is measured.
     """
 
     bundle: Place
     cluster: Cluster
+    version: str | None = None
 
     def __call__(
         self, chunks: Chunks, truth: pl.DataFrame, numbers: Sequence[int]
@@ -43,7 +45,7 @@ class OnCluster:
         """
         arguments = {
             "bundle": self.bundle,
-            "version": chunks.truth.recommender.manifest.version,
+            "version": self.version or chunks.truth.recommender.manifest.version,
             "truth": shared(truth),
             "ks": chunks.truth.ks,
             "components": chunks.components,

@@ -32,24 +32,41 @@ class Worker(Protocol[R]):
 
 
 class _Actor(Generic[R]):
-    """Ray Data's view of a worker: a batch of one piece in, one pickled answer out."""
+    """Ray Data's view of a worker: a batch of one piece in, one pickled answer out.
+
+    An error of ours is an answer too: of one that is raised, Ray brings home the text only.
+    """
 
     def __init__(self, make: Callable[..., Worker[R]], arguments: Mapping[str, Any]) -> None:
         limit(1)  # Ray gives an actor one CPU
         ray = require_ray()
         given = {k: ray.get(v) if isinstance(v, ray.ObjectRef) else v for k, v in arguments.items()}
-        self._worker: Worker[R] | None = None
-        self._fault: RecsysError | None = None
+        self._worker: Worker[R] | RecsysError
         try:
             self._worker = make(**given)
         except RecsysError as fault:
-            self._fault = fault  # raised by the first piece: an actor's death loses its reason
+            self._worker = fault
 
     def __call__(self, batch: Mapping[str, Any]) -> dict[str, list[Any]]:
-        if self._worker is None:
-            raise self._fault or RuntimeError("the worker was not made")
         number = int(batch["item"][0])
-        return {"number": [number], "answer": [pickle.dumps(self._worker.work(number))]}
+        answer: Any
+        try:
+            if isinstance(self._worker, RecsysError):
+                raise self._worker
+            answer = self._worker.work(number)
+        except RecsysError as fault:
+            answer = fault
+        return {"number": [number], "answer": [_pickled(answer)]}
+
+
+def _pickled(answer: Any) -> bytes:
+    content = pickle.dumps(answer)
+    if isinstance(answer, RecsysError):
+        try:
+            pickle.loads(content)
+        except TypeError:  # one that is made of more than its message
+            content = pickle.dumps(RecsysError(str(answer)))
+    return content
 
 
 def run(
@@ -92,9 +109,12 @@ def run(
         for batch in answers.iter_batches(
             batch_size=1, batch_format="pyarrow", prefetch_batches=AHEAD
         ):
-            yield batch["number"][0].as_py(), pickle.loads(batch["answer"][0].as_py())
+            answer = pickle.loads(batch["answer"][0].as_py())
+            if isinstance(answer, RecsysError):
+                raise answer
+            yield batch["number"][0].as_py(), answer
     except ray.exceptions.RayError as error:
-        raise _ours(error) from error
+        raise ours(error) from error
 
 
 def in_order(answers: Iterator[tuple[int, R]]) -> Iterator[tuple[int, R]]:
@@ -137,11 +157,11 @@ def once(task: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return ray.get(ray.remote(num_cpus=1)(task).remote(*arguments))
     except ray.exceptions.RayError as error:
-        raise _ours(error) from error
+        raise ours(error) from error
 
 
-def _ours(error: BaseException) -> RecsysError:
-    """Return the error that a worker raised, if it is one of ours."""
+def ours(error: BaseException) -> RecsysError:
+    """Return the error that a worker raised, if it is one of ours, else what Ray says of it."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, RecsysError):
