@@ -112,6 +112,7 @@ def batch(
     job: BatchJob,
     cluster: Cluster,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    worker: type[BatchWorker] | None = None,
 ) -> BatchDone:
     """Do a job on the cluster that we are connected to.
 
@@ -121,6 +122,7 @@ def batch(
         job: what is asked for.
         cluster: how many workers.
         progress: called with shoppers done and shoppers in all.
+        worker: what an actor runs; None is `BatchWorker`.
 
     Raises:
         DataError: the shoppers cannot be read, or something else lies at `job.out`.
@@ -134,7 +136,8 @@ def batch(
     todo = [number for number in range(n_parts) if number not in there]
     done = sum(_size(job, listed, number) for number in there)
     progress(done, listed.n_users)
-    for number, _ in run(BatchWorker, {"job": job, "version": listed.version}, todo, cluster):
+    arguments = {"job": job, "version": listed.version}
+    for number, _ in run(worker or BatchWorker, arguments, todo, cluster):
         done += _size(job, listed, number)
         progress(done, listed.n_users)
     n_rows: int = once(finish, job, n_parts)

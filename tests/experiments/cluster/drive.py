@@ -21,7 +21,6 @@ def job_of(bundle: str, out: str) -> job_module.BatchJob:
 
 if __name__ == "__main__":
     address, bundle, out = sys.argv[1:]
-    job_module.BatchWorker = SlowWorker  # type: ignore[misc]
     cluster = Cluster(address, workers=2)
     with connected(cluster):
-        job_module.batch(job_of(bundle, out), cluster)
+        job_module.batch(job_of(bundle, out), cluster, worker=SlowWorker)

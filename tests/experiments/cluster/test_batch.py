@@ -105,9 +105,7 @@ def test_a_killed_worker_is_made_up_for(
     bundle: Path,
     recommender: Recommender,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("experiments.cluster.batch.BatchWorker", SlowWorker)
     asked, killed = job(bundle, tmp_path / "lists"), []
 
     def kill_one(done: int, total: int) -> None:
@@ -116,7 +114,7 @@ def test_a_killed_worker_is_made_up_for(
             killed.append(at_work[-1][1])
             os.kill(killed[0], signal.SIGKILL)
 
-    done = batch(asked, cluster, kill_one)
+    done = batch(asked, cluster, kill_one, SlowWorker)
     assert len(killed) == 1
     assert not psutil.pid_exists(killed[0])
     ran = began(asked)

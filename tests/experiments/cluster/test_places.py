@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from experiments.cluster.connection import Cluster, connected
+from experiments.cluster.pool import in_order
 from experiments.cluster.storage import Place
+from recsys.cli import main
 from recsys.errors import DataError, MissingExtraError
 
 pytest.importorskip("pyarrow")
@@ -71,6 +73,30 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(MissingExtraError, match=r'--engine ray needs the extra "ray": pip install'):
         with connected(Cluster()):
             pass
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--address", "auto"], "--address auto: it goes with --engine ray"),
+        (["--workers", "2"], "--workers 2: it goes with --engine ray"),
+        (["--engine", "spark"], "'spark' is not one of"),
+        (["--engine", "ray", "--to-store", "sqlite:///x.db"], "either --out or --to-store"),
+    ],
+)
+def test_options_that_do_not_fit(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["batch", "bundle", "--users", "all", "--out", "lists", *options])
+    assert stopped.value.code == 2
+    shown = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert message in shown
+
+
+def test_answers_wait_for_their_turn() -> None:
+    early = iter([(2, "c"), (0, "a"), (1, "b")])
+    assert list(in_order(early)) == [(0, "a"), (1, "b"), (2, "c")]
 
 
 class NoCluster:
