@@ -24,21 +24,24 @@ QUICK = ("candidates.lightfm.enabled=false", "candidates.bpr.enabled=false")
 
 
 @pytest.fixture(scope="session")
-def nodes() -> Iterator[Any]:
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two nodes of two CPUs each; the head comes first."""
     require_ray()
-    os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] = "300"
-    # Workers import what this process does.
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(ROOT) if not before else f"{ROOT}{os.pathsep}{before}"
+    patch = pytest.MonkeyPatch()
+    patch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "300")
+    patch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)  # workers import what we do
+    home = pytest.MonkeyPatch()
+    home.setenv("RECSYS_HOME", str(tmp_path_factory.mktemp("home-of-workers")))
     from ray.cluster_utils import Cluster as Nodes
 
     options = {"num_cpus": CPUS_A_NODE, "object_store_memory": STORE_BYTES}
     made = Nodes(initialize_head=True, head_node_args={**options, "include_dashboard": False})
     made.add_node(**options)
     made.wait_for_nodes()
+    home.undo()
     yield made
     made.shutdown()
+    patch.undo()
 
 
 @pytest.fixture(scope="session")
