@@ -101,16 +101,14 @@ class Place:
     def write(self, content: bytes) -> None:
         """Write a file in one step, replacing what is there."""
         fs, path = self._opened()
-        if not self.is_local:
-            with fs.open_output_stream(path) as stream:
-                stream.write(content)
-            return
         folder, _, name = path.rpartition("/")
-        fs.create_dir(folder, recursive=True)
-        work = f"{folder}/.{name}.{uuid4().hex}"
+        if fs.type_name == "local" or fs.type_name.startswith("py::"):  # stores have no folders
+            fs.create_dir(folder, recursive=True)
+        work = f"{folder}/.{name}.{uuid4().hex}" if self.is_local else path
         with fs.open_output_stream(work) as stream:
             stream.write(content)
-        fs.move(work, path)
+        if self.is_local:
+            fs.move(work, path)
 
     def write_frame(self, frame: pl.DataFrame) -> None:
         """Write a table as parquet, in one step."""

@@ -85,7 +85,7 @@ def test_a_folder_of_ids_each_answered_once(
 def test_a_store_without_renames(
     cluster: Cluster, bundle: Path, recommender: Recommender, tmp_path: Path
 ) -> None:
-    # `local://` is opened by fsspec, as stores are that pyarrow does not know.
+    # `local://` is no path and no `file://`, so it is treated as a store that cannot rename.
     users = tmp_path / "ids.csv"
     known = recommender.users.ids[:100].to_list()
     pl.DataFrame({"user_id": known}).write_csv(users)
