@@ -17,7 +17,7 @@ SIDE_BY_SIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow lint weights gpu-check clean
+.PHONY: help install demo test test-slow test-ray lint weights gpu-check clean
 
 help: ## Show this list
 	@echo "make TARGET, where TARGET is one of:"
@@ -33,6 +33,10 @@ test: lint weights ## Lint, types, import rules and all quick tests, with covera
 
 test-slow: $(INSTALLED) weights ## The tests that take minutes
 	$(ONE_THREAD) $(BIN)/python -m pytest -m slow
+
+test-ray: $(INSTALLED) ## The tests on a Ray cluster of two nodes, which they start here
+	$(PIP) install -q -c constraints.txt -e '.[ray]'
+	$(ONE_THREAD) $(BIN)/python -m pytest -m ray tests/experiments/cluster
 
 lint: $(INSTALLED) ## Style, formatting, types and import rules
 	$(BIN)/ruff check .

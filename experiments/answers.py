@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from rich.table import Table
 
-from recsys.errors import DataError
+from experiments.asked import EVERYBODY, read_ids
 from recsys.recommender import Recommender
 from recsys.types import Recommendation, RecommendationRequest, Recommendations, Repeats
 from recsys.vocabulary import MISSING_ROW
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 USERS_PER_PART = 8192
 USERS_PER_STORED_PART = 512
 """Fewer at a time: their reasons are made one by one, and each part is one commit."""
-EVERYBODY = "all"
 
 
 def titles(recommender: Recommender, item_ids: Sequence[str]) -> dict[str, str]:
@@ -79,33 +78,17 @@ def similar_table(pairs: Sequence[tuple[str, float]], names: dict[str, str], tit
 
 
 def read_users(users: str, recommender: Recommender) -> list[str]:
-    """Return user ids: `all` the bundle knows, or those of a file, each once.
+    """Return user ids: `all` the bundle knows, or those of a file or folder, each once.
 
-    The file is parquet or CSV with a column `user_id`, or text with an id a line.
+    The file is parquet or CSV with a column `user_id`, or text with an id a line; a folder
+    holds parquet files.
 
     Raises:
         DataError: there is no such file, or it has no such column.
     """
     if users == EVERYBODY:
         return recommender.users.ids.to_list()
-    path = Path(users)
-    if not path.is_file():
-        raise DataError(f"{users!r} is neither a file nor the word all; give one of them")
-    try:
-        if path.suffix == ".parquet":
-            column = pl.read_parquet(path, columns=["user_id"])["user_id"]
-        elif path.suffix == ".csv":
-            frame = pl.read_csv(path, columns=["user_id"], infer_schema=False)
-            column = frame["user_id"]
-        else:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            column = pl.Series([line.strip() for line in lines if line.strip()], dtype=pl.String)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} cannot be read: {error}; give parquet or CSV with a column user_id, "
-            "or text with an id a line"
-        ) from error
-    return column.cast(pl.String).drop_nulls().unique(maintain_order=True).to_list()
+    return read_ids(users)
 
 
 def write_batch(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from experiments.answers import read_users
 from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys import weights
 from recsys.blurbs import BlurbService, BlurbWriter, UserContext
-from recsys.blurbs.generation import Budget, Generated, generate
+from recsys.blurbs.generation import Batch, Budget, Drafted, Generated, generate
 from recsys.blurbs.protocol import Metered
 from recsys.errors import DataError, MissingExtraError, WeightsError
 from recsys.recommender import Recommender
@@ -30,6 +30,22 @@ WRITERS = ("auto", "local_llm", "endpoint", "extractive")
 IN_RECIPES = {"llm": "local_llm"}
 
 Pair = tuple[Any, UserContext]
+Key = tuple[str, str | None, str | None]
+"""Item, anchor and relation: what a pair's blurb depends on."""
+
+
+class Elsewhere(Protocol):
+    """Other processes that find the pairs of shoppers, and write."""
+
+    def pairs(
+        self, users: Sequence[str], k: int, repeats: Repeats, locale: str
+    ) -> Mapping[Key, Pair]:
+        """Return the distinct pairs behind the shoppers' lists, as `pairs_of` does."""
+        ...
+
+    def drafted(self, batches: Sequence[Batch], n: int) -> Drafted:
+        """Yield the drafts of every batch, in any order."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -155,16 +171,28 @@ def write_blurbs(
     candidates: int = 6,
     budget: Budget | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    elsewhere: Elsewhere | None = None,
 ) -> Written:
     """Write, verify and store the blurbs of the lists that shoppers would be shown.
 
     Two shoppers with the same anchor share a blurb, so the work grows with the distinct
     pairs, not with the shoppers. What the store has is not written again.
     """
-    pairs = _pairs(recommender, users, k, repeats, service.locale)
+    if elsewhere is None:
+        found: Mapping[Key, Pair] = pairs_of(recommender, users, k, repeats, service.locale)
+    else:
+        found = elsewhere.pairs(users, k, repeats, service.locale)
+    pairs = list(found.values())
     run = None
     if service.writer is not None:
-        run = generate(service, pairs, n=candidates, budget=budget, progress=progress)
+        run = generate(
+            service,
+            pairs,
+            n=candidates,
+            budget=budget,
+            progress=progress,
+            drafted=None if elsewhere is None else elsewhere.drafted,
+        )
     tiers: Counter[str] = Counter()
     for start in range(0, len(pairs), PAIRS_PER_CHUNK):
         shown = service.each(pairs[start : start + PAIRS_PER_CHUNK])
@@ -189,8 +217,12 @@ def generate_command(
     budget: Budget,
     uri: str | None,
     track: bool,
+    elsewhere: Callable[[Recommender, BlurbWriter | None], Elsewhere] | None = None,
 ) -> tuple[Any, ...]:
-    """Write blurbs for many shoppers; return a plain value and what to show of it."""
+    """Write blurbs for many shoppers; return a plain value and what to show of it.
+
+    `elsewhere` makes the processes that do the work from what this one has loaded.
+    """
     watch = Stopwatch()
     with watch.stage("load"):
         recommender = Recommender.load(bundle)
@@ -210,6 +242,7 @@ def generate_command(
             candidates=candidates,
             budget=budget,
             progress=lambda done, total: bars.update("write blurbs", done, total),
+            elsewhere=elsewhere(recommender, hand) if elsewhere else None,
         )
     value = {
         "store": str(store or default_store()),
@@ -261,10 +294,10 @@ def _logged(value: dict[str, Any], bundle: Path, recommender: Recommender, uri: 
         return ""
 
 
-def _pairs(
+def pairs_of(
     recommender: Recommender, users: Sequence[str], k: int, repeats: Repeats, locale: str
-) -> list[Pair]:
-    """Return the distinct (item, context) pairs behind the shoppers' lists."""
+) -> dict[Key, Pair]:
+    """Return the distinct (item, context) pairs behind the shoppers' lists, in their order."""
     collector = _Collector(locale)
     before = recommender.blurb_service
     recommender.blurb_service = collector  # type: ignore[assignment]
@@ -277,7 +310,7 @@ def _pairs(
             recommender.recommend_many(requests, blurbs=True)
     finally:
         recommender.blurb_service = before
-    return list(collector.pairs.values())
+    return collector.pairs
 
 
 class _Collector:
@@ -285,7 +318,7 @@ class _Collector:
 
     def __init__(self, locale: str) -> None:
         self.locale = locale
-        self.pairs: dict[tuple[str, str | None, str | None], Pair] = {}
+        self.pairs: dict[Key, Pair] = {}
 
     def blurbs(
         self, items: Sequence[Any], contexts: Sequence[UserContext], deadline_ms: float = 0.0

@@ -34,7 +34,7 @@ EXTRAS = {
     "tune": "tuning a writer of blurbs",
     "sweep": "searching for a better recipe",
     "ann": "approximate search in large catalogues",
-    "ray": "Ray; nothing here uses it yet",
+    "ray": "--engine ray: batch, evaluation, texts, blurbs and training on many machines",
     "dev": "tests and linters",
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from experiments.evaluation import Scorecard, cut, measure
+from experiments.evaluation import Elsewhere, Scorecard, cut, measure
 from experiments.evaluation.memory import keep_low
 from experiments.terminal import say
 from recsys.dataset import Dataset
@@ -26,6 +26,7 @@ def evaluate_bundle(
     resamples: int | None = None,
     max_users: int | None = None,
     out: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Scorecard:
     """Measure a bundle; the window is cut as its recipe says, unless `start` is given.
 
@@ -39,6 +40,7 @@ def evaluate_bundle(
         max_users: measure a random sample of this many; None is everybody.
         out: directory for the scorecard with its per-user values; an evaluation that was
             killed goes on when it is started again with the same one.
+        elsewhere: has the chunks of users measured; None: this process does it.
 
     Raises:
         LeakageError: the bundle was trained on a part of the window.
@@ -67,7 +69,12 @@ def evaluate_bundle(
     recipe = recipe.model_copy(update=changes)
     # Nobody here holds on to the dataset: from its window on, only the targets are needed.
     return measure(
-        recommender, cut(Dataset.read(data), recipe), recipe, max_users=max_users, out=out
+        recommender,
+        cut(Dataset.read(data), recipe),
+        recipe,
+        max_users=max_users,
+        out=out,
+        elsewhere=elsewhere,
     )
 
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 import polars as pl
 
 from experiments.ablation import ablate
-from experiments.evaluation import Scorecard, cut, measure, refuse_overlap
+from experiments.evaluation import Elsewhere, Scorecard, cut, measure, refuse_overlap
 from experiments.html.training import write_report
 from experiments.publish import WARM_START, publish, publish_measured, tracked
 from experiments.recording import RecordingLogger
 from experiments.terminal import Bars, Stopwatch, say, warnings_as_notes
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
+from recsys.protocols import TextEncoder
 from recsys.recommender import Recommender
 from recsys.splits import Split
 from training.encoders import encoder_for
+from training.networks import HERE, Networks
 from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
 from training.warm import WarmStart
@@ -28,6 +32,23 @@ from training.warm import WarmStart
 CHECKPOINTS_SUFFIX = ".training"
 SCORECARD_SUFFIX = ".scorecard"
 REPORT_SUFFIX = ".report.html"
+
+
+class Engine(Protocol):
+    """Other processes that do the work of a training job."""
+
+    @property
+    def networks(self) -> Networks:
+        """Trains the networks."""
+        ...
+
+    def encoder(self, encoder: TextEncoder) -> TextEncoder:
+        """Return an encoder whose texts they encode."""
+        ...
+
+    def elsewhere(self, recommender: Recommender) -> AbstractContextManager[Elsewhere | None]:
+        """Have a recommender measured by them within the block; None: it stays here."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,7 @@ class TrainOptions:
         register: name of the registered model; None is `recsys-` and the recipe's name.
         warm_start: a bundle whose weights training goes on from.
         report: write the HTML report beside the bundle.
+        engine: other processes that train and encode; None: this one does.
     """
 
     out: Path
@@ -53,6 +75,7 @@ class TrainOptions:
     register: str | None = None
     warm_start: Path | None = None
     report: bool = True
+    engine: Engine | None = None
 
 
 @dataclass
@@ -113,11 +136,17 @@ def train(
         if run is not None and warm is not None:
             run.tags({WARM_START: warm.version})
         kept = checkpoints_folder(options.out)
-        recommender, aside = _fit(parts.train, recipe, logger, watch, began, kept, warm=warm)
+        engine = options.engine
+        recommender, aside = _fit(
+            parts.train, recipe, logger, watch, began, kept, engine, warm=warm
+        )
         began("evaluate")
         with watch.stage("evaluate"):
             affordable = max(1, recipe.evaluate.max_pairs // dataset.n_items)
-            scorecard = measure(recommender, parts, recipe, max_users=affordable)
+            with _measured_by(options.engine, recommender) as elsewhere:
+                scorecard = measure(
+                    recommender, parts, recipe, max_users=affordable, elsewhere=elsewhere
+                )
         recommender.manifest = recommender.manifest.model_copy(
             update={"metrics": scorecard.summary()}
         )
@@ -132,7 +161,7 @@ def train(
             warm = WarmStart.of(recommender) if warm is not None else None
             metrics = recommender.manifest.metrics
             recommender, aside = _fit(
-                dataset, recipe, None, watch, began, kept, prefix="refit: ", warm=warm
+                dataset, recipe, None, watch, began, kept, engine, prefix="refit: ", warm=warm
             )
             recommender.manifest = recommender.manifest.model_copy(update={"metrics": metrics})
         began("save")
@@ -186,6 +215,12 @@ def warm_start(bundle: Path | None, parts: Split, recipe: Recipe) -> WarmStart |
     return WarmStart.of(earlier).checked(recipe)
 
 
+def _measured_by(
+    engine: Engine | None, recommender: Recommender
+) -> AbstractContextManager[Elsewhere | None]:
+    return nullcontext() if engine is None else engine.elsewhere(recommender)
+
+
 def _report(
     bundle: Path,
     recipe: Recipe,
@@ -220,6 +255,7 @@ def _fit(
     watch: Stopwatch,
     began: Callable[[str], None],
     checkpoints: Path,
+    engine: Engine | None,
     prefix: str = "",
     warm: WarmStart | None = None,
 ) -> tuple[Recommender, dict[str, str]]:
@@ -237,11 +273,12 @@ def _fit(
             dataset,
             recipe,
             logger,
-            encoder=encoder,
+            encoder=encoder if engine is None else engine.encoder(encoder),
             encoder_spec=spec,
             stages=stages,
             warm=warm,
             checkpoints=checkpoints / ("refit" if prefix else "measured"),
+            networks=HERE if engine is None else engine.networks,
         )
     watch.seconds.update({prefix + name: spent for name, spent in stages.seconds.items()})
     return recommender, stages.aside

@@ -123,7 +123,7 @@ class Bundle:
                 content differs from the manifest; the message names it.
         """
         self.path = Path(path)
-        self.manifest = _read_manifest(self.path)
+        self.manifest = read_manifest(self.path)
         found = {
             str(f.relative_to(self.path).as_posix()) for f in self.path.rglob("*") if f.is_file()
         }
@@ -182,7 +182,12 @@ def _write_state(folder: Path, state: State) -> None:
         save_file(dense, folder / "arrays.safetensors")
 
 
-def _read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check a bundle's manifest, none of its other files.
+
+    Raises:
+        BundleError: there is none, or it is damaged or of an unknown format.
+    """
     file = folder / MANIFEST
     if not file.exists():
         raise BundleError(f"{folder} holds no {MANIFEST}; give the directory of a bundle")

@@ -16,6 +16,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MAX_WORKERS = 8
+_limit: int | None = None
 
 
 def parallel(function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
@@ -36,8 +37,16 @@ def parallel(function: Callable[[T], R], pieces: Iterable[T]) -> Iterator[R]:
 def cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        there = len(os.sched_getaffinity(0))
+    else:
+        there = os.cpu_count() or 1
+    return there if _limit is None else min(_limit, there)
+
+
+def limit(n: int | None) -> None:
+    """Have this process use at most `n` cores, where others share the machine; None: all."""
+    global _limit
+    _limit = n
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 # Before any library reads them: no test may reach the network.
@@ -27,6 +28,11 @@ settings.load_profile("recsys")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find_spec("ray") is None:
+        missing = pytest.mark.skip(reason="Ray is not installed: make test-ray installs it")
+        for item in items:
+            if item.get_closest_marker("ray"):
+                item.add_marker(missing)
     on_gpu = [item for item in items if item.get_closest_marker("gpu")]
     if not on_gpu:
         return

@@ -27,6 +27,7 @@ HEAVY = (
     "mlflow",
     "fastapi",
     "plotly",
+    "ray",
 )
 
 PROBE = """

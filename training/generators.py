@@ -20,7 +20,7 @@ from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator, NeedsEmbeddings, RunLogger
 from recsys.types import HalfArray
 from training.checkpoints import Shelf
-from training.history import fit_history
+from training.networks import HERE, Networks
 from training.recipe import Recipe
 from training.windows import unlabelled
 
@@ -53,6 +53,7 @@ def fit_generators(
     warm: Mapping[str, CandidateGenerator] | None = None,
     logger: RunLogger | None = None,
     shelf: Shelf | None = None,
+    networks: Networks = HERE,
 ) -> Fitted:
     """Fit all generators that are switched on.
 
@@ -65,6 +66,7 @@ def fit_generators(
         warm: generators of an earlier fit on a part of `dataset` to start from.
         logger: gets a child run a component.
         shelf: where the history Transformer's checkpoints go; None: nowhere.
+        networks: trains the history Transformer.
     """
     fitted = Fitted()
     chosen = {n: c for n, c in recipe.generators().items() if only is None or n in only}
@@ -82,7 +84,9 @@ def fit_generators(
             fitted.aside[name] = reason
             warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
     if recipe.history.enabled and (only is None or HISTORY in only):
-        _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, shelf, fitted)
+        _fit_history(
+            dataset, recipe, embeddings, device, warm or {}, logger, shelf, fitted, networks
+        )
     return fitted
 
 
@@ -128,6 +132,7 @@ def _fit_history(
     logger: RunLogger | None,
     shelf: Shelf | None,
     fitted: Fitted,
+    networks: Networks,
 ) -> None:
     """Fit the history Transformer: from nothing, or a few epochs on.
 
@@ -145,17 +150,19 @@ def _fit_history(
     earlier = found if isinstance(found, HistoryGenerator) else None
     with nullcontext() if logger is None or earlier else logger.child(HISTORY) as curves:
         if earlier is None and recipe.history.early_stopping:
-            earlier = fit_history(
+            earlier = networks.history(
                 dataset,
                 embeddings,
                 recipe.history,
                 seed=seed,
+                validation=None,
                 device=device,
                 logger=curves,
+                warm_start=None,
                 checkpoint=shelf.next(HISTORY) if shelf else None,
             )
             curves = None
-        fitted.generators[HISTORY] = fit_history(
+        fitted.generators[HISTORY] = networks.history(
             dataset,
             embeddings,
             recipe.history,

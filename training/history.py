@@ -30,6 +30,7 @@ from training.history_batches import (
 )
 from training.history_loss import NegativeSampler, gbce, sampled_softmax
 from training.history_trend import Trend, trend
+from training.sharing import ALONE, Share
 from training.trainer import TrainerConfig, TrainResult, fit
 
 
@@ -148,8 +149,14 @@ def train_history(
     logger: RunLogger | None = None,
     warm_start: HistoryGenerator | None = None,
     checkpoint: Path | None = None,
+    share: Share = ALONE,
+    saved: Callable[[TrainResult], None] | None = None,
 ) -> tuple[HistoryGenerator, TrainResult]:
-    """Do what `fit_history` does; return the learning curve too."""
+    """Do what `fit_history` does; return the learning curve too.
+
+    `share` and `saved` are those of `training.trainer.fit`: of several processes each reads
+    its part of `batch_tokens`, so that a step learns from as much as one process's would.
+    """
     if reason := HistoryGenerator.limits(dataset):
         raise DataError(f"history: {reason}")
     if validation is None:
@@ -176,7 +183,7 @@ def train_history(
         dataset,
         generator.readable,
         max_length=config.model.max_length,
-        tokens=config.batch_tokens,
+        tokens=share.of(config.batch_tokens),
         horizon=config.horizon,
         n_targets=config.n_targets or (1 if _single_items(dataset) else 4),
         repeat_weight=config.repeat_weight,
@@ -206,6 +213,8 @@ def train_history(
         logger=logger,
         checkpoint=checkpoint,
         label="history",
+        share=share,
+        saved=saved,
     )
     generator.refresh()
     return generator, result

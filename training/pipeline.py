@@ -43,7 +43,7 @@ from training.checkpoints import Shelf
 from training.devices import resolve_device
 from training.encoders import encoder_for, tuned_for
 from training.generators import Fitted, fit_generators
-from training.ranker import fit_head
+from training.networks import HERE, Networks
 from training.recipe import Recipe
 from training.tables import Table, build_table, merge
 from training.trainer import TrainResult
@@ -95,6 +95,7 @@ def fit_recommender(
     stages: Stages | None = None,
     warm: WarmStart | None = None,
     checkpoints: Path | None = None,
+    networks: Networks = HERE,
 ) -> Recommender:
     """Train everything on `dataset` and return a recommender that knows all of it.
 
@@ -110,6 +111,7 @@ def fit_recommender(
             fit may not see.
         checkpoints: folder in which networks are saved after each of their epochs. The
             same call goes on from what a killed one left there; who calls removes it.
+        networks: trains the history Transformer and the ranker's heads.
 
     Raises:
         DataError: the dataset has no interactions or no items.
@@ -132,8 +134,10 @@ def fit_recommender(
     shelf = None
     if checkpoints is not None:
         shelf = Shelf(checkpoints, _job(dataset, recipe, encoder, warm))
-    tables, chained = _tables(dataset, recipe, embeddings, device, stages, logger, earlier, shelf)
-    nets = _fit_heads(tables, recipe, device, stages, logger, shelf) if tables else {}
+    tables, chained = _tables(
+        dataset, recipe, embeddings, device, stages, logger, earlier, shelf, networks
+    )
+    nets = _fit_heads(tables, recipe, device, stages, logger, shelf, networks) if tables else {}
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
@@ -143,6 +147,7 @@ def fit_recommender(
             warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
             logger=logger,
             shelf=shelf,
+            networks=networks,
         )
     stages.aside.update(fitted.aside)
     _log_times(fitted, stages, logger)
@@ -224,6 +229,7 @@ def _tables(
     logger: RunLogger | None,
     earlier: _Earlier,
     shelf: Shelf | None,
+    networks: Networks,
 ) -> tuple[Tables, dict[str, CandidateGenerator]]:
     """Tabulate every window; return the tables and the newest window's generators."""
     if not recipe.ranker.enabled:
@@ -246,6 +252,7 @@ def _tables(
                     warm=_chained(warm, recipe) | earlier.generators(window.past, until),
                     logger=logger,
                     shelf=shelf,
+                    networks=networks,
                 ).generators
             builder = FeatureBuilder.fit(window.past, tuple(warm), until)
         previous = window
@@ -273,6 +280,7 @@ def _fit_heads(
     stages: Stages,
     logger: RunLogger | None,
     shelf: Shelf | None,
+    networks: Networks,
 ) -> dict[Head, HybridNet]:
     nets: dict[Head, HybridNet] = {}
     config = recipe.ranker
@@ -283,7 +291,9 @@ def _fit_heads(
         if not train.labels.any():
             continue
         seed = recipe.seed + number
-        fit = partial(_fit_head, seed=seed, device=device, logger=logger, shelf=shelf)
+        fit = partial(
+            _fit_head, seed=seed, device=device, logger=logger, shelf=shelf, networks=networks
+        )
         with stages.time(f"ranker: {head}"):
             nets[head], result = fit(head, train, newest, config)
             if config.refit and newest.labels.any():
@@ -304,9 +314,10 @@ def _fit_head(
     device: str,
     logger: RunLogger | None,
     shelf: Shelf | None,
+    networks: Networks,
 ) -> tuple[HybridNet, TrainResult]:
     with _logged(logger, f"ranker_{name}") as child:
-        return fit_head(
+        return networks.head(
             train,
             validation,
             config,

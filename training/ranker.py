@@ -19,6 +19,7 @@ from recsys.ranking.config import RankerConfig
 from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.losses import listwise_softmax, pairwise_logistic
 from recsys.types import DoubleArray, FloatArray
+from training.sharing import ALONE, Share
 from training.tables import Table
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -42,20 +43,22 @@ class Lists:
 class ListBatches:
     """Batches of whole lists, in a new order each epoch, with negatives drawn anew."""
 
-    def __init__(self, table: Table, config: RankerConfig, seed: int, device: str) -> None:
-        """Take the table to learn from."""
+    def __init__(
+        self, table: Table, config: RankerConfig, seed: int, device: str, lists: int
+    ) -> None:
+        """Take the table to learn from, and how many lists a batch has."""
         self.table, self.config, self.seed, self.device = table, config, seed, device
+        self.lists = lists
 
     def __len__(self) -> int:
-        return -(-len(self.table) // self.config.queries_per_batch)
+        return -(-len(self.table) // self.lists)
 
     def epoch(self, number: int) -> Iterator[Lists]:
         """Yield the batches of an epoch: always the same ones for the same number."""
         rng = np.random.default_rng((self.seed, number))
         order = rng.permutation(len(self.table))
-        size = self.config.queries_per_batch
-        for start in range(0, len(order), size):
-            chunk = order[start : start + size]
+        for start in range(0, len(order), self.lists):
+            chunk = order[start : start + self.lists]
             part = self.table.sampled(chunk, self.config.negatives, rng)
             yield Lists(
                 torch.as_tensor(part.features, device=self.device),
@@ -75,6 +78,8 @@ def fit_head(
     logger: RunLogger | None,
     label: str,
     checkpoint: Path | None = None,
+    share: Share = ALONE,
+    saved: Callable[[TrainResult], None] | None = None,
 ) -> tuple[HybridNet, TrainResult]:
     """Train one head; the best weights by NDCG@10 on `validation` are kept.
 
@@ -88,6 +93,8 @@ def fit_head(
         logger: gets the curves.
         label: shown beside the progress bar.
         checkpoint: see `training.trainer.fit`.
+        share: likewise; of several processes each reads its part of a step's lists.
+        saved: likewise.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -118,7 +125,7 @@ def fit_head(
     with one_torch_thread() if device == "cpu" else nullcontext():
         result = fit(
             net,
-            ListBatches(train, config, seed, device),
+            ListBatches(train, config, seed, device, share.of(config.queries_per_batch)),
             step,
             trainer,
             seed=seed,
@@ -129,6 +136,8 @@ def fit_head(
             logger=logger,
             checkpoint=checkpoint,
             label=label,
+            share=share,
+            saved=saved,
         )
     return net, result
 

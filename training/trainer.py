@@ -24,6 +24,7 @@ from training import checkpoints
 from training.averaging import Average
 from training.optimizers import TrainerConfig, autocast, learning_rate, make_optimizers
 from training.progress import Progress
+from training.sharing import ALONE, Share
 
 __all__ = ["Batches", "Loss", "TrainResult", "TrainerConfig", "fit", "snapshot"]
 
@@ -92,6 +93,8 @@ def fit(
     logger: RunLogger | None = None,
     checkpoint: Path | None = None,
     label: str = "training",
+    share: Share = ALONE,
+    saved: Callable[[TrainResult], None] | None = None,
 ) -> TrainResult:
     """Train `model` in place and leave it in evaluation mode with its best weights.
 
@@ -112,12 +115,17 @@ def fit(
         checkpoint: file that is replaced after each epoch; a run that finds it there
             goes on from it.
         label: shown beside the progress bar.
+        share: this process's part, where several train one model: each reads its batches of
+            every round, and the one that leads evaluates, logs and saves.
+        saved: called after each epoch, by every process, when the checkpoint is there.
     """
     if len(batches) == 0:
         raise ValueError(f"{label}: there is no batch to learn from")
-    steps_an_epoch = math.ceil(len(batches) / config.accumulate)
+    steps_an_epoch = math.ceil(len(batches) / (config.accumulate * share.size))
     total = min(config.epochs * steps_an_epoch, config.max_steps or config.epochs * steps_an_epoch)
-    optimizers = make_optimizers(model, config)
+    optimizers, learn = make_optimizers(model, config), share.learner(model, loss)
+    if not share.leads:
+        logger = None
     average = Average(model, config.average) if config.average else None
     result, best = TrainResult(), dict[str, Tensor]()
     if checkpoint is not None and checkpoint.exists():
@@ -129,38 +137,40 @@ def fit(
     with Progress(label, total, unit, done=result.steps) as progress, _own_randomness(device):
         _resumed(result, label, logger, progress)
         for epoch in range(len(result.losses), 0 if done else config.epochs):
-            torch.manual_seed(seed + epoch)
+            torch.manual_seed(share.seed(seed + epoch))
             model.train()
             losses: list[Tensor] = []
             start = time.monotonic()
-            for group in _groups(batches.epoch(epoch), config.accumulate):
+            for group in _groups(share.mine(batches.epoch(epoch)), config.accumulate):
                 rate = learning_rate(result.steps, total, config)
-                losses += _step(model, group, loss, optimizers, rate, config, device)
+                losses += _step(model, group, learn, optimizers, rate, config, device)
                 result.steps += 1
                 if average is not None:
                     average.update(model, result.steps)
                 work = sum(size(batch) for batch in group)
-                units += work
+                units += work * share.size
                 for batch in group:
                     for name, value in extra(batch).items() if extra else ():
                         counted[name] += value
                 progress.advance(work)
-                result.stopped = _budget(result.steps, time.monotonic() - began, total, config)
+                result.stopped = _budget(result.steps, began, config, share)
                 if result.stopped != "epochs":
                     break
             spent += time.monotonic() - start
-            result.losses.append(float(torch.stack(losses).mean()))
+            result.losses.append(share.mean(float(torch.stack(losses).mean())))
             result.units_per_second = units / max(spent, 1e-9)
             last = result.stopped != "epochs" or epoch + 1 == config.epochs
             if evaluate is None:
                 result.best_epoch = epoch + 1
             elif last or (epoch + 1) % config.evaluate_every == 0:
                 with average.used(model) if average else nullcontext():
-                    best = _judge(model, evaluate, result, best, config)
+                    best = _judge(model, evaluate, result, best, config, share)
             result.seconds = time.monotonic() - began
             _report(result, unit, _rates(counted, units, spent), logger, progress)
-            if checkpoint is not None:
+            if checkpoint is not None and share.leads:
                 checkpoints.save(checkpoint, model, optimizers, result, best, average)
+            if saved is not None:
+                saved(result)
             if result.stopped != "epochs":
                 break
 
@@ -216,7 +226,7 @@ def _groups(batches: Iterator[B], n: int) -> Iterator[list[B]]:
 def _step(
     model: nn.Module,
     group: Sequence[B],
-    loss: Loss[B],
+    loss: Callable[[B], Tensor],
     optimizers: Sequence[torch.optim.Optimizer],
     rate: float,
     config: TrainerConfig,
@@ -239,11 +249,14 @@ def _step(
     return losses
 
 
-def _budget(steps: int, seconds: float, total: int, config: TrainerConfig) -> str:
+def _budget(steps: int, began: float, config: TrainerConfig, share: Share) -> str:
     if config.max_steps is not None and steps >= config.max_steps:
         return "max_steps"
-    if config.max_seconds is not None and seconds >= config.max_seconds:
-        return "max_seconds"
+    if config.max_seconds is not None:
+        # Clocks differ, and all must stop at the same step.
+        seconds = share.said(lambda: time.monotonic() - began)
+        if seconds >= config.max_seconds:
+            return "max_seconds"
     return "epochs"
 
 
@@ -253,11 +266,12 @@ def _judge(
     result: TrainResult,
     best: dict[str, Tensor],
     config: TrainerConfig,
+    share: Share,
 ) -> dict[str, Tensor]:
     """Evaluate; return the best weights so far."""
     model.eval()
     with torch.inference_mode():
-        value = evaluate()
+        value = share.said(evaluate)
     epoch = len(result.losses)
     result.values.append((epoch, value))
     if not result.best_epoch or value > result.best_value:

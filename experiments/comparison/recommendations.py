@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from experiments.evaluation import HYBRID, Scorecard
-from experiments.evaluation.run import LISTED
+from experiments.evaluation.chunks import LISTED
 from experiments.evaluation.scorecard import EVERYBODY, per_user_file
 from recsys.errors import DataError
 from recsys.metrics import evaluate, from_frames, metrics_at

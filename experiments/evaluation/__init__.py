@@ -1,13 +1,14 @@
 """Measure a recommender on the test window: the hybrid and each component, ALL and NEW."""
 
 from experiments.evaluation.leakage import moment, refuse_overlap
-from experiments.evaluation.run import Progress, evaluate_recommender
+from experiments.evaluation.run import Elsewhere, Progress, evaluate_recommender
 from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard
 from experiments.evaluation.window import cut, measure
 
 __all__ = [
     "HYBRID",
     "TARGETS",
+    "Elsewhere",
     "Progress",
     "Scorecard",
     "cut",

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from experiments.evaluation.leakage import refuse_overlap
-from experiments.evaluation.run import evaluate_recommender
+from experiments.evaluation.run import Elsewhere, evaluate_recommender
 from experiments.evaluation.scorecard import Scorecard
 from experiments.terminal import Bars, say
 from recsys.dataset import Dataset
@@ -40,11 +40,13 @@ def measure(
     *,
     max_users: int | None = None,
     out: Path | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> Scorecard:
     """Measure on the test window as the recipe says; refuses one that the model has seen.
 
     With `max_users`, a random sample of the shoppers stands for all. With `out`, the
-    scorecard is written there, and an evaluation that was killed goes on.
+    scorecard is written there, and an evaluation that was killed goes on. With `elsewhere`,
+    other processes measure the chunks.
     """
     refuse_overlap(recommender, parts)
     how = recipe.evaluate
@@ -69,4 +71,5 @@ def measure(
             seed=recipe.seed,
             progress=lambda label, done, total: bars.update(f"evaluate {label}", done, total),
             out=out,
+            elsewhere=elsewhere,
         )

@@ -7,15 +7,20 @@ it stopped.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal
 
 from recsys.blurbs.context import UserContext
-from recsys.blurbs.protocol import Metered
+from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.protocol import Draft, Metered
 from recsys.blurbs.service import BlurbService, Item
 
 BATCH = 16
+Batch = Sequence[tuple[FactSheet, UserContext]]
+Drafted = Generator[tuple[int, Sequence[Sequence[Draft]]], None, None]
+"""Numbers of batches with the drafts of each, in any order."""
 Stopped = Literal["done", "seconds", "tokens"]
 
 
@@ -68,6 +73,7 @@ def generate(
     batch: int = BATCH,
     budget: Budget | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    drafted: Callable[[Sequence[Batch], int], Drafted] | None = None,
 ) -> Generated:
     """Have the service's writer write what the store lacks of `pairs`.
 
@@ -78,6 +84,7 @@ def generate(
         batch: pairs that the writer is given at once.
         budget: None goes on to the end.
         progress: called with pairs done and pairs in all.
+        drafted: has batches written, `n` drafts a pair; None: the service's writer does it.
 
     Raises:
         DataError: the service has no writer.
@@ -89,18 +96,20 @@ def generate(
     began = time.monotonic()
     written = refused = done = 0
     stopped: Stopped = "done"
-    while done < len(todo):
-        outcome = service.write(todo[done : done + batch], n)
-        written += len(outcome.stored)
-        refused += outcome.refused
-        done += len(todo[done : done + batch])
-        progress(done, len(todo))
-        if limit.seconds is not None and time.monotonic() - began >= limit.seconds:
-            stopped = "seconds"
-        elif limit.tokens is not None and before is not None:
-            stopped = "tokens" if (_tokens(service) or 0) - before >= limit.tokens else "done"
-        if stopped != "done":
-            break
+    batches = [todo[start : start + batch] for start in range(0, len(todo), batch)]
+    with closing(drafted(batches, n) if drafted else _here(service, batches, n)) as answers:
+        for number, drafts in answers:
+            outcome = service.keep(batches[number], drafts)
+            written += len(outcome.stored)
+            refused += outcome.refused
+            done += len(batches[number])
+            progress(done, len(todo))
+            if limit.seconds is not None and time.monotonic() - began >= limit.seconds:
+                stopped = "seconds"
+            elif limit.tokens is not None and before is not None:
+                stopped = "tokens" if (_tokens(service) or 0) - before >= limit.tokens else "done"
+            if stopped != "done":
+                break
     return Generated(
         keys=plan.keys,
         cached=plan.keys - len(todo),
@@ -116,3 +125,8 @@ def generate(
 
 def _tokens(service: BlurbService) -> int | None:
     return service.writer.usage.tokens if isinstance(service.writer, Metered) else None
+
+
+def _here(service: BlurbService, batches: Sequence[Batch], n: int) -> Drafted:
+    for number, some in enumerate(batches):
+        yield number, service.drafts(some, n)

@@ -181,8 +181,29 @@ class BlurbService:
 
     def write(self, todo: Sequence[tuple[FactSheet, UserContext]], n: int) -> Outcome:
         """Have the writer write a batch of a plan; store the first draft that passes of each."""
+        return self.keep(todo, self.drafts(todo, n))
+
+    def drafts(
+        self, todo: Sequence[tuple[FactSheet, UserContext]], n: int
+    ) -> Sequence[Sequence[Draft]]:
+        """Have the writer write a batch of a plan, at most `n` drafts a pair; store nothing.
+
+        Raises:
+            DataError: there is no writer.
+        """
+        return self._own_writer().write(todo, n)
+
+    def keep(
+        self,
+        todo: Sequence[tuple[FactSheet, UserContext]],
+        drafts: Sequence[Sequence[Draft]],
+    ) -> Outcome:
+        """Store the first draft that passes of each pair of a batch, whoever had them written.
+
+        Raises:
+            DataError: there is no writer to store them under.
+        """
         writer = self._own_writer()
-        drafts = writer.write(todo, n)
         fresh: dict[bytes, tuple[FactSheet, StoredBlurb]] = {}
         refused = []
         for key, pair, candidates in zip(self._keys(todo), todo, drafts, strict=True):

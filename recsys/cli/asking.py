@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Bundle, Json, K, Repeat
+from recsys.cli.options import (
+    Address,
+    Bundle,
+    BundlePlace,
+    Engine,
+    Json,
+    K,
+    Repeat,
+    Workers,
+    cluster_for,
+)
 
 app = typer.Typer()
 
@@ -60,10 +70,14 @@ def recommend(
 
 @app.command()
 def batch(
-    bundle: Bundle,
-    users: Annotated[str, typer.Option(help="File of user ids, or the word all.")],
+    bundle: BundlePlace,
+    users: Annotated[str, typer.Option(help="File or folder of user ids, or the word all.")],
     out: Annotated[
-        Path | None, typer.Option(help="Parquet file to write.", show_default=False)
+        str | None,
+        typer.Option(
+            help="Parquet file to write; with --engine ray a folder of them, path or URL.",
+            show_default=False,
+        ),
     ] = None,
     to_store: Annotated[
         str | None,
@@ -74,25 +88,37 @@ def batch(
     ] = "default",
     k: K = 10,
     repeats: Repeat = "exclude",
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Recommend to many shoppers, to a file or to the service's store.
 
     The file has user_id, item_id, rank, score, source. The service shows a stored list when
-    asked for it, and when the time for a fresh one is up.
+    asked for it, and when the time for a fresh one is up. With --engine ray a job that was
+    stopped goes on when it is started again with the same options.
 
     Examples: `recsys batch bundles/shop --users all -k 20 --out recs.parquet`,
-    `recsys batch bundles/shop --users all -k 50 --to-store sqlite:///shop.db --tenant shop`
+    `recsys batch bundles/shop --users all -k 50 --to-store sqlite:///shop.db --tenant shop`,
+    `recsys batch bundles/shop --users all --out recs --engine ray --address auto`
     """
     from experiments import jobs
 
+    if (out is None) == (to_store is None):
+        raise typer.BadParameter("give either --out or --to-store")
+    cluster = cluster_for(engine, address, workers)
     with answering(as_json) as show:
-        if out is not None and to_store is None:
-            show(*jobs.batch_command(bundle, users, out, k, repeats))
-        elif to_store is not None and out is None:
-            show(*jobs.store_command(bundle, users, to_store, tenant, k, repeats))
-        else:
-            raise typer.BadParameter("give either --out or --to-store")
+        if cluster is not None:
+            from experiments.cluster import commands
+
+            if out is None:
+                raise typer.BadParameter("--to-store: it goes with --engine local")
+            show(*commands.batch_command(bundle, users, out, k, repeats, cluster))
+        elif out is not None:
+            show(*jobs.batch_command(Path(bundle), users, Path(out), k, repeats))
+        elif to_store is not None:
+            show(*jobs.store_command(Path(bundle), users, to_store, tenant, k, repeats))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Json
+from recsys.cli.options import Address, Data, Engine, Json, Workers, cluster_for
 
 weights_app = typer.Typer(no_args_is_help=True, help="Model weights: fetch, check.")
 data_app = typer.Typer(no_args_is_help=True, help="Dataset directories: import, validate.")
@@ -127,3 +127,34 @@ def data_validate(
         show({"valid": not found, "faults": found}, *lines)
     if found:
         raise typer.Exit(1)
+
+
+@data_app.command("encode")
+def data_encode(
+    recipe: Annotated[
+        str, typer.Argument(help="Shipped name, TOML file, or run:ID of a tracked run.")
+    ],
+    data: Data,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="table.key=value; may be repeated.")
+    ] = None,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = None,
+    as_json: Json = False,
+) -> None:
+    """Encode the product texts as a recipe says, ahead of its training, into the cache.
+
+    Training does so itself; texts that are in the cache it does not encode again. With
+    --engine ray the workers encode. Example: `recsys data encode default --data data/shop`
+    """
+    cluster = cluster_for(engine, address, workers)
+    with answering(as_json) as show:
+        if cluster is None:
+            from experiments.encoding import encode_command
+
+            show(*encode_command(recipe, data, overrides or []))
+        else:
+            from experiments.cluster import commands
+
+            show(*commands.encode_command(recipe, data, overrides or [], cluster))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Bundle, Data, Json, Ks
+from recsys.cli.options import Address, BundlePlace, Data, Engine, Json, Ks, Workers, cluster_for
 
 app = typer.Typer()
 
 
 @app.command()
 def evaluate(
-    bundle: Bundle,
+    bundle: BundlePlace,
     data: Data,
     k: Ks = [],  # noqa: B006
     start: Annotated[
@@ -27,27 +27,35 @@ def evaluate(
     resamples: Annotated[int | None, typer.Option(min=1, help="Of the paired bootstrap.")] = None,
     max_users: Annotated[int | None, typer.Option(min=1, help="A random sample of users.")] = None,
     out: Annotated[Path | None, typer.Option(help="Directory for per-user values.")] = None,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Measure a bundle over the full catalogue, ALL and NEW targets, hybrid and components.
 
     The window is cut as the bundle's recipe says. A bundle that has seen a part of it is
-    refused. Example: `recsys evaluate bundles/shop --data data/shop -k 10 -k 20`
+    refused. With --engine ray the workers read the bundle at the same place, and the numbers
+    are the same. Example: `recsys evaluate bundles/shop --data data/shop -k 10 -k 20`
     """
     from experiments import report
     from experiments.evaluate import evaluate_bundle
 
+    cluster = cluster_for(engine, address, workers)
+    how: dict[str, Any] = {
+        "start": start,
+        "components": components,
+        "resamples": resamples,
+        "max_users": max_users,
+        "out": out,
+    }
     with answering(as_json) as show:
-        scorecard = evaluate_bundle(
-            bundle,
-            data,
-            k,
-            start=start,
-            components=components,
-            resamples=resamples,
-            max_users=max_users,
-            out=out,
-        )
+        if cluster is None:
+            scorecard = evaluate_bundle(Path(bundle), data, k, **how)
+        else:
+            from experiments.cluster import commands
+
+            scorecard = commands.evaluate_command(bundle, data, k, cluster, **how)
         show(report.as_json(scorecard), *report.tables(scorecard))
 
 

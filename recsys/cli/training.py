@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Data, Json, Uri
+from recsys.cli.options import Address, Data, Engine, Json, Uri, Workers, cluster_for
 
 app = typer.Typer()
 
@@ -60,32 +60,39 @@ def train(
         str | None, typer.Option(help="Registered model; default recsys-RECIPE.")
     ] = None,
     mlflow: Annotated[bool, typer.Option(help="Track the run in MLflow.")] = True,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Train a recipe, measure it on the test window, log it, and save the bundle.
 
+    With --engine ray the networks are trained by several processes, a node one unless
+    --workers says otherwise, and all nodes must see the folder of --out.
+
     Examples: `recsys train default --data data/shop --out bundles/shop`,
     `recsys train default --data data/shop --set ranker.lr=1e-3 --set history.enabled=false`
     """
-    from experiments.jobs import train_command
-
     if refit not in (None, "all"):
         raise typer.BadParameter(f"--refit {refit}: the only choice is all")
+    cluster = cluster_for(engine, address, workers)
+    options: dict[str, Any] = {
+        "refit": refit == "all",
+        "track": mlflow,
+        "uri": tracking_uri,
+        "experiment": experiment,
+        "register": register,
+        "warm_start": warm_start,
+    }
     with answering(as_json) as show:
-        show(
-            *train_command(
-                recipe,
-                data,
-                out,
-                overrides or [],
-                refit=refit == "all",
-                track=mlflow,
-                uri=tracking_uri,
-                experiment=experiment,
-                register=register,
-                warm_start=warm_start,
-            )
-        )
+        if cluster is None:
+            from experiments.jobs import train_command
+
+            show(*train_command(recipe, data, out, overrides or [], **options))
+        else:
+            from experiments.cluster import commands
+
+            show(*commands.train_command(recipe, data, out, overrides or [], cluster, **options))
 
 
 @app.command()

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Bundle, Json, K, Repeat, Uri
+from recsys.cli.options import (
+    Address,
+    BundlePlace,
+    Engine,
+    Json,
+    K,
+    Repeat,
+    Uri,
+    Workers,
+    cluster_for,
+)
 
 app = typer.Typer()
 blurbs_app = typer.Typer(
@@ -128,7 +138,7 @@ def verify(
 
 @blurbs_app.command()
 def generate(
-    bundle: Bundle,
+    bundle: BundlePlace,
     users: Annotated[
         str | None, typer.Option(help="File of user ids, or the word all.", show_default=False)
     ] = None,
@@ -150,38 +160,43 @@ def generate(
     max_tokens: MaxTokens = None,
     tracking_uri: Uri = None,
     track: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Log the coverage.")] = True,
+    engine: Engine = "local",
+    address: Address = None,
+    workers: Workers = None,
     as_json: Json = False,
 ) -> None:
     """Write, verify and keep blurbs for the lists that shoppers would be shown.
 
     What the store has is skipped, so a run that was stopped goes on where it was.
-    `recsys recommend --blurbs` shows them; it never waits for a model.
+    `recsys recommend --blurbs` shows them; it never waits for a model. With --engine ray
+    the workers write, and what they write is kept here.
     Example: `recsys blurbs generate bundles/shop --head 500 -k 10`
     """
-    from experiments.blurbing import generate_command
     from recsys.blurbs.generation import Budget
 
     if (users is None) == (head is None):
         raise typer.BadParameter("name the shoppers: either --users FILE|all or --head N")
+    cluster = cluster_for(engine, address, workers)
+    options: dict[str, Any] = {
+        "writer": writer,
+        "endpoint": endpoint,
+        "model": model,
+        "prices": prices,
+        "store": store,
+        "candidates": candidates,
+        "budget": Budget(max_seconds, max_tokens),
+        "uri": tracking_uri,
+        "track": track,
+    }
     with answering(as_json) as show:
-        show(
-            *generate_command(
-                bundle,
-                users,
-                head,
-                k,
-                repeats,
-                writer=writer,
-                endpoint=endpoint,
-                model=model,
-                prices=prices,
-                store=store,
-                candidates=candidates,
-                budget=Budget(max_seconds, max_tokens),
-                uri=tracking_uri,
-                track=track,
-            )
-        )
+        if cluster is None:
+            from experiments.blurbing import generate_command
+
+            show(*generate_command(Path(bundle), users, head, k, repeats, **options))
+        else:
+            from experiments.cluster import commands
+
+            show(*commands.generate_command(bundle, users, head, k, repeats, cluster, **options))
 
 
 @blurbs_app.command()

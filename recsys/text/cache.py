@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ CHUNK = 8_192
 SMALL = 4_096
 """Shards of fewer rows are merged, so that single additions do not leave a file each."""
 
+Elsewhere = Callable[[Sequence[Sequence[str]]], Iterator[tuple[int, FloatArray]]]
+"""From chunks of texts to the number and the vectors of each, in any order."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
@@ -44,10 +47,23 @@ class CachedEncoder:
     """
 
     def __init__(
-        self, encoder: TextEncoder, directory: Path, *, progress: Progress | None = None
+        self,
+        encoder: TextEncoder,
+        directory: Path,
+        *,
+        progress: Progress | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        """Cache `encoder` below `directory`; `progress` hears of texts that are really encoded."""
+        """Cache an encoder.
+
+        Args:
+            encoder: is asked for what the cache lacks.
+            directory: the cache is below it.
+            progress: hears of texts that are really encoded.
+            elsewhere: encodes with the same weights in its place, where texts are many.
+        """
         self.encoder = encoder
+        self._elsewhere = elsewhere
         self.directory = directory / encoder.fingerprint
         self.progress = progress
         self._shards: dict[str, _Shard] = {}
@@ -99,12 +115,18 @@ class CachedEncoder:
 
     def _encode_missing(self, texts: Sequence[str], keys: Keys, first: IntArray) -> None:
         todo = first[~self._known(keys[first])]
-        for start in range(0, len(todo), CHUNK):
-            rows = todo[start : start + CHUNK]
-            vectors = self.encoder.encode([texts[i] for i in rows])
-            self._append(keys[rows], vectors)
+        chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
+        done = 0
+        for number, vectors in self._encoded([[texts[i] for i in rows] for rows in chunks]):
+            self._append(keys[chunks[number]], vectors)
+            done += len(chunks[number])
             if self.progress:
-                self.progress(start + len(rows), len(todo))
+                self.progress(done, len(todo))
+
+    def _encoded(self, chunks: Sequence[Sequence[str]]) -> Iterator[tuple[int, FloatArray]]:
+        if self._elsewhere is not None:
+            return self._elsewhere(chunks)
+        return ((number, self.encoder.encode(texts)) for number, texts in enumerate(chunks))
 
     def _known(self, keys: Keys) -> BoolArray:
         known = np.zeros(len(keys), dtype=np.bool_)

@@ -102,7 +102,7 @@ def test_few_users_are_asked_for_at_a_time(
 ) -> None:
     monkeypatch.setattr(run, "USERS_PER_CHUNK", 3)
     whole = evaluate_recommender(model, TRUTH, (1, 2), out=tmp_path / "whole")  # type: ignore[arg-type]
-    monkeypatch.setattr(run, "USERS_AT_ONCE", 1)
+    monkeypatch.setattr("experiments.evaluation.chunks.USERS_AT_ONCE", 1)
     sizes: list[int] = []
     ask = Fixed.recommend_rows
 

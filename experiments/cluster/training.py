@@ -1,0 +1,219 @@
+"""`recsys train --engine ray`: the networks under Ray Train, texts and metrics by actors.
+
+The history Transformer and the ranker's heads are trained by several processes, one step
+along the mean of their gradients (`training.sharing`). After every epoch the leading one's
+checkpoint goes to the storage that all nodes see, beside the bundle; when a worker is lost,
+Ray Train starts all of them anew and they go on from it, and so does the same command when
+the driver was lost. What is fitted in closed form is fitted by the driver.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from experiments.cluster.connection import Cluster, cpus_by_node, require_ray
+from experiments.cluster.measuring import OnCluster as Measuring
+from experiments.cluster.pool import fetched, ours, shared
+from experiments.cluster.storage import Place
+from experiments.cluster.texts import on_cluster
+from experiments.evaluation import Elsewhere
+from recsys import weights
+from recsys.candidates.history import HistoryGenerator
+from recsys.dataset import Dataset
+from recsys.protocols import RunLogger, State, TextEncoder
+from recsys.ranking.config import RankerConfig
+from recsys.ranking.hybrid import HybridNet
+from recsys.recommender import Recommender
+from recsys.splits import Window
+from recsys.storage import save_recommender
+from recsys.types import AnyFloats
+from training.history import HistoryConfig, train_history
+from training.ranker import fit_head
+from training.sharing import Share
+from training.tables import Table
+from training.trainer import TrainResult
+
+RESTARTS = 3
+"""Of the workers, when one of them is lost."""
+CHECKPOINT = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class OnCluster:
+    """Does the work of a training job; `experiments.train.Engine`.
+
+    Attributes:
+        cluster: how many processes train; None there: one a node.
+        scratch: folder that all nodes see.
+    """
+
+    cluster: Cluster
+    scratch: Path
+
+    @property
+    def networks(self) -> OnCluster:
+        """This itself; `training.networks.Networks`."""
+        return self
+
+    def encoder(self, encoder: TextEncoder) -> TextEncoder:
+        """Return an encoder whose texts the workers encode."""
+        return on_cluster(encoder, self.cluster)
+
+    @contextmanager
+    def elsewhere(self, recommender: Recommender) -> Iterator[Elsewhere]:
+        """Have a recommender measured by the workers, who read it from a bundle."""
+        path = self.scratch / f"bundle-{uuid4().hex}"
+        version = save_recommender(recommender, path).version
+        try:
+            yield Measuring(Place.of(path), self.cluster, version)
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def history(
+        self,
+        dataset: Dataset,
+        embeddings: AnyFloats | None,
+        config: HistoryConfig,
+        *,
+        seed: int,
+        validation: Window | None,
+        device: str,
+        logger: RunLogger | None,
+        warm_start: HistoryGenerator | None,
+        checkpoint: Path | None,
+    ) -> HistoryGenerator:
+        """Train the history Transformer, as `training.history.fit_history` does.
+
+        Raises:
+            ClusterError: workers were lost more often than `RESTARTS`.
+        """
+        what = {
+            "dataset": dataset,
+            "embeddings": embeddings,
+            "config": config,
+            "seed": seed,
+            "validation": validation,
+            "warm_start": warm_start,
+        }
+        state, result = self._run(_history, what, device, checkpoint, "history")
+        _log(result, logger)
+        generator = HistoryGenerator.from_state(state).to(device)
+        return generator if embeddings is None else generator.attach(embeddings)
+
+    def head(
+        self,
+        train: Table,
+        validation: Table,
+        config: RankerConfig,
+        *,
+        seed: int,
+        device: str,
+        logger: RunLogger | None,
+        label: str,
+        checkpoint: Path | None,
+    ) -> tuple[HybridNet, TrainResult]:
+        """Train a head of the ranker, as `training.ranker.fit_head` does.
+
+        Raises:
+            ClusterError: workers were lost more often than `RESTARTS`.
+        """
+        what = {
+            "train": train,
+            "validation": validation,
+            "config": config,
+            "seed": seed,
+            "label": label,
+        }
+        net, result = self._run(_head, what, device, checkpoint, "ranker")
+        _log(result, logger)
+        return net.to(device), result
+
+    def _run(
+        self,
+        make: Callable[..., Any],
+        what: Mapping[str, Any],
+        device: str,
+        checkpoint: Path | None,
+        name: str,
+    ) -> Any:
+        """Run a job on all processes; return what the leading one returned."""
+        ray, train = require_ray(), import_module("ray.train")
+        torch = import_module("ray.train.torch")
+
+        place = checkpoint or weights.home() / "ray-runs" / f"{name}-{uuid4().hex}"
+        on_gpu = device != "cpu"
+        there = cpus_by_node()
+        workers = self.cluster.workers or len(there)
+        a_node = -(-workers // len(there))
+        trainer = torch.TorchTrainer(
+            _loop,
+            train_loop_config={"make": make, "what": shared(dict(what)), "on_gpu": on_gpu},
+            torch_config=torch.TorchConfig(backend="nccl" if on_gpu else "gloo"),
+            scaling_config=train.ScalingConfig(
+                num_workers=workers,
+                use_gpu=on_gpu,
+                resources_per_worker={"CPU": max(1, min(there) // a_node)},
+            ),
+            run_config=train.RunConfig(
+                name=place.stem,
+                storage_path=str(place.parent.absolute()),
+                failure_config=train.FailureConfig(max_failures=RESTARTS),
+                checkpoint_config=train.CheckpointConfig(num_to_keep=1),
+            ),
+        )
+        try:
+            return trainer.fit().return_value
+        except (ray.exceptions.RayError, train.TrainingFailedError) as error:
+            raise ours(error) from error
+
+
+def _loop(config: dict[str, Any]) -> Any:
+    """Run on each process: go on from the latest checkpoint, report one every epoch."""
+    from ray import train
+    from ray.train.torch import get_device
+
+    given = dict(fetched(config["what"]))
+    device = str(get_device()) if config["on_gpu"] else "cpu"
+    share = Share.of_process()
+    with tempfile.TemporaryDirectory(prefix="recsys-training-") as folder:
+        file = Path(folder) / CHECKPOINT
+        latest = train.get_checkpoint()
+        if latest is not None:
+            with latest.as_directory() as saved:
+                shutil.copyfile(Path(saved) / CHECKPOINT, file)
+
+        def told(result: TrainResult) -> None:
+            metrics = {"epoch": len(result.losses), "loss": result.losses[-1]}
+            own = train.Checkpoint.from_directory(folder) if share.leads else None
+            train.report(metrics, checkpoint=own)
+
+        made = config["make"](**given, device=device, checkpoint=file, share=share, saved=told)
+    return made if share.leads else None
+
+
+def _history(**given: Any) -> tuple[State, TrainResult]:
+    generator, result = train_history(**given, logger=None)
+    return generator.to("cpu").state(), result
+
+
+def _head(**given: Any) -> tuple[HybridNet, TrainResult]:
+    net, result = fit_head(**given, logger=None)
+    return net.to("cpu"), result
+
+
+def _log(result: TrainResult, logger: RunLogger | None) -> None:
+    """Give the logger the curve of the leading process."""
+    if logger is None:
+        return
+    values = dict(result.values)
+    for epoch, loss in enumerate(result.losses, start=1):
+        known = {"validation": values[epoch]} if epoch in values else {}
+        logger.metrics({"loss": loss, **known}, step=epoch)
