@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 HISTORIES = 128
 SIZE = {"dim": 64, "blocks": 2, "max_length": 50}
 K = 10
+PATIENCE = 4
+"""Epochs without a gain after which either side stops."""
 
 
 def main() -> None:
@@ -74,6 +76,12 @@ def main() -> None:
     if args.recipe:
         goal = result.get("rectools", result["ours"])["ndcg"]
         result["recipe"] = recipe(window, goal)
+        there, peer_s = (
+            result["recipe"]["seconds_to_goal"],
+            result.get("rectools", {}).get("seconds_to_best"),
+        )
+        if there and peer_s:
+            result["ratio_seconds_to_goal"] = round(peer_s / there, 1)
     print(json.dumps(result, indent=2))
 
 
@@ -131,7 +139,7 @@ def ours(window: Window, epochs: int, lr: float) -> dict[str, Any]:
     config = HistoryConfig.model_validate(
         {
             "model": SIZE,
-            "trainer": {"epochs": epochs, "lr": lr, "patience": 4, "precision": "float32"},
+            "trainer": {"epochs": epochs, "lr": lr, "patience": PATIENCE, "precision": "float32"},
             "batch_tokens": round(HISTORIES * n_tokens / past.n_users),
             "n_negatives": n_items,
             "validation_users": len(window.users),
@@ -254,12 +262,14 @@ def serve_peer(folder: Path, epochs: int, batches: int | None, threads: int) -> 
             curve.append(float(gain) / len(asked))  # a label each: the ideal gain is 1
         told = {"epoch": epoch + 1, "s": wall[-1], "cpu_s": cpu[-1], "ndcg": curve[-1:]}
         print(json.dumps(told), file=sys.stderr, flush=True)
-        if len(curve) > 5 and max(curve[-5:]) < max(curve):
+        if len(curve) > PATIENCE and max(curve[-PATIENCE:]) < max(curve):
             break
+    best = curve.index(max(curve)) + 1 if curve else None
     answer = {
         "epoch_s": round(min(wall), 1),
         "epoch_cpu_s": round(min(cpu), 1),
-        "best_epoch": curve.index(max(curve)) + 1 if curve else None,
+        "best_epoch": best,
+        "seconds_to_best": round(sum(wall[:best]), 1) if best else None,
         "ndcg": round(max(curve), 5) if curve else None,
         "curve": [round(value, 5) for value in curve],
     }
