@@ -31,7 +31,7 @@ from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
 from recsys.requests import batches
-from recsys.types import (
+from recsys.types import IntArray, (
     Blended,
     Candidates,
     FloatArray,
@@ -125,9 +125,9 @@ class _TimedGenerator(Generator):
 class _TimedBuilder(FeatureBuilder):
     clock: Clock
 
-    def build(self, queries: Queries, blended: Blended) -> FloatArray:
+    def build(self, queries: Queries, blended: Blended, only: IntArray | None = None) -> FloatArray:
         with self.clock.stage("features"):
-            return super().build(queries, blended)
+            return super().build(queries, blended, only)
 
 
 class _TimedRanker(HybridRanker):
