@@ -31,10 +31,11 @@ from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.ranker import HybridRanker
 from recsys.recommender import Recommender
 from recsys.requests import batches
-from recsys.types import IntArray, (
+from recsys.types import (
     Blended,
     Candidates,
     FloatArray,
+    IntArray,
     Queries,
     Ragged,
     RecommendationRequest,
