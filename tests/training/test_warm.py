@@ -80,16 +80,16 @@ def test_another_shape_is_named() -> None:
 
 def test_a_warm_fit_takes_fewer_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without label windows, a cold fit trains twice (to know when to stop), a warm one once."""
-    from training import generators as module
+    from training import networks
 
     calls: list[bool] = []
-    fit = module.fit_history
+    fit = networks.Here.history
 
     def counted(*arguments: object, **options: object) -> HistoryGenerator:
         calls.append(options.get("warm_start") is not None)
         return fit(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module, "fit_history", counted)
+    monkeypatch.setattr(networks.Here, "history", staticmethod(counted))
     config = HistoryConfig(model=MODEL, warm_epochs=1, n_negatives=3)
     values = {
         "text": {"encoder": "hashing", "dim": 16},
