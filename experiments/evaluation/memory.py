@@ -9,12 +9,8 @@ from typing import Any
 
 MMAP_THRESHOLD, ARENA_MAX = -3, -8
 """The options' numbers in glibc's malloc.h."""
-LARGE = 256 * 2**10
-"""Bytes from which a block is mapped by itself.
-
-At 2 MiB, blocks below it leave holes in the pools, and the peak of an evaluation grows from
-chunk to chunk by a tenth until it levels off; from here on down it is level at once.
-"""
+LARGE = 2 * 2**20
+"""Bytes from which a block is mapped by itself."""
 ARENAS = 2
 """Pools of memory that threads share; glibc would make eight a core."""
 
