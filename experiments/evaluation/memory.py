@@ -9,7 +9,7 @@ from typing import Any
 
 MMAP_THRESHOLD, ARENA_MAX = -3, -8
 """The options' numbers in glibc's malloc.h."""
-LARGE = 2 * 2**20
+LARGE = 2**20
 """Bytes from which a block is mapped by itself."""
 ARENAS = 2
 """Pools of memory that threads share; glibc would make eight a core."""

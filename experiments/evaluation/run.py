@@ -111,6 +111,7 @@ def _keep_all(
     done = n - sum(len(chunks.users(number)) for number in todo)
     for number, values in found:
         parts.write(number, values)
+        del values  # large, and the next chunk is measured before it would be replaced
         done += len(chunks.users(number))
         if progress is not None:
             progress("users", done, n)
