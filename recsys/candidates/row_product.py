@@ -13,7 +13,7 @@ from recsys.types import FloatArray, IntArray
 
 
 def row_product(columns: IntArray, values: FloatArray, matrix: sp.csr_matrix) -> FloatArray:
-    """Return x M, float32 [1, n]: what `(x @ matrix).toarray()` gives, to the last bit.
+    """Return x M, float32 [1, n]: what `(x @ matrix).toarray()` gives (on x86-64 to the last bit).
 
     Args:
         columns: [h], where x has values.

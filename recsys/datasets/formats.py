@@ -23,8 +23,8 @@ _FORMATS = {
     ".pq": "parquet",
 }
 _COMPRESSED = (".gz", ".zst", ".zstd")
-_SEPARATORS = (";", "\t", "|")
-"""What stands between the columns of a `.csv` whose first line has no comma to split at."""
+_SEPARATORS = (",", ";", "\t", "|")
+"""What may stand between the columns of a `.csv`."""
 
 
 def expand(paths: Paths) -> list[Path]:
@@ -104,10 +104,8 @@ def _scan_csv(files: list[Path], text: set[str], infer_all: bool) -> pl.LazyFram
 
 
 def _separator(path: Path) -> str:
-    """Return what separates the columns: the comma, unless only another splits the header."""
-    if len(_header(path, ",")) > 1:
-        return ","
-    return max((",", *_SEPARATORS), key=lambda separator: len(_header(path, separator)))
+    """Return what splits the header into the most columns, the comma among equals."""
+    return max(_SEPARATORS, key=lambda separator: len(_header(path, separator)))
 
 
 def _header(path: Path, separator: str) -> list[str]:

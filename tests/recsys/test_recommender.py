@@ -17,7 +17,7 @@ from recsys.dataset import Dataset
 from recsys.errors import BundleError, DataError
 from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
-from recsys.types import Blended, Queries, RecommendationRequest
+from recsys.types import Blended, Queries, Ragged, RecommendationRequest
 from tests.contracts.recommender import RecommenderContract
 from tests.recsys.shop import PLAIN, small_shop, train, trained
 
@@ -318,6 +318,21 @@ def test_availability_is_kept() -> None:
     rec = train(data, "ranker.enabled=false", "history.enabled=false")
     got = rec.recommend("stranger", 10)
     assert set(got.item_ids) == set(shop.items.ids[:2].to_list())
+
+
+@pytest.mark.parametrize("which", ["fitted", "without_ranker"])
+def test_some_candidates_are_rescored_as_among_all(
+    which: str, request: pytest.FixtureRequest
+) -> None:
+    model: Recommender = request.getfixturevalue(which)
+    engine = model.engine
+    query = model.dataset.queries(np.array([0]))
+    union = engine.propose(query, 20)
+    items = Ragged(union.indptr, union.items)
+    whole = engine.rescore(query, items, "all")
+    some = np.array([0, len(whole) - 1, 1])
+    assert len(np.unique(whole)) > 1
+    np.testing.assert_allclose(engine.rescore(query, items, "all", some), whole[some], rtol=1e-5)
 
 
 def test_an_explained_list_may_have_no_candidates_at_all() -> None:

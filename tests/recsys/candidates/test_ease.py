@@ -39,6 +39,13 @@ def test_both_solvers_are_the_formula(n_users: int, n_items: int, reg: float) ->
     np.testing.assert_allclose(dual.scores(new), expected, atol=1e-5)
 
 
+def test_some_items_score_as_among_all() -> None:
+    dual = Dual.fit(purchases(9, 30, seed=9), 0.5)
+    new = purchases(5, 30, seed=1)
+    some = np.array([0, 7, 8, 29])
+    np.testing.assert_allclose(dual.scores(new, some), dual.scores(new)[:, some], atol=1e-6)
+
+
 def test_an_item_nobody_bought_scores_zero() -> None:
     matrix = purchases(6, 10, seed=0).tolil()
     matrix[:, 3] = 0

@@ -1,6 +1,8 @@
-"""One row times a sparse matrix: scipy's answer, bit by bit."""
+"""One row times a sparse matrix: what scipy answers."""
 
 from __future__ import annotations
+
+import platform
 
 import numpy as np
 import pytest
@@ -18,4 +20,6 @@ def test_it_adds_in_the_order_of_a_sparse_product(n_entries: int) -> None:
     row = sp.csr_matrix((values, columns, [0, n_entries]), shape=(1, 300))
     found = row_product(columns, values, matrix)
     assert found.dtype == np.float32
-    assert found.tolist() == (row @ matrix).toarray().tolist()
+    np.testing.assert_allclose(found, (row @ matrix).toarray(), rtol=1e-4, atol=1e-5)
+    if platform.machine() == "x86_64":  # elsewhere scipy may round a product and sum at once
+        assert found.tolist() == (row @ matrix).toarray().tolist()
