@@ -9,6 +9,7 @@ the driver was lost. What is fitted in closed form is fitted by the driver.
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -132,8 +133,9 @@ class OnCluster:
             "seed": seed,
             "label": label,
         }
-        net, result = self._run(_head, what, device, checkpoint, "ranker")
+        packed, result = self._run(_head, what, device, checkpoint, "ranker")
         _log(result, logger)
+        net: HybridNet = pickle.loads(packed)
         return net.to(device), result
 
     def _run(
@@ -204,9 +206,9 @@ def _history(**given: Any) -> tuple[State, TrainResult]:
     return generator.to("cpu").state(), result
 
 
-def _head(**given: Any) -> tuple[HybridNet, TrainResult]:
+def _head(**given: Any) -> tuple[bytes, TrainResult]:
     net, result = fit_head(**given, logger=None)
-    return net.to("cpu"), result
+    return pickle.dumps(net.to("cpu")), result  # Ray Train brings no tensors home
 
 
 def _log(result: TrainResult, logger: RunLogger | None) -> None:
