@@ -16,6 +16,7 @@ import polars as pl
 
 from recsys.dataset import Dataset
 from recsys.errors import DataError, LeakageError
+from recsys.flat import among
 from recsys.types import BoolArray, IntArray, Ragged, pointers
 
 DAY = 24 * 3600 * 1_000_000
@@ -52,7 +53,7 @@ class Window:
         """Return the labels that the user had not bought before: the NEW targets."""
         seen = self.past.seen(self.users)
         n = self.past.n_items
-        known = np.isin(self.labels.owner * n + self.labels.rows, seen.owner * n + seen.rows)
+        known = among(self.labels.owner * n + self.labels.rows, seen.owner * n + seen.rows)
         owner = self.labels.owner[~known]
         counts = np.bincount(owner, minlength=len(self.users)).astype(np.int64)
         return Ragged.from_counts(counts, self.labels.rows[~known])
@@ -79,7 +80,7 @@ class Split:
         """Turn the outermost window into external ids."""
         past, labels = window.past, window.labels
         seen = past.seen(window.users)
-        known = np.isin(
+        known = among(
             labels.owner * past.n_items + labels.rows, seen.owner * past.n_items + seen.rows
         )
         truth = pl.DataFrame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -61,8 +62,8 @@ class Calibration(UserMetric):
 
     def counted(self, judged: Judged) -> BoolArray:
         """Users with a relevant item, and a category in both history and list."""
-        known = self._known(judged.head(self.k)).counts > 0
-        return judged.has_relevant & known & (self._known(self._past).counts > 0)
+        known = self._listed(judged).counts > 0
+        return judged.has_relevant & known & (self._past.counts > 0)
 
     def measure(self, judged: Judged) -> DoubleArray:
         """Return the distance, [users], in [0, 1]; 0 for a user who is not counted."""
@@ -71,7 +72,7 @@ class Calibration(UserMetric):
                 f"{self.name} holds the histories of {len(self.histories)} users and got "
                 f"{len(judged)} lists; use take(users) to restrict it to the same users"
             )
-        lists, histories = self._known(judged.head(self.k)), self._known(self._past)
+        lists, histories = self._listed(judged), self._past
         values = np.zeros(len(judged))
         users = np.flatnonzero((lists.counts > 0) & (histories.counts > 0))
         n_categories = int(self.categories.max(initial=0)) + 1
@@ -84,11 +85,15 @@ class Calibration(UserMetric):
             )
         return values
 
-    @property
+    def _listed(self, judged: Judged) -> Ragged:
+        listed: Ragged = judged.once(self, lambda: self._known(judged.head(self.k)))
+        return listed
+
+    @cached_property
     def _past(self) -> Ragged:
         if isinstance(self.histories, Ragged):
-            return self.histories
-        return self.histories.take(np.arange(len(self.histories)))
+            return self._known(self.histories)
+        return self._known(self.histories.take(np.arange(len(self.histories))))
 
     def _known(self, lists: Ragged) -> Ragged:
         """Leave out items without a category."""

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recsys.ranking.scaling import PlainScaler
+from recsys.ranking.scaling import PlainScaler, QuantileTables
 from recsys.types import FloatArray
+
+_TABLES = ("flat", "edge", "middle", "start", "width", "low")
 
 
 class QuantileScaler(nn.Module):
@@ -20,17 +22,22 @@ class QuantileScaler(nn.Module):
     """
 
     edges: Tensor  # [F, Q], ascending
-    ends: Tensor  # [F, Q], how many edges are at most this one
     mean: Tensor  # [F]
     scale: Tensor  # [F]
+    _flat: Tensor
+    _edge: Tensor
+    _middle: Tensor
+    _start: Tensor
+    _width: Tensor
+    _low: Tensor
+    _plain: PlainScaler | None
 
     def __init__(self, n_features: int, n_quantiles: int = 64) -> None:
         super().__init__()
         self.register_buffer("edges", torch.zeros(n_features, n_quantiles))
-        self.register_buffer("ends", torch.zeros(n_features, n_quantiles), persistent=False)
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
-        self._plain: PlainScaler | None = None
+        self._index()
 
     @torch.no_grad()
     def fit(self, table: FloatArray) -> Self:
@@ -51,51 +58,56 @@ class QuantileScaler(nn.Module):
     def plain(self) -> PlainScaler:
         """The same in numpy, for a few rows."""
         if self._plain is None:
-            parts = (self.edges, self.ends, self.mean, self.scale)
+            parts = (self.edges, self.mean, self.scale)
             self._plain = PlainScaler(*(part.cpu().numpy().copy() for part in parts))
         return self._plain
 
     def _index(self) -> None:
+        """Make the tables that `forward` reads positions off."""
         self._plain = None
-        self.ends.copy_(torch.searchsorted(self.edges, self.edges, right=True))
+        tables = QuantileTables.of(self.edges.cpu().numpy())
+        self._size, self._stride = tables.size, tables.stride
+        for name in _TABLES:
+            table = torch.from_numpy(getattr(tables, name)).to(self.edges.device)
+            self.register_buffer(f"_{name}", table, persistent=False)
 
     def forward(self, table: Tensor) -> Tensor:
         """[m, F] -> [m, 2 F]."""
         columns = table.T.contiguous()  # [F, m]
-        n = self.edges.shape[1]
-        # Averaging both sides puts a value that fills many quantiles in their middle.
-        left = _below(self.edges, columns)
-        nearest = left.clamp(max=n - 1)
-        exact = self.edges.gather(1, nearest) == columns
-        right = self.ends.gather(1, nearest)
-        low = (left - 1).clamp(0, n - 2)
-        start, stop = self.edges.gather(1, low), self.edges.gather(1, low + 1)
-        between = ((columns - start) / (stop - start).clamp_min(1e-12)).clamp(0, 1)
-        position = torch.where(exact, (left + right - 1) / 2.0, low + between)
-        position = (position / (n - 1)).clamp(0, 1) * 2 - 1
+        # Many features are the same in all rows that come together: looked up once.
+        first = columns[:, :1].contiguous()
+        varying = (columns != first).any(dim=1).nonzero()[:, 0]
+        every = torch.arange(len(columns), device=columns.device)
+        position = self._positions(first, every).expand_as(columns).clone()
+        position[varying] = self._positions(columns[varying], varying)
         z = ((table - self.mean) / self.scale).clamp(-5, 5)
         return torch.cat([position.T, z], dim=1)
 
+    def _positions(self, columns: Tensor, features: Tensor) -> Tensor:
+        """Where values of some features stand among the quantiles, [f, m], in [-1, 1]."""
+        values = columns.reshape(-1)
+        at = self._below(values, features)
+        position = values - self._start.index_select(0, at)
+        position.div_(self._width.index_select(0, at)).clamp_(0, 1)
+        position.add_(self._low.index_select(0, at))
+        exact = self._edge.index_select(0, at) == values
+        position = torch.where(exact, self._middle.index_select(0, at), position)
+        position.div_(self.edges.shape[1] - 1).clamp_(0, 1).mul_(2).sub_(1)
+        return position.view_as(columns)
 
-def _below(edges: Tensor, columns: Tensor) -> Tensor:
-    """Count the edges below each value, [F, Q] ascending and [F, m] -> [F, m].
+    def _below(self, values: Tensor, features: Tensor) -> Tensor:
+        """Count the edges below each value, flat [f m]; flat places.
 
-    What `torch.searchsorted` counts, by halving all intervals at once: several times as fast.
-    """
-    n_features, n = edges.shape
-    size = 1 << (n - 1).bit_length()
-    if size > n:
-        edges = nn.functional.pad(edges, (0, size - n), value=float("inf"))
-    flat, values = edges.reshape(-1), columns.reshape(-1)
-    start = torch.arange(n_features, dtype=torch.int32, device=edges.device) * size
-    start = start.repeat_interleave(columns.shape[1])
-    at = start.clone()
-    step = size // 2
-    while step:
-        at += (flat.index_select(0, at + (step - 1)) < values).to(torch.int32).mul_(step)
-        step //= 2
-    at += flat.index_select(0, at) < values
-    return (at - start).view_as(columns).long()
+        What `torch.searchsorted` counts, by halving all intervals at once: twice as fast.
+        """
+        at = (features * self._stride).to(torch.int32)
+        at = at.repeat_interleave(len(values) // max(len(features), 1))
+        step = self._size // 2
+        while step:
+            at += (self._flat[step - 1 :].index_select(0, at) < values).to(torch.int32).mul_(step)
+            step //= 2
+        at += self._flat.index_select(0, at) < values
+        return at
 
 
 class HybridNet(nn.Module):
