@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         rate: requests a second of one key, on average; 0 sets no limit.
         burst: requests that a key may send at once.
         max_in_flight: requests at work in a worker; more get 429.
-        queue_ms: how long a request may expect to wait for a model; longer gets 429.
+        queue_ms: how long a request of a burst may expect to wait for a model; longer gets 429.
         max_body_bytes: larger bodies get 413.
         request_timeout_ms: after it a request that has no answer gets 504.
         store_budget_ms: stage reading the shopper; then what is cached speaks.

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from recsys import Recommender
+from serving.pool import MODEL_NICENESS, ModelPool
+from serving.problems import ProblemError
 from serving.store import Store, StoredList
+from serving.telemetry.metrics import Metrics
 from tests.serving.running import Running
 
 
@@ -75,3 +81,41 @@ async def _put_list(address: str, tenant: str, user: str, item: str) -> None:
         made = {"item_id": item, "score": 1.0, "source": "als"}
         owner = await store.tenants.ensure(tenant)
         await store.lists.put(owner, [StoredList(user, "exclude", (made,), "1", 0)])
+
+
+def test_a_burst_may_wait_and_a_queue_that_stands_is_kept_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 10.0
+    monkeypatch.setattr("serving.pool.time.monotonic", lambda: now)
+    pool = ModelPool(2, 60_000, Metrics())
+    pool.check()  # nobody waits
+    pool._ahead = 20
+    now = 10.09
+    pool.check()  # for less than a tenth of a second: a burst
+    now = 10.11
+    with pytest.raises(ProblemError) as refused:
+        pool.check()
+    assert refused.value.status == 429
+    pool._ahead = 2 + 3  # two a thread may always wait: the fourth is let in
+    pool.check()
+    pool._ahead = 2
+    pool.check()  # nobody waits
+    pool._ahead = 20
+    pool.check()
+    pool.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no niceness of its own")
+def test_the_event_loop_goes_before_the_models_threads() -> None:
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async def asked() -> tuple[int, int]:
+        pool = ModelPool(1, 50, Metrics())
+        there = await pool.ask(niceness, 5_000)
+        pool.close()
+        return niceness(), there
+
+    own, there = asyncio.run(asked())
+    assert there == min(own + MODEL_NICENESS, 19)
