@@ -26,7 +26,7 @@ def row_topk(line: FloatArray, k: int) -> Candidates:
     below it is out. Few entries are left to be sorted, unless many are equal to the floor.
     """
     k = min(k, len(line))
-    floor = _floor(line, k)
+    floor = floor_of(line, k)
     columns = np.flatnonzero(line >= floor if floor > -np.inf else line > floor)
     values = line[columns]
     if len(columns) > 2 * k:
@@ -47,7 +47,7 @@ def _chosen(values: FloatArray, k: int, floor: np.float32) -> IntArray:
     return above
 
 
-def _floor(line: FloatArray, k: int) -> np.float32:
+def floor_of(line: FloatArray, k: int) -> np.float32:
     """Return a value that at least k entries reach, near the k-th largest."""
     width = min(len(line) // (GROUPS * k), WIDEST)
     if width > 1:
