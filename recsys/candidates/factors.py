@@ -13,10 +13,9 @@ from recsys.candidates.from_history import FromHistory, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.schema import Time
-from recsys.topk import topk_factors
 from recsys.topk.ann import AnnIndex, Graph
-from recsys.topk.coarse import WORTH, CoarseFactors
-from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Queries, Ragged
+from recsys.topk.coarse import Codes
+from recsys.types import Candidates, FloatArray, IntArray, Queries, Ragged
 
 PAIRS_PER_CHUNK = 200_000
 
@@ -40,7 +39,7 @@ class FactorModel(FromHistory[FloatArray]):
         self._bias: FloatArray | None = None  # [known]
         self._graph: Graph | None = None
         self._ann: AnnIndex | None = None
-        self._coarse: CoarseFactors | None = None
+        self._codes = Codes()
 
     def _input(self, queries: Queries) -> sp.csr_matrix:
         return input_rows(queries.histories, self._time, self.config, len(self._known))
@@ -67,12 +66,7 @@ class FactorModel(FromHistory[FloatArray]):
         if self._ann is not None:
             users = self._with_one(made)
             return self._ann.search(users, n, exclude=queries.exclude, eligible=queries.eligible)
-        if len(made) == 1 and len(self._items) >= WORTH and not _few(queries.eligible):
-            if self._coarse is None or not self._coarse.holds(self._items, self._bias):
-                self._coarse = CoarseFactors(self._items, self._bias)
-            if self._coarse.works:
-                return self._coarse.search(made[0], n, queries.exclude[0], queries.eligible)
-        return topk_factors(
+        return self._codes.topk(
             made,
             self._items,
             n,
@@ -127,8 +121,3 @@ def halved(factors: FloatArray) -> FloatArray:
     """Round to half precision, and keep float32 for computing."""
     rounded: FloatArray = np.asarray(factors, dtype=np.float16).astype(np.float32)
     return rounded
-
-
-def _few(eligible: BoolArray | None) -> bool:
-    """Tell whether so few items may be returned that only these are to be multiplied."""
-    return eligible is not None and 4 * int(np.count_nonzero(eligible)) < len(eligible)

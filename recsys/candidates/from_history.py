@@ -125,6 +125,10 @@ class FromHistory(Generator, Generic[Made]):
         """Score the listed items, [m]."""
         raise NotImplementedError
 
+    def _quick(self, queries: Queries, n: int) -> Candidates | None:
+        """Return the n best eligible items without `_make`; None where that saves nothing."""
+        return None
+
     def _listed(self, queries: Queries, items: Ragged) -> FloatArray | None:
         """Score the listed items without `_make`, [m]; None where that saves nothing."""
         return None
@@ -181,7 +185,8 @@ class _Answered(Asked, Generic[Made]):
     def candidates(self, n: int) -> Candidates:
         found = Candidates.empty(0)
         if len(self._answered):
-            found = self._model._best(self._made, self._part, n)
+            quick = self._model._quick(self._part, n)
+            found = self._model._best(self._made, self._part, n) if quick is None else quick
         rows = self._model._known.rows[found.items]
         found = Candidates(found.indptr, rows, found.scores)
         return spread(found, self._answered, len(self._queries))

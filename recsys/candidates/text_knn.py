@@ -10,13 +10,14 @@ import numpy.typing as npt
 from pydantic import Field
 
 from recsys.candidates.base import Asked, plain
-from recsys.candidates.from_history import DenseScores, KnownItems
+from recsys.candidates.from_history import DenseScores, KnownItems, above
 from recsys.candidates.inputs import DecayConfig, input_rows, input_values
 from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
 from recsys.schema import Time
-from recsys.topk import products
+from recsys.topk import FlatIndex, products, search_all
+from recsys.topk.coarse import WORTH
 from recsys.types import (
     AnyFloats,
     Candidates,
@@ -89,7 +90,7 @@ class TextKnn(DenseScores):
         first, self._text_of = distinct(known)
         self._vectors = RowBlocks.of(known if len(first) == len(known) else known[first])
         self._n_items = len(whole)
-        vars(self).pop("_gain", None)
+        self._forget("_gain", "_first", "_added")
         return self
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
@@ -113,7 +114,7 @@ class TextKnn(DenseScores):
         self._centre = _weighted_mean(vectors, bought)
         self._vectors = RowBlocks.of(_unit(vectors, self._centre))
         self._time = dataset.info.time
-        vars(self).pop("_gain", None)
+        self._forget("_gain", "_first", "_added")
         return self
 
     def add_items(self, embeddings: FloatArray) -> None:
@@ -126,6 +127,11 @@ class TextKnn(DenseScores):
         self._text_of = np.concatenate([self._text_of, more])
         self._known = KnownItems(np.concatenate([self._known.mask, has_text]))
         self._n_items += len(new)
+        self._forget("_added")
+
+    def _forget(self, *worked_out: str) -> None:
+        for name in worked_out:
+            vars(self).pop(name, None)
 
     def state(self) -> State:
         """Return config and popularity; the embeddings are kept elsewhere."""
@@ -199,6 +205,34 @@ class TextKnn(DenseScores):
         scores[:, bought] += self._prior[self._known.rows[few[bought]]]
         listed: FloatArray = scores[items.owner, place]
         return listed
+
+    def _quick(self, queries: Queries, n: int) -> Candidates | None:
+        texts, many = self._ready(), len(self._text_of)
+        if len(queries) != 1 or many < WORTH or 2 * len(texts) < many:
+            return None
+        indexes = (self._first, self._added) if len(texts.blocks) > 1 else (self._first,)
+        found = search_all(
+            indexes,
+            self._profiles(queries),
+            n,
+            exclude=queries.exclude,
+            eligible=queries.eligible,
+        )
+        return above(found, self.floor)
+
+    @cached_property
+    def _first(self) -> FlatIndex:
+        """The items of the first block, a vector each, with what popularity adds."""
+        block = self._ready().blocks[0]
+        own = self._text_of[self._text_of < len(block)]
+        bias = np.zeros(len(own), dtype=np.float32)
+        bias[: len(self._gain)] = self._gain
+        return FlatIndex(block if len(own) == len(block) else block[own], bias)
+
+    @cached_property
+    def _added(self) -> FlatIndex:
+        """The items of the second block, added since."""
+        return FlatIndex(self._ready().blocks[1])
 
     def _make(self, queries: Queries) -> FloatArray:
         profiles = self._profiles(queries)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recsys.topk.factors import topk_factors
 from recsys.topk.selection import floor_of, row_topk
-from recsys.types import BoolArray, Candidates, FloatArray, IntArray
+from recsys.types import AnyFloats, BoolArray, Candidates, FloatArray, IntArray, Ragged
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +23,7 @@ WORTH = 20_000
 """Items from which on the product costs more than the calls around it."""
 LEVELS = 127
 LAST_BITS = np.float32(4 * np.finfo(np.float32).eps)
+SMALLEST, LARGEST = 1e-30, 1e37
 ROWS_AT_ONCE = 65_536
 
 
@@ -29,12 +31,12 @@ class CoarseFactors:
     """Codes of item factors.
 
     Attributes:
-        items: [n, d], the factors themselves.
+        items: [n, d], the factors themselves, in single or half precision.
         bias: [n], added to every product, or None.
         works: whether this torch multiplies codes; without, there is no search.
     """
 
-    def __init__(self, items: FloatArray, bias: FloatArray | None) -> None:
+    def __init__(self, items: AnyFloats, bias: FloatArray | None) -> None:
         """Code factors, [n, d], block by block."""
         import torch
 
@@ -46,7 +48,7 @@ class CoarseFactors:
         self._step, self._size, self._slack = (np.empty(n, dtype=np.float32) for _ in range(3))
         for start in range(0, n, ROWS_AT_ONCE):
             part = slice(start, start + ROWS_AT_ONCE)
-            rows = items[part]
+            rows = items[part].astype(np.float32, copy=False)
             step = np.abs(rows).max(axis=1) / LEVELS
             code = np.rint(rows / np.where(step > 0, step, 1)[:, None])
             kept = code * step[:, None]
@@ -55,11 +57,17 @@ class CoarseFactors:
             self._size[part] = np.linalg.norm(kept, axis=1)
             lost = np.linalg.norm(rows - kept, axis=1)
             self._slack[part] = lost + rounding * np.linalg.norm(rows, axis=1)
-        self.works = _multiplies(self._codes[:64])
+        self._longest = float((self._size + self._slack).max(initial=0))
+        self.works = np.isfinite(self._longest) and _multiplies(self._codes[:64])
 
-    def holds(self, items: FloatArray, bias: FloatArray | None) -> bool:
+    def holds(self, items: AnyFloats, bias: FloatArray | None) -> bool:
         """Tell whether these very arrays were coded."""
         return self.items is items and self.bias is bias
+
+    def suits(self, user: FloatArray) -> bool:
+        """Tell whether the products are of a size that single precision tells apart."""
+        largest = float(np.linalg.norm(user.astype(np.float64))) * self._longest
+        return SMALLEST < largest < LARGEST  # False for NaN
 
     def search(
         self, user: FloatArray, k: int, exclude: IntArray, eligible: BoolArray | None
@@ -98,11 +106,46 @@ class CoarseFactors:
             near = near[np.concatenate(highs) >= max(floor, floor_of(low, k))]
         if not len(near):
             return Candidates.empty(1)
-        scores = self.items[near] @ user
+        scores = self.items[near].astype(np.float32, copy=False) @ user
         if self.bias is not None:
             scores += self.bias[near]
         best = row_topk(scores, k)
         return Candidates(best.indptr, near[best.items], best.scores)
+
+
+class Codes:
+    """Codes of what was asked last, made when a single user first asks."""
+
+    def __init__(self) -> None:
+        self._made: CoarseFactors | None = None
+
+    def topk(
+        self,
+        users: FloatArray,
+        items: AnyFloats,
+        k: int,
+        *,
+        exclude: Ragged | None = None,
+        eligible: BoolArray | None = None,
+        bias: FloatArray | None = None,
+        device: str = "cpu",
+    ) -> Candidates:
+        """Return what `topk_factors` does; by codes for one user of many items on the CPU."""
+        if len(users) == 1 and len(items) >= WORTH and device == "cpu" and not few(eligible):
+            made = self._made
+            if made is None or not made.holds(items, bias):
+                made = self._made = CoarseFactors(items, bias)
+            if made.works and made.suits(users[0]):
+                rows = np.empty(0, dtype=np.int64) if exclude is None else exclude.rows
+                return made.search(users[0], k, rows, eligible)
+        return topk_factors(
+            users, items, k, exclude=exclude, eligible=eligible, bias=bias, device=device
+        )
+
+
+def few(eligible: BoolArray | None) -> bool:
+    """Tell whether so few items may be returned that only these are to be multiplied."""
+    return eligible is not None and 4 * int(np.count_nonzero(eligible)) < len(eligible)
 
 
 def _multiplies(codes: torch.Tensor) -> bool:

@@ -92,7 +92,7 @@ def test_a_generator_answers_one_as_it_answers_many(monkeypatch: pytest.MonkeyPa
     model.fit(dataset, rng=np.random.default_rng(0))
     many = dataset.queries(np.arange(dataset.n_users))
     plain = model.candidates(many, 5)
-    monkeypatch.setattr("recsys.candidates.factors.WORTH", 1)
+    monkeypatch.setattr(coarse, "WORTH", 1)
     used: list[int] = []
     search = CoarseFactors.search
 

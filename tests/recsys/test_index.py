@@ -1,4 +1,4 @@
-"""Searching item vectors: the scan in half precision answers as if it were single."""
+"""Searching item vectors: codes of eight bits answer as the full product does."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys.topk import FlatIndex, index, search_all, topk_factors
+from recsys.topk import FlatIndex, coarse, search_all, topk_factors
 from recsys.types import Candidates, FloatArray, Ragged
 
 
@@ -21,8 +21,7 @@ def same(left: Candidates, right: Candidates) -> bool:
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "SCANNED_FROM", 1)
-    monkeypatch.setattr(index, "SCANNED_WIDTH", 1)
+    monkeypatch.setattr(coarse, "WORTH", 1)
 
 
 def factors(seed: int, n: int, dim: int, close: float) -> tuple[FloatArray, FloatArray]:
@@ -39,7 +38,7 @@ def factors(seed: int, n: int, dim: int, close: float) -> tuple[FloatArray, Floa
     close=st.sampled_from([1, 1e-2, 1e-3, 1e-5]),
     scale=st.sampled_from([1e-6, 1, 300, 1e30]),
 )
-def test_the_scan_finds_what_single_precision_finds(
+def test_codes_find_what_single_precision_finds(
     seed: int, n: int, k: int, close: float, scale: float
 ) -> None:
     items, user = factors(seed, n, 8, close)
@@ -59,22 +58,27 @@ def test_the_scan_finds_what_single_precision_finds(
     assert len(found.items) == len(expected.items)
 
 
-def test_what_the_scan_cannot_tell_apart_is_scored_in_single_precision() -> None:
-    """A thousand items within half precision of each other: only the fallback sorts them."""
+def test_what_the_codes_cannot_tell_apart_is_scored_in_single_precision() -> None:
     items = np.full((1000, 4), 1, dtype=np.float32)
     order = np.random.default_rng(5).permutation(1000)
     items[:, 0] += order.astype(np.float32) * 1e-7 * 2
     user = np.ones((1, 4), dtype=np.float32)
-    flat = FlatIndex(items)
-    assert flat._scan(user[0], 3, None, None) is None
-    assert same(flat.search(user, 3), topk_factors(user, items, 3))
+    assert same(FlatIndex(items).search(user, 3), topk_factors(user, items, 3))
 
 
-def test_scores_beyond_half_precision_are_not_scanned() -> None:
-    items = np.array([[300.0], [400.0], [-5.0]], dtype=np.float32)
-    user = np.array([[300.0]], dtype=np.float32)
-    assert FlatIndex(items)._scan(user[0], 1, None, None) is None
+def test_scores_beyond_single_precision_are_not_coded() -> None:
+    items = np.array([[3e18], [4e18], [-5.0]], dtype=np.float32)
+    user = np.array([[3e19]], dtype=np.float32)
+    assert not coarse.CoarseFactors(items, None).suits(user[0])
     assert FlatIndex(items).search(user, 1).items.tolist() == [1]
+
+
+def test_a_bias_is_added() -> None:
+    items = np.array([[1.0], [2.0], [3.0]], dtype=np.float32)
+    bias = np.array([5.0, 0.0, 0.0], dtype=np.float32)
+    user = np.array([[2.0]], dtype=np.float32)
+    found = FlatIndex(items, bias).search(user, 2)
+    assert (found.items.tolist(), found.scores.tolist()) == ([0, 2], [7.0, 6.0])
 
 
 def test_a_silent_shopper_gets_nothing() -> None:
