@@ -189,6 +189,7 @@ def train_history(
         repeat_weight=config.repeat_weight,
         half_life=half_life,
         seed=seed,
+        share=share,
     )
     trainer = config.trainer
     if warm_start is not None:

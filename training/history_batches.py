@@ -20,6 +20,7 @@ from recsys.candidates.history_packing import (
 )
 from recsys.dataset import Dataset
 from recsys.types import BoolArray, DoubleArray, Histories, IntArray, gather
+from training.sharing import ALONE, Share
 
 SHAPE_STEP = 512
 """Sizes are rounded up to a multiple of this. Matrix products in bfloat16 are compiled
@@ -77,6 +78,7 @@ class HistoryBatches:
         repeat_weight: float,
         half_life: float | None,
         seed: int,
+        share: Share = ALONE,
     ) -> None:
         """Prepare.
 
@@ -92,7 +94,9 @@ class HistoryBatches:
             half_life: an epoch reads a piece of a history that is older than the end of
                 the data by this much half as often; None reads everything once.
             seed: of all that is drawn.
+            share: this process's part, its batch of every round.
         """
+        self._share = share
         h = dataset.histories
         kept = readable[h.items] & (h.weights > 0)
         self._histories = h.keep(kept)
@@ -109,10 +113,14 @@ class HistoryBatches:
         self._seed = seed
 
     def __len__(self) -> int:
-        return -(-int(self._freshness.sum()) // self._tokens) if len(self._freshness) else 0
+        n = -(-int(self._freshness.sum()) // self._tokens) if len(self._freshness) else 0
+        return -(-n // self._share.size)
 
     def epoch(self, number: int) -> Iterator[HistoryBatch]:
         """Yield the batches of an epoch."""
+        yield from self._share.mine(self._all(number))
+
+    def _all(self, number: int) -> Iterator[HistoryBatch]:
         rng = np.random.default_rng([self._seed, number])
         h, order = shuffled_baskets(self._histories, rng)
         baskets, gaps = basket_numbers(h), gap_buckets(h)

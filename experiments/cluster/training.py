@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickle
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,22 +20,26 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from experiments.cluster.connection import Cluster, cpus_by_node, require_ray
 from experiments.cluster.measuring import OnCluster as Measuring
 from experiments.cluster.pool import fetched, ours, shared
 from experiments.cluster.storage import Place
+from experiments.cluster.tables import Tables
 from experiments.cluster.texts import on_cluster
 from experiments.evaluation import Elsewhere
 from recsys import weights
 from recsys.candidates.history import HistoryGenerator
 from recsys.dataset import Dataset
-from recsys.protocols import RunLogger, State, TextEncoder
-from recsys.ranking.config import RankerConfig
+from recsys.protocols import CandidateGenerator, RunLogger, State, TextEncoder
+from recsys.ranking.config import Head, RankerConfig
+from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.hybrid import HybridNet
 from recsys.recommender import Recommender
 from recsys.splits import Window
 from recsys.storage import save_recommender
-from recsys.types import AnyFloats
+from recsys.types import AnyFloats, HalfArray
 from training.history import HistoryConfig, train_history
 from training.ranker import fit_head
 from training.sharing import Share
@@ -109,10 +113,46 @@ class OnCluster:
         generator = HistoryGenerator.from_state(state).to(device)
         return generator if embeddings is None else generator.attach(embeddings)
 
+    def tables(
+        self,
+        generators: Mapping[str, CandidateGenerator],
+        builder: FeatureBuilder,
+        window: Window,
+        embeddings: HalfArray,
+        n_candidates: int,
+        *,
+        negatives: int | None,
+        rng: np.random.Generator,
+    ) -> dict[Head, list[Table]]:
+        """Tabulate a window by actors, in parts that stay in files.
+
+        Raises:
+            ClusterError: the cluster lost more than it can make up for.
+        """
+        return Tables(self.cluster, self.scratch).of_window(
+            generators,
+            builder,
+            window,
+            embeddings,
+            n_candidates,
+            negatives=negatives,
+            rng=rng,
+        )
+
+    def useful(
+        self, tables: Sequence[Table], negatives: int, rng: np.random.Generator
+    ) -> list[Table]:
+        """Keep what teaches something of each part.
+
+        Raises:
+            ClusterError: the cluster lost more than it can make up for.
+        """
+        return Tables(self.cluster, self.scratch).useful(tables, negatives, rng)
+
     def head(
         self,
-        train: Table,
-        validation: Table,
+        train: Sequence[Table],
+        validation: Sequence[Table],
         config: RankerConfig,
         *,
         seed: int,
@@ -127,8 +167,8 @@ class OnCluster:
             ClusterError: workers were lost more often than `RESTARTS`.
         """
         what = {
-            "train": train,
-            "validation": validation,
+            "train": list(train),
+            "validation": list(validation),
             "config": config,
             "seed": seed,
             "label": label,

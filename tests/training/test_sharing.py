@@ -22,16 +22,16 @@ CONFIG = TrainerConfig(epochs=3, lr=0.1, clip=0.5, warmup=0.0, patience=0, preci
 
 
 class Rows:
-    """The four rows, `size` a batch; always in the same order."""
+    """The rows of a process, `size` a batch; always in the same order."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, share: Share, size: int) -> None:
+        self.batches = torch.arange(share.rank, 4, share.size).split(size)
 
     def __len__(self) -> int:
-        return 4 // self.size
+        return len(self.batches)
 
     def epoch(self, number: int) -> Iterator[Tensor]:
-        yield from torch.arange(4).split(self.size)
+        yield from self.batches
 
 
 def run(share: Share, rows: int, checkpoint: Path | None = None) -> dict[str, object]:
@@ -47,7 +47,7 @@ def run(share: Share, rows: int, checkpoint: Path | None = None) -> dict[str, ob
 
     result = fit(
         model,
-        Rows(rows),
+        Rows(share, rows),
         lambda batch: (model(X[batch])[:, 0] - Y[batch]).square().mean(),
         CONFIG,
         seed=0,

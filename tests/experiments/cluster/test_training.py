@@ -120,8 +120,8 @@ def test_a_head_is_trained(cluster: Cluster, recipe: Recipe, tmp_path: Path) -> 
     engine = training.OnCluster(cluster, tmp_path)
     config = recipe.ranker.model_copy(update={"epochs": 15, "lr": 0.02, "patience": 15})
     net, result = engine.head(
-        table,
-        table,
+        [table],
+        [table],
         config,
         seed=0,
         device="cpu",
