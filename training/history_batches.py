@@ -94,9 +94,8 @@ class HistoryBatches:
             half_life: an epoch reads a piece of a history that is older than the end of
                 the data by this much half as often; None reads everything once.
             seed: of all that is drawn.
-            share: this process's part, its batch of every round.
+            share: of several processes each has its own shoppers; all read as many batches.
         """
-        self._share = share
         h = dataset.histories
         kept = readable[h.items] & (h.weights > 0)
         self._histories = h.keep(kept)
@@ -105,22 +104,19 @@ class HistoryBatches:
         self._bought_in = basket_numbers(self._histories)[first]
         self._n_baskets = int(self._bought_in.max(initial=0)) + 1
         self._weights = target_weights(dataset, repeat_weight)[kept]
-        self._freshness = freshness(dataset, half_life)[kept]
+        self._freshness = freshness(dataset, half_life, share)[kept]
         self._max_length = max_length
         self._rows = max(1, tokens // max_length)
         self._tokens = max(1, int(self._rows * max_length * FILL))
         self._horizon, self._n_targets = horizon, n_targets
-        self._seed = seed
+        self._seed, self._share = share.seed(seed), share
+        self._length = share.most(-(-int(self._freshness.sum()) // self._tokens))
 
     def __len__(self) -> int:
-        n = -(-int(self._freshness.sum()) // self._tokens) if len(self._freshness) else 0
-        return -(-n // self._share.size)
+        return self._length
 
     def epoch(self, number: int) -> Iterator[HistoryBatch]:
         """Yield the batches of an epoch."""
-        yield from self._share.mine(self._all(number))
-
-    def _all(self, number: int) -> Iterator[HistoryBatch]:
         rng = np.random.default_rng([self._seed, number])
         h, order = shuffled_baskets(self._histories, rng)
         baskets, gaps = basket_numbers(h), gap_buckets(h)
@@ -129,7 +125,9 @@ class HistoryBatches:
         newest = self._freshness[order][pieces.indptr[1:] - 1]
         wanted = np.flatnonzero(rng.random(len(pieces)) < newest)
         users = h.owner[pieces.indptr[:-1]]
-        for part in _batches(pieces.counts[wanted], self._tokens, rng):
+        if not len(wanted):  # a process with few shoppers, none of whom came of late
+            wanted = np.arange(len(pieces))
+        for part in self._share.filled(list(_batches(pieces.counts[wanted], self._tokens, rng))):
             yield self._batch(pieces, users, wanted[part], baskets, gaps, draw, rng)
 
     def _batch(
@@ -188,12 +186,12 @@ def target_weights(dataset: Dataset, repeat_weight: float) -> DoubleArray:
     return weights
 
 
-def freshness(dataset: Dataset, half_life: float | None) -> DoubleArray:
+def freshness(dataset: Dataset, half_life: float | None, everybody: Share = ALONE) -> DoubleArray:
     """Return how often each interaction is read in an epoch, [m]: the last ones always."""
     times = dataset.histories.times
     if half_life is None or dataset.info.time != "global" or not len(times):
         return np.ones(len(times))
-    share: DoubleArray = np.exp2((times - times.max()) / half_life)
+    share: DoubleArray = np.exp2((times - everybody.most(int(times.max()))) / half_life)
     return share
 
 

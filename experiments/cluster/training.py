@@ -32,6 +32,7 @@ from experiments.evaluation import Elsewhere
 from recsys import weights
 from recsys.candidates.history import HistoryGenerator
 from recsys.dataset import Dataset
+from recsys.errors import DataError
 from recsys.protocols import CandidateGenerator, RunLogger, State, TextEncoder
 from recsys.ranking.config import Head, RankerConfig
 from recsys.ranking.features import FeatureBuilder
@@ -40,7 +41,7 @@ from recsys.recommender import Recommender
 from recsys.splits import Window
 from recsys.storage import save_recommender
 from recsys.types import AnyFloats, HalfArray
-from training.history import HistoryConfig, train_history
+from training.history import HistoryConfig, learn, lesson
 from training.ranker import fit_head
 from training.sharing import Share
 from training.tables import Table
@@ -97,18 +98,30 @@ class OnCluster:
     ) -> HistoryGenerator:
         """Train the history Transformer, as `training.history.fit_history` does.
 
+        Each process gets the interactions of its own shoppers.
+
         Raises:
+            DataError: there is too little to learn from.
             ClusterError: workers were lost more often than `RESTARTS`.
         """
+        dataset, watched = lesson(dataset, config, seed=seed, validation=validation)
         what = {
-            "dataset": dataset,
             "embeddings": embeddings,
             "config": config,
             "seed": seed,
-            "validation": validation,
             "warm_start": warm_start,
         }
-        state, result = self._run(_history, what, device, checkpoint, "history")
+
+        def own(share: Share) -> dict[str, Any]:
+            part = share.shoppers(dataset)
+            if not len(part.interactions):
+                raise DataError(
+                    f"history: {share.size} processes are too many for "
+                    f"{dataset.n_users} shoppers; take fewer --workers"
+                )
+            return {"dataset": part, "watched": watched if share.leads else None}
+
+        state, result = self._run(_history, what, device, checkpoint, "history", own)
         _log(result, logger)
         generator = HistoryGenerator.from_state(state).to(device)
         return generator if embeddings is None else generator.attach(embeddings)
@@ -185,8 +198,12 @@ class OnCluster:
         device: str,
         checkpoint: Path | None,
         name: str,
+        own: Callable[[Share], Mapping[str, Any]] = lambda share: {},
     ) -> Any:
-        """Run a job on all processes; return what the leading one returned."""
+        """Run a job on all processes; return what the leading one returned.
+
+        `what` goes to all of them, and to each what `own` says.
+        """
         ray, train = require_ray(), import_module("ray.train")
         torch = import_module("ray.train.torch")
 
@@ -197,7 +214,12 @@ class OnCluster:
         a_node = -(-workers // len(there))
         trainer = torch.TorchTrainer(
             _loop,
-            train_loop_config={"make": make, "what": shared(dict(what)), "on_gpu": on_gpu},
+            train_loop_config={
+                "make": make,
+                "what": shared(dict(what)),
+                "own": [shared(dict(own(Share(rank, workers)))) for rank in range(workers)],
+                "on_gpu": on_gpu,
+            },
             torch_config=torch.TorchConfig(backend="nccl" if on_gpu else "gloo"),
             scaling_config=train.ScalingConfig(
                 num_workers=workers,
@@ -222,9 +244,9 @@ def _loop(config: dict[str, Any]) -> Any:
     from ray import train
     from ray.train.torch import get_device
 
-    given = dict(fetched(config["what"]))
     device = str(get_device()) if config["on_gpu"] else "cpu"
     share = Share.of_process()
+    given = fetched(config["what"]) | fetched(config["own"][share.rank])
     with tempfile.TemporaryDirectory(prefix="recsys-training-") as folder:
         file = Path(folder) / CHECKPOINT
         latest = train.get_checkpoint()
@@ -242,7 +264,7 @@ def _loop(config: dict[str, Any]) -> Any:
 
 
 def _history(**given: Any) -> tuple[State, TrainResult]:
-    generator, result = train_history(**given, logger=None)
+    generator, result = learn(**given, logger=None)
     return generator.to("cpu").state(), result
 
 
