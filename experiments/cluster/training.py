@@ -1,10 +1,10 @@
-"""`recsys train --engine ray`: the networks under Ray Train, texts and metrics by actors.
+"""`recsys train --engine ray`: the networks under Ray Train; texts, tables, metrics by actors.
 
-The history Transformer and the ranker's heads are trained by several processes, one step
-along the mean of their gradients (`training.sharing`). After every epoch the leading one's
-checkpoint goes to the storage that all nodes see, beside the bundle; when a worker is lost,
-Ray Train starts all of them anew and they go on from it, and so does the same command when
-the driver was lost. What is fitted in closed form is fitted by the driver.
+The history Transformer and the ranker's heads are trained by several processes, each on data
+of its own, one step along the mean of their gradients (`training.sharing`). After every epoch
+the leading one's checkpoint goes to the storage that all nodes see, beside the bundle; when a
+worker is lost, Ray Train starts all of them anew and they go on from it, and so does the same
+command when the driver was lost. What is fitted in closed form is fitted by the driver.
 """
 
 from __future__ import annotations
