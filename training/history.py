@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -20,7 +19,7 @@ from recsys.dataset import Dataset
 from recsys.errors import DataError
 from recsys.protocols import RunLogger
 from recsys.splits import DAY, Window, last_item_window, temporal_window
-from recsys.types import AnyFloats, Candidates, DoubleArray, IntArray, Ragged, pointers
+from recsys.types import AnyFloats, DoubleArray, IntArray, pointers
 from training.history_batches import (
     SHAPE_STEP,
     HistoryBatch,
@@ -30,6 +29,7 @@ from training.history_batches import (
 )
 from training.history_loss import NegativeSampler, gbce, sampled_softmax
 from training.history_trend import Trend, trend
+from training.history_validation import Watched
 from training.sharing import ALONE, Share
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -149,32 +149,73 @@ def train_history(
     logger: RunLogger | None = None,
     warm_start: HistoryGenerator | None = None,
     checkpoint: Path | None = None,
-    share: Share = ALONE,
-    saved: Callable[[TrainResult], None] | None = None,
 ) -> tuple[HistoryGenerator, TrainResult]:
-    """Do what `fit_history` does; return the learning curve too.
+    """Do what `fit_history` does; return the learning curve too."""
+    dataset, watched = lesson(dataset, config, seed=seed, validation=validation)
+    return learn(
+        dataset,
+        embeddings,
+        config,
+        seed=seed,
+        watched=watched,
+        device=device,
+        logger=logger,
+        warm_start=warm_start,
+        checkpoint=checkpoint,
+    )
 
-    `share` and `saved` are those of `training.trainer.fit`: of several processes each reads
-    its part of `batch_tokens`, so that a step learns from as much as one process's would.
+
+def lesson(
+    dataset: Dataset, config: HistoryConfig, *, seed: int, validation: Window | None
+) -> tuple[Dataset, Watched | None]:
+    """Return what is learned from and what says when to stop, as `fit_history` takes them.
+
+    Raises:
+        DataError: the dataset has no order of time, or too little to learn from.
     """
     if reason := HistoryGenerator.limits(dataset):
         raise DataError(f"history: {reason}")
     if validation is None:
         validation = held_out(dataset, config)
         dataset = validation.past if validation else dataset
+    return dataset, Watched.of(validation, config.validation_users, seed)
+
+
+def learn(
+    dataset: Dataset,
+    embeddings: AnyFloats | None,
+    config: HistoryConfig,
+    *,
+    seed: int,
+    watched: Watched | None,
+    device: str = "cpu",
+    logger: RunLogger | None = None,
+    warm_start: HistoryGenerator | None = None,
+    checkpoint: Path | None = None,
+    share: Share = ALONE,
+    saved: Callable[[TrainResult], None] | None = None,
+) -> tuple[HistoryGenerator, TrainResult]:
+    """Train on a lesson.
+
+    `share` and `saved` are those of `training.trainer.fit`. Of several processes each has the
+    interactions of its own shoppers (`Share.shoppers`) and the one that leads what is watched;
+    what is counted of an item is counted by each and added up. Each reads its part of
+    `batch_tokens`, so that a step learns from as much as one process's would.
+    """
     half_life = config.half_life_days and config.half_life_days * DAY
-    mass = target_weights(dataset, config.repeat_weight) * freshness(dataset, half_life)
+    weights = target_weights(dataset, config.repeat_weight)
     popularity: DoubleArray = np.zeros(dataset.n_items)
-    np.add.at(popularity, dataset.histories.items, mass)
-    trends = trend(
-        dataset, target_weights(dataset, config.repeat_weight), config.trend_half_life_days * DAY
-    )
+    np.add.at(popularity, dataset.histories.items, weights * freshness(dataset, half_life, share))
+    popularity = share.total(popularity)
+    trends = trend(dataset, weights, config.trend_half_life_days * DAY, share)
+    counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
     torch.manual_seed(seed)
     generator = HistoryGenerator.start(
         dataset,
         embeddings,
         config.model,
         np.ascontiguousarray(trends.values[:, -1]),
+        counts=share.total(counts),
         min_id_count=config.min_id_count,
         max_ids=config.max_ids,
         warm_start=warm_start,
@@ -185,10 +226,11 @@ def train_history(
         max_length=config.model.max_length,
         tokens=share.of(config.batch_tokens),
         horizon=config.horizon,
-        n_targets=config.n_targets or (1 if _single_items(dataset) else 4),
+        n_targets=config.n_targets or (1 if _single_items(dataset, share) else 4),
         repeat_weight=config.repeat_weight,
         half_life=half_life,
         seed=seed,
+        share=share,
     )
     trainer = config.trainer
     if warm_start is not None:
@@ -199,13 +241,18 @@ def train_history(
         }
         trainer = trainer.model_copy(update=changes)
     objective = _Objective(generator, trends, popularity, config)
+
+    def value() -> float:
+        assert watched is not None  # only the process that leads is asked
+        return watched.value(generator)
+
     result = fit(
         generator.network,
         batches,
         objective,
         trainer,
         seed=seed,
-        evaluate=_Validation.of(generator, validation, config, seed),
+        evaluate=value if share.most(watched is not None) else None,
         size=lambda batch: batch.tokens,
         unit="tokens",
         extra=objective.work,
@@ -326,54 +373,6 @@ def closed_pairs(
     return queries[order], np.repeat(places[drawn], counts)[order]
 
 
-@dataclass
-class _Validation:
-    """NDCG@10 of the labels that are new to the shopper."""
-
-    generator: HistoryGenerator
-    window: Window
-    users: np.ndarray
-    labels: Ragged
-
-    @classmethod
-    def of(
-        cls,
-        generator: HistoryGenerator,
-        window: Window | None,
-        config: HistoryConfig,
-        seed: int,
-    ) -> _Validation | None:
-        if window is None:
-            return None
-        labels = window.unseen_labels()
-        counted = np.flatnonzero(
-            (labels.counts > 0) & (window.past.histories.counts[window.users] > 0)
-        )
-        if len(counted) > config.validation_users:
-            rng = np.random.default_rng(seed)
-            counted = np.sort(rng.choice(counted, config.validation_users, replace=False))
-        if not len(counted):
-            return None
-        return cls(generator, window, counted, labels.take(counted))
-
-    def __call__(self) -> float:
-        self.generator.refresh()
-        queries = self.window.past.queries(
-            self.window.users[self.users], at=self.window.at[self.users]
-        )
-        return ndcg(self.generator.candidates(queries, 10), self.labels, 10)
-
-
-def ndcg(candidates: Candidates, labels: Ragged, k: int) -> float:
-    """Return the mean NDCG@k of ranked lists; every user has a label."""
-    width = int(max(candidates.items.max(initial=0), labels.rows.max(initial=0))) + 1
-    hit = np.isin(candidates.owner * width + candidates.items, labels.owner * width + labels.rows)
-    gain = np.where(hit & (candidates.ranks <= k), 1 / np.log2(candidates.ranks + 1), 0.0)
-    ideal = np.cumsum(1 / np.log2(np.arange(k) + 2))
-    best = ideal[np.minimum(labels.counts, k) - 1]
-    return float(np.mean(np.bincount(candidates.owner, gain, minlength=len(labels)) / best))
-
-
 def held_out(dataset: Dataset, config: HistoryConfig) -> Window | None:
     """Cut off the end of `dataset`, which tells when to stop; None where that leaves nothing."""
     if dataset.info.time != "global":
@@ -384,9 +383,11 @@ def held_out(dataset: Dataset, config: HistoryConfig) -> Window | None:
     return temporal_window(dataset, start)
 
 
-def _single_items(dataset: Dataset) -> bool:
+def _single_items(dataset: Dataset, share: Share) -> bool:
     """Tell whether (nearly) every basket is one item."""
     from recsys.candidates.history_packing import basket_numbers
 
     numbers = basket_numbers(dataset.histories)
-    return len(numbers) == 0 or (numbers[-1] + 1) / len(numbers) > 0.9
+    own = np.array([len(np.unique(numbers)), len(numbers)])
+    n_baskets, n = (int(total) for total in share.total(own))
+    return n == 0 or n_baskets / n > 0.9

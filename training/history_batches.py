@@ -20,6 +20,7 @@ from recsys.candidates.history_packing import (
 )
 from recsys.dataset import Dataset
 from recsys.types import BoolArray, DoubleArray, Histories, IntArray, gather
+from training.sharing import ALONE, Share
 
 SHAPE_STEP = 512
 """Sizes are rounded up to a multiple of this. Matrix products in bfloat16 are compiled
@@ -77,6 +78,7 @@ class HistoryBatches:
         repeat_weight: float,
         half_life: float | None,
         seed: int,
+        share: Share = ALONE,
     ) -> None:
         """Prepare.
 
@@ -92,6 +94,7 @@ class HistoryBatches:
             half_life: an epoch reads a piece of a history that is older than the end of
                 the data by this much half as often; None reads everything once.
             seed: of all that is drawn.
+            share: of several processes each has its own shoppers; all read as many batches.
         """
         h = dataset.histories
         kept = readable[h.items] & (h.weights > 0)
@@ -101,15 +104,16 @@ class HistoryBatches:
         self._bought_in = basket_numbers(self._histories)[first]
         self._n_baskets = int(self._bought_in.max(initial=0)) + 1
         self._weights = target_weights(dataset, repeat_weight)[kept]
-        self._freshness = freshness(dataset, half_life)[kept]
+        self._freshness = freshness(dataset, half_life, share)[kept]
         self._max_length = max_length
         self._rows = max(1, tokens // max_length)
         self._tokens = max(1, int(self._rows * max_length * FILL))
         self._horizon, self._n_targets = horizon, n_targets
-        self._seed = seed
+        self._seed, self._share = share.seed(seed), share
+        self._length = share.most(-(-int(self._freshness.sum()) // self._tokens))
 
     def __len__(self) -> int:
-        return -(-int(self._freshness.sum()) // self._tokens) if len(self._freshness) else 0
+        return self._length
 
     def epoch(self, number: int) -> Iterator[HistoryBatch]:
         """Yield the batches of an epoch."""
@@ -121,7 +125,9 @@ class HistoryBatches:
         newest = self._freshness[order][pieces.indptr[1:] - 1]
         wanted = np.flatnonzero(rng.random(len(pieces)) < newest)
         users = h.owner[pieces.indptr[:-1]]
-        for part in _batches(pieces.counts[wanted], self._tokens, rng):
+        if not len(wanted):  # a process with few shoppers, none of whom came of late
+            wanted = np.arange(len(pieces))
+        for part in self._share.filled(list(_batches(pieces.counts[wanted], self._tokens, rng))):
             yield self._batch(pieces, users, wanted[part], baskets, gaps, draw, rng)
 
     def _batch(
@@ -180,12 +186,12 @@ def target_weights(dataset: Dataset, repeat_weight: float) -> DoubleArray:
     return weights
 
 
-def freshness(dataset: Dataset, half_life: float | None) -> DoubleArray:
+def freshness(dataset: Dataset, half_life: float | None, everybody: Share = ALONE) -> DoubleArray:
     """Return how often each interaction is read in an epoch, [m]: the last ones always."""
     times = dataset.histories.times
     if half_life is None or dataset.info.time != "global" or not len(times):
         return np.ones(len(times))
-    share: DoubleArray = np.exp2((times - times.max()) / half_life)
+    share: DoubleArray = np.exp2((times - everybody.most(int(times.max()))) / half_life)
     return share
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from recsys.dataset import Dataset
 from recsys.splits import DAY
 from recsys.types import DoubleArray, FloatArray, IntArray
+from training.sharing import ALONE, Share
 
 N_PERIODS = 52
 """At most so many periods; they are a week long, or longer where the data is."""
@@ -36,7 +37,7 @@ class Trend:
         return np.maximum(np.searchsorted(self.starts, times, side="right") - 1, 0)
 
 
-def trend(dataset: Dataset, weights: DoubleArray, half_life: float) -> Trend:
+def trend(dataset: Dataset, weights: DoubleArray, half_life: float, share: Share = ALONE) -> Trend:
     """Measure popularity at the start of each period.
 
     Without global time there is one period, and all of the data is before it.
@@ -45,12 +46,13 @@ def trend(dataset: Dataset, weights: DoubleArray, half_life: float) -> Trend:
         dataset: what happened.
         weights: [m], how much each interaction counts.
         half_life: time after which it counts half.
+        share: of several processes each counts what its own shoppers did.
     """
     h = dataset.histories
     if dataset.info.time != "global" or not len(h.times):
-        counts = np.bincount(h.items, weights, minlength=dataset.n_items)
+        counts = share.total(np.bincount(h.items, weights, minlength=dataset.n_items))
         return Trend(np.zeros(1, dtype=np.int64), np.log1p(counts).astype(np.float32)[:, None])
-    first, end = int(h.times.min()), int(h.times.max()) + 1
+    first, end = share.least(int(h.times.min())), share.most(int(h.times.max())) + 1
     length = max(7 * DAY, -(-(end - first) // (N_PERIODS - 1)))
     starts = end - length * np.arange(-(-(end - first) // length), -1, -1)
     order = np.argsort(h.times, kind="stable")
@@ -63,6 +65,7 @@ def trend(dataset: Dataset, weights: DoubleArray, half_life: float) -> Trend:
         known *= np.exp2(-length / half_life)
         known += np.bincount(h.items[part], aged, minlength=dataset.n_items)
         counts[period], low = known, high
+    counts = share.total(counts)
     # As if as much had been bought in every period as in the last.
     totals = counts.sum(axis=1, keepdims=True)
     counts *= totals[-1] / np.maximum(totals, 1e-9)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -45,12 +45,13 @@ from training.encoders import encoder_for, tuned_for
 from training.generators import Fitted, fit_generators
 from training.networks import HERE, Networks
 from training.recipe import Recipe
-from training.tables import Table, build_table, merge
+from training.tables import Table
 from training.trainer import TrainResult
 from training.warm import WarmStart
 from training.windows import label_windows
 
-Tables = dict[Head, list[Table]]
+Tables = dict[Head, list[list[Table]]]
+"""By head, then by window; each in one part or in several."""
 
 
 @dataclass
@@ -111,7 +112,8 @@ def fit_recommender(
             fit may not see.
         checkpoints: folder in which networks are saved after each of their epochs. The
             same call goes on from what a killed one left there; who calls removes it.
-        networks: trains the history Transformer and the ranker's heads.
+        networks: trains the history Transformer and the ranker's heads, and makes the
+            heads' tables.
 
     Raises:
         DataError: the dataset has no interactions or no items.
@@ -259,17 +261,17 @@ def _tables(
         assert builder is not None
         newest = i == len(windows) - 1
         with stages.time("windows: features"):
-            for head in HEADS:
-                table = build_table(
-                    warm,
-                    builder,
-                    window,
-                    head,
-                    recipe.ranker.n_candidates,
-                    negatives=None if newest else 2 * recipe.ranker.negatives,
-                    rng=rng,
-                )
-                tables[head].append(table)
+            made = networks.tables(
+                warm,
+                builder,
+                window,
+                embeddings,
+                recipe.ranker.n_candidates,
+                negatives=None if newest else 2 * recipe.ranker.negatives,
+                rng=rng,
+            )
+        for head in HEADS:
+            tables[head].append(made[head])
     return tables, warm
 
 
@@ -286,9 +288,8 @@ def _fit_heads(
     config = recipe.ranker
     for number, head in enumerate(HEADS):
         *older, newest = tables[head]
-        width = newest.features.shape[1]
-        train, nothing = merge(older, width), merge([], width)
-        if not train.labels.any():
+        train = [part for parts in older for part in parts]
+        if not _teach(train):
             continue
         seed = recipe.seed + number
         fit = partial(
@@ -296,18 +297,23 @@ def _fit_heads(
         )
         with stages.time(f"ranker: {head}"):
             nets[head], result = fit(head, train, newest, config)
-            if config.refit and newest.labels.any():
+            if config.refit and _teach(newest):
                 rng = np.random.default_rng([seed, 2])
-                whole = merge([train, newest.useful(2 * config.negatives, rng)], width)
+                whole = [*train, *networks.useful(newest, 2 * config.negatives, rng)]
                 epochs = config.model_copy(update={"epochs": result.best_epoch})
-                nets[head], _ = fit(f"{head}_refit", whole, nothing, epochs)
+                nets[head], _ = fit(f"{head}_refit", whole, [], epochs)
     return nets
+
+
+def _teach(tables: Sequence[Table]) -> bool:
+    """Tell whether any list has a relevant candidate."""
+    return any(table.labels.any() for table in tables)
 
 
 def _fit_head(
     name: str,
-    train: Table,
-    validation: Table,
+    train: Sequence[Table],
+    validation: Sequence[Table],
     config: RankerConfig,
     *,
     seed: int,

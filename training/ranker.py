@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from recsys.ranking.hybrid import HybridNet
 from recsys.ranking.losses import listwise_softmax, pairwise_logistic
 from recsys.types import DoubleArray, FloatArray
 from training.sharing import ALONE, Share
-from training.tables import Table
+from training.tables import Table, merge, rows_of
 from training.trainer import TrainerConfig, TrainResult, fit
 
 LOSSES = {"listwise": listwise_softmax, "pairwise": pairwise_logistic}
@@ -44,19 +44,31 @@ class ListBatches:
     """Batches of whole lists, in a new order each epoch, with negatives drawn anew."""
 
     def __init__(
-        self, table: Table, config: RankerConfig, seed: int, device: str, lists: int
+        self, table: Table, config: RankerConfig, seed: int, device: str, share: Share, most: int
     ) -> None:
-        """Take the table to learn from, and how many lists a batch has."""
-        self.table, self.config, self.seed, self.device = table, config, seed, device
-        self.lists = lists
+        """Prepare.
+
+        Args:
+            table: what this process learns from.
+            config: of the ranker.
+            seed: of order and negatives.
+            device: where the batches go.
+            share: this process's part of a step's lists.
+            most: lists of the process that has most of them: all read as many.
+        """
+        self.table, self.config, self.device = table, config, device
+        self.seed, self.most = share.seed(seed), most
+        self.lists = share.of(config.queries_per_batch)
 
     def __len__(self) -> int:
-        return -(-len(self.table) // self.lists)
+        return -(-self.most // self.lists)
 
     def epoch(self, number: int) -> Iterator[Lists]:
         """Yield the batches of an epoch: always the same ones for the same number."""
         rng = np.random.default_rng((self.seed, number))
         order = rng.permutation(len(self.table))
+        if len(order) < self.most:
+            order = np.resize(order, self.most)
         for start in range(0, len(order), self.lists):
             chunk = order[start : start + self.lists]
             part = self.table.sampled(chunk, self.config.negatives, rng)
@@ -69,8 +81,8 @@ class ListBatches:
 
 
 def fit_head(
-    train: Table,
-    validation: Table,
+    train: Sequence[Table],
+    validation: Sequence[Table],
     config: RankerConfig,
     *,
     seed: int,
@@ -84,8 +96,8 @@ def fit_head(
     """Train one head; the best weights by NDCG@10 on `validation` are kept.
 
     Args:
-        train: lists to learn from.
-        validation: whole lists of a later window (or of other users); empty: the last
+        train: lists to learn from, in any number of tables; mapped ones are read in parts.
+        validation: whole lists of a later window (or of other users); none: the last
             weights are kept.
         config: of the ranker.
         seed: of weights, order and dropout.
@@ -93,19 +105,23 @@ def fit_head(
         logger: gets the curves.
         label: shown beside the progress bar.
         checkpoint: see `training.trainer.fit`.
-        share: likewise; of several processes each reads its part of a step's lists.
+        share: likewise; of several processes each holds every `share.size`th list, and the
+            one that leads those of `validation`.
         saved: likewise.
     """
+    n_rows, n_features = sum(len(part.features) for part in train), train[0].features.shape[1]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        net = HybridNet(train.features.shape[1], config.hidden, config.dropout)
+        net = HybridNet(n_features, config.hidden, config.dropout)
     rng = np.random.default_rng(seed)
-    sample = rng.choice(len(train.features), min(SCALER_ROWS, len(train.features)), replace=False)
-    net.scaler.fit(train.features[np.sort(sample)])
+    # Every process draws the same sample of all lists.
+    sample = rng.choice(n_rows, min(SCALER_ROWS, n_rows), replace=False)
+    net.scaler.fit(rows_of(train, np.sort(sample)))
     net.to(device)
+    n_lists, n_watched = (sum(len(part) for part in parts) for parts in (train, validation))
     # The scaler does not learn, so features are scaled once and not in every step.
-    train = replace(train, features=_scaled(net, train.features, device))
-    validation = replace(validation, features=_scaled(net, validation.features, device))
+    lists = _scaled(net, _mine(train, n_lists, share), n_features, device)
+    watched = _scaled(net, validation if share.leads else (), n_features, device)
     loss = LOSSES[config.loss]
 
     def step(batch: Lists) -> Tensor:
@@ -113,7 +129,7 @@ def fit_head(
         return loss(scores.float(), batch.labels, batch.owner, batch.n)
 
     def value() -> float:
-        return ndcg(_scores(net, validation.features, device), validation, DEPTH)
+        return ndcg(_scores(net, watched.features, device), watched, DEPTH)
 
     trainer = TrainerConfig(
         epochs=config.epochs,
@@ -125,11 +141,11 @@ def fit_head(
     with one_torch_thread() if device == "cpu" else nullcontext():
         result = fit(
             net,
-            ListBatches(train, config, seed, device, share.of(config.queries_per_batch)),
+            ListBatches(lists, config, seed, device, share, -(-n_lists // share.size)),
             step,
             trainer,
             seed=seed,
-            evaluate=value if len(validation) else None,
+            evaluate=value if n_watched else None,
             size=lambda batch: batch.n,
             unit="lists",
             device=device,
@@ -164,11 +180,28 @@ def _scores(net: HybridNet, scaled: npt.NDArray[np.float16], device: str) -> Flo
 
 
 @torch.no_grad()
-def _scaled(net: HybridNet, features: FloatArray, device: str) -> npt.NDArray[np.float16]:
-    """Scale a table, [m, F] -> half precision [m, 2 F]."""
-    if not len(features):
-        return np.empty((0, 2 * features.shape[1]), dtype=np.float16)
-    return _by_parts(lambda part: net.scaler(part).half(), features, device)
+def _scaled(net: HybridNet, parts: Iterable[Table], n_features: int, device: str) -> Table:
+    """Scale tables, [m, F] -> half precision [m, 2 F], and put them below each other."""
+
+    def scaled(part: Table) -> Table:
+        features = np.empty((0, 2 * n_features), dtype=np.float16)
+        if len(part.features):
+            features = _by_parts(lambda rows: net.scaler(rows).half(), part.features, device)
+        return Table(part.indptr, features, part.labels, part.n_relevant)
+
+    return merge([scaled(part) for part in parts], 2 * n_features)
+
+
+def _mine(parts: Sequence[Table], n_lists: int, share: Share) -> Iterator[Table]:
+    """Yield the lists of a process, every `share.size`th of all tables; at least one."""
+    if share.size == 1:
+        yield from parts
+        return
+    mine, begin = np.arange(share.rank % n_lists, n_lists, share.size), 0
+    for part in parts:
+        end = begin + len(part)
+        yield part.take(mine[(mine >= begin) & (mine < end)] - begin)
+        begin = end
 
 
 def _by_parts(

@@ -1,20 +1,28 @@
-"""One training run shared by several processes, each with a part of every batch.
+"""One training run shared by several processes, each with a part of the data.
 
 Data parallelism by torch's DistributedDataParallel: every process holds the whole network,
 learns from its own batches, and all take the same step, along the mean of their gradients.
+What is counted over all data is counted by each over its own, and added up.
 Who starts the processes and their process group does not matter here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from recsys.dataset import Dataset, Interactions
+from recsys.errors import DataError
+from recsys.types import gather
+
 B = TypeVar("B")
+N = TypeVar("N", bound=np.generic)
 
 APART = 1_000_003
 """Between the seeds of two processes."""
@@ -54,25 +62,40 @@ class Share:
         """Return a seed of this process's own: dropout and negatives differ between them."""
         return seed + self.rank * APART
 
-    def mine(self, batches: Iterator[B]) -> Iterator[B]:
-        """Yield this process's batch of every round of `size`.
+    def shoppers(self, dataset: Dataset) -> Dataset:
+        """Return what this process's shoppers did, every `size`th of them; items keep rows.
 
-        All processes get as many: where the last round is short, its batches are given again.
-
-        >>> [list(Share(rank, 2).mine(iter("abcde"))) for rank in (0, 1)]
-        [['a', 'c', 'e'], ['b', 'd', 'e']]
+        Of the catalogue only the ids are kept.
         """
-        if self.size == 1:
-            yield from batches
-            return
-        turn: list[B] = []
-        for batch in batches:
-            turn.append(batch)
-            if len(turn) == self.size:
-                yield turn[self.rank]
-                turn = []
-        if turn:
-            yield turn[self.rank % len(turn)]
+        rows = np.arange(self.rank, dataset.n_users, self.size)
+        log, chosen = dataset.interactions, np.zeros(dataset.n_users, dtype=np.bool_)
+        chosen[rows] = True
+        flat = gather(log.histories.indptr, rows)[1]
+        return replace(
+            dataset,
+            users=dataset.users.keep(chosen),
+            interactions=Interactions(
+                log.histories.take(rows), log.target[flat], log.seen[flat], log.prices[flat]
+            ),
+            catalogue=replace(dataset.catalogue, frame=dataset.catalogue.frame.select("item_id")),
+            user_frame=None,
+        )
+
+    def filled(self, batches: Sequence[B]) -> Sequence[B]:
+        """Return as many batches as the process has that has most: its first ones again.
+
+        Raises:
+            DataError: it has none.
+        """
+        most = self.most(len(batches))
+        if most == len(batches):
+            return batches
+        if not batches:
+            raise DataError(
+                f"process {self.rank + 1} of {self.size} has nothing to learn from; "
+                "take fewer of them"
+            )
+        return [batches[i % len(batches)] for i in range(most)]
 
     def learner(self, model: nn.Module, loss: Callable[[B], Tensor]) -> Callable[[B], Tensor]:
         """Return a loss whose gradients are the means over all processes.
@@ -96,6 +119,31 @@ class Share:
         value = value.to(_device())
         distributed.broadcast(value, src=0)
         return float(value)
+
+    def total(self, values: npt.NDArray[N]) -> npt.NDArray[N]:
+        """Return the sums over all processes of the numbers that each has, [...]."""
+        if self.size == 1:
+            return values
+        from torch import distributed
+
+        summed = torch.tensor(values).to(_device())
+        distributed.all_reduce(summed)
+        found: npt.NDArray[N] = summed.cpu().numpy()
+        return found
+
+    def most(self, value: int) -> int:
+        """Return the largest that a process has."""
+        if self.size == 1:
+            return value
+        from torch import distributed
+
+        largest = torch.tensor([value], dtype=torch.int64).to(_device())
+        distributed.all_reduce(largest, op=distributed.ReduceOp.MAX)
+        return int(largest)
+
+    def least(self, value: int) -> int:
+        """Return the smallest that a process has."""
+        return -self.most(-value)
 
     def mean(self, value: float) -> float:
         """Return the mean over all processes."""

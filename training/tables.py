@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recsys.candidates.blend import blend
+from recsys.dataset import Dataset
 from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.features import FeatureBuilder
 from recsys.splits import Window
-from recsys.types import BoolArray, IntArray, Ragged, gather, pointers
+from recsys.types import BoolArray, FloatArray, IntArray, Ragged, gather, pointers
 
 QUERIES_PER_CHUNK = 256
 
@@ -44,6 +46,11 @@ class Table:
         """Query of each row, [m]."""
         return np.repeat(np.arange(len(self), dtype=np.int64), np.diff(self.indptr))
 
+    def take(self, lists: IntArray) -> Table:
+        """Take lists by number, whole."""
+        indptr, rows = gather(self.indptr, lists)
+        return Table(indptr, self.features[rows], self.labels[rows], self.n_relevant[lists])
+
     def sampled(self, lists: IntArray, negatives: int, rng: np.random.Generator) -> Table:
         """Take lists by number: every relevant candidate, at most `negatives` others."""
         indptr, rows = gather(self.indptr, lists)
@@ -65,6 +72,65 @@ class Table:
         return self.sampled(lists, negatives, rng)
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What is tabulated at a time: a window's question to some of its users, and the answer.
+
+    Attributes:
+        head: whether what was bought before may be proposed (`all`) or not (`new`).
+        users: [c], user rows.
+        at: [c], the moment at which each is asked for.
+        wanted: c lists of relevant item rows.
+        negatives: irrelevant candidates kept of each list; None keeps all.
+        seed: of which ones.
+    """
+
+    head: Head
+    users: IntArray
+    at: IntArray
+    wanted: Ragged
+    negatives: int | None
+    seed: int
+
+
+def passes(
+    window: Window, head: Head, *, negatives: int | None, rng: np.random.Generator
+) -> list[Pass]:
+    """Cut the users of a window into passes; those without history or label are left out."""
+    labels = window.labels if head == "all" else window.unseen_labels()
+    active = np.flatnonzero((labels.counts > 0) & _with_history(window))
+    starts = range(0, len(active), QUERIES_PER_CHUNK)
+    seeds = rng.integers(2**63, size=len(starts)).tolist()
+    chunks = [active[start : start + QUERIES_PER_CHUNK] for start in starts]
+    return [
+        Pass(head, window.users[chunk], window.at[chunk], labels.take(chunk), negatives, seed)
+        for chunk, seed in zip(chunks, seeds, strict=True)
+    ]
+
+
+def tabulate(
+    generators: Mapping[str, CandidateGenerator],
+    builder: FeatureBuilder,
+    past: Dataset,
+    n_candidates: int,
+    asked: Pass,
+) -> Table:
+    """Propose candidates, compute their features and label them, from what `past` holds."""
+    queries = past.queries(
+        asked.users, at=asked.at, repeats="allow" if asked.head == "all" else "exclude"
+    )
+    blended = blend(generators, queries, n_candidates)
+    table = Table(
+        blended.indptr,
+        builder.build(queries, blended),
+        _bought(Ragged(blended.indptr, blended.items), asked.wanted),
+        asked.wanted.counts,
+    )
+    if asked.negatives is None:
+        return table
+    return table.useful(asked.negatives, np.random.default_rng(asked.seed))
+
+
 def build_table(
     generators: Mapping[str, CandidateGenerator],
     builder: FeatureBuilder,
@@ -81,37 +147,26 @@ def build_table(
     relevant candidate teach nothing and are left out, unless all candidates are kept
     (`negatives` None), when they count in a measurement.
     """
-    labels = window.labels if head == "all" else window.unseen_labels()
-    active = np.flatnonzero((labels.counts > 0) & _with_history(window))
-    starts = range(0, len(active), QUERIES_PER_CHUNK)
-    seeds = rng.integers(2**63, size=len(starts))
-
-    def tabulate(piece: tuple[int, int]) -> Table:
-        start, seed = piece
-        chunk = active[start : start + QUERIES_PER_CHUNK]
-        queries = window.past.queries(
-            window.users[chunk],
-            at=window.at[chunk],
-            repeats="allow" if head == "all" else "exclude",
-        )
-        blended = blend(generators, queries, n_candidates)
-        wanted = labels.take(chunk)
-        table = Table(
-            blended.indptr,
-            builder.build(queries, blended),
-            _bought(Ragged(blended.indptr, blended.items), wanted),
-            wanted.counts,
-        )
-        if negatives is not None:
-            table = table.useful(negatives, np.random.default_rng(seed))
-        return table
-
-    parts = list(parallel(tabulate, zip(starts, seeds.tolist(), strict=True)))
+    ask = partial(tabulate, generators, builder, window.past, n_candidates)
+    parts = list(parallel(ask, passes(window, head, negatives=negatives, rng=rng)))
     return merge(parts, len(builder.names))
 
 
-def merge(parts: list[Table], n_features: int) -> Table:
+def rows_of(tables: Sequence[Table], rows: IntArray) -> FloatArray:
+    """Return features of tables below each other by row number, ascending, [m] -> [m, F]."""
+    starts = pointers(np.array([len(table.features) for table in tables], dtype=np.int64))
+    cuts = np.searchsorted(rows, starts)
+    parts = [
+        table.features[rows[low:high] - start]
+        for table, start, low, high in zip(tables, starts, cuts, cuts[1:], strict=False)
+    ]
+    return np.concatenate(parts)
+
+
+def merge(parts: Sequence[Table], n_features: int) -> Table:
     """Put tables below each other."""
+    if len(parts) == 1:
+        return parts[0]
     if not parts:
         none = np.empty(0, dtype=np.int64)
         empty = np.empty((0, n_features), dtype=np.float32)

@@ -100,7 +100,7 @@ def fit(
 
     Args:
         model: already on `device`, with the weights to start from.
-        batches: what to learn from.
+        batches: what to learn from; of several processes each has its own, all as many.
         loss: of a batch.
         config: how.
         seed: of dropout and whatever else draws from torch within `loss`.
@@ -115,13 +115,13 @@ def fit(
         checkpoint: file that is replaced after each epoch; a run that finds it there
             goes on from it.
         label: shown beside the progress bar.
-        share: this process's part, where several train one model: each reads its batches of
-            every round, and the one that leads evaluates, logs and saves.
+        share: this process's part, where several train one model: all step along the mean
+            of their gradients, and the one that leads evaluates, logs and saves.
         saved: called after each epoch, by every process, when the checkpoint is there.
     """
     if len(batches) == 0:
         raise ValueError(f"{label}: there is no batch to learn from")
-    steps_an_epoch = math.ceil(len(batches) / (config.accumulate * share.size))
+    steps_an_epoch = math.ceil(len(batches) / config.accumulate)
     total = min(config.epochs * steps_an_epoch, config.max_steps or config.epochs * steps_an_epoch)
     optimizers, learn = make_optimizers(model, config), share.learner(model, loss)
     if not share.leads:
@@ -141,7 +141,7 @@ def fit(
             model.train()
             losses: list[Tensor] = []
             start = time.monotonic()
-            for group in _groups(share.mine(batches.epoch(epoch)), config.accumulate):
+            for group in _groups(batches.epoch(epoch), config.accumulate):
                 rate = learning_rate(result.steps, total, config)
                 losses += _step(model, group, learn, optimizers, rate, config, device)
                 result.steps += 1

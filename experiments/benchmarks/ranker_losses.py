@@ -189,8 +189,8 @@ def without(tables: Tables, *, others: BoolArray, arm: Arm) -> FloatArray:
 def network(tables: Tables, *, config: RankerConfig, seed: int, loss: str) -> FloatArray:
     """Train our network with a loss."""
     net, _ = fit_head(
-        tables.train,
-        tables.stop,
+        [tables.train],
+        [tables.stop],
         config.model_copy(update={"loss": loss}),
         seed=seed,
         device="cpu",

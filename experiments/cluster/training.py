@@ -1,10 +1,10 @@
-"""`recsys train --engine ray`: the networks under Ray Train, texts and metrics by actors.
+"""`recsys train --engine ray`: the networks under Ray Train; texts, tables, metrics by actors.
 
-The history Transformer and the ranker's heads are trained by several processes, one step
-along the mean of their gradients (`training.sharing`). After every epoch the leading one's
-checkpoint goes to the storage that all nodes see, beside the bundle; when a worker is lost,
-Ray Train starts all of them anew and they go on from it, and so does the same command when
-the driver was lost. What is fitted in closed form is fitted by the driver.
+The history Transformer and the ranker's heads are trained by several processes, each on data
+of its own, one step along the mean of their gradients (`training.sharing`). After every epoch
+the leading one's checkpoint goes to the storage that all nodes see, beside the bundle; when a
+worker is lost, Ray Train starts all of them anew and they go on from it, and so does the same
+command when the driver was lost. What is fitted in closed form is fitted by the driver.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import pickle
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,23 +20,28 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
+
 from experiments.cluster.connection import Cluster, cpus_by_node, require_ray
 from experiments.cluster.measuring import OnCluster as Measuring
 from experiments.cluster.pool import fetched, ours, shared
 from experiments.cluster.storage import Place
+from experiments.cluster.tables import Tables
 from experiments.cluster.texts import on_cluster
 from experiments.evaluation import Elsewhere
 from recsys import weights
 from recsys.candidates.history import HistoryGenerator
 from recsys.dataset import Dataset
-from recsys.protocols import RunLogger, State, TextEncoder
-from recsys.ranking.config import RankerConfig
+from recsys.errors import DataError
+from recsys.protocols import CandidateGenerator, RunLogger, State, TextEncoder
+from recsys.ranking.config import Head, RankerConfig
+from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.hybrid import HybridNet
 from recsys.recommender import Recommender
 from recsys.splits import Window
 from recsys.storage import save_recommender
-from recsys.types import AnyFloats
-from training.history import HistoryConfig, train_history
+from recsys.types import AnyFloats, HalfArray
+from training.history import HistoryConfig, learn, lesson
 from training.ranker import fit_head
 from training.sharing import Share
 from training.tables import Table
@@ -93,26 +98,74 @@ class OnCluster:
     ) -> HistoryGenerator:
         """Train the history Transformer, as `training.history.fit_history` does.
 
+        Each process gets the interactions of its own shoppers.
+
         Raises:
+            DataError: there is too little to learn from.
             ClusterError: workers were lost more often than `RESTARTS`.
         """
+        dataset, watched = lesson(dataset, config, seed=seed, validation=validation)
         what = {
-            "dataset": dataset,
             "embeddings": embeddings,
             "config": config,
             "seed": seed,
-            "validation": validation,
             "warm_start": warm_start,
         }
-        state, result = self._run(_history, what, device, checkpoint, "history")
+
+        def own(share: Share) -> dict[str, Any]:
+            part = share.shoppers(dataset)
+            if not len(part.interactions):
+                raise DataError(
+                    f"history: {share.size} processes are too many for "
+                    f"{dataset.n_users} shoppers; take fewer --workers"
+                )
+            return {"dataset": part, "watched": watched if share.leads else None}
+
+        state, result = self._run(_history, what, device, checkpoint, "history", own)
         _log(result, logger)
         generator = HistoryGenerator.from_state(state).to(device)
         return generator if embeddings is None else generator.attach(embeddings)
 
+    def tables(
+        self,
+        generators: Mapping[str, CandidateGenerator],
+        builder: FeatureBuilder,
+        window: Window,
+        embeddings: HalfArray,
+        n_candidates: int,
+        *,
+        negatives: int | None,
+        rng: np.random.Generator,
+    ) -> dict[Head, list[Table]]:
+        """Tabulate a window by actors, in parts that stay in files.
+
+        Raises:
+            ClusterError: the cluster lost more than it can make up for.
+        """
+        return Tables(self.cluster, self.scratch).of_window(
+            generators,
+            builder,
+            window,
+            embeddings,
+            n_candidates,
+            negatives=negatives,
+            rng=rng,
+        )
+
+    def useful(
+        self, tables: Sequence[Table], negatives: int, rng: np.random.Generator
+    ) -> list[Table]:
+        """Keep what teaches something of each part.
+
+        Raises:
+            ClusterError: the cluster lost more than it can make up for.
+        """
+        return Tables(self.cluster, self.scratch).useful(tables, negatives, rng)
+
     def head(
         self,
-        train: Table,
-        validation: Table,
+        train: Sequence[Table],
+        validation: Sequence[Table],
         config: RankerConfig,
         *,
         seed: int,
@@ -127,8 +180,8 @@ class OnCluster:
             ClusterError: workers were lost more often than `RESTARTS`.
         """
         what = {
-            "train": train,
-            "validation": validation,
+            "train": list(train),
+            "validation": list(validation),
             "config": config,
             "seed": seed,
             "label": label,
@@ -145,8 +198,12 @@ class OnCluster:
         device: str,
         checkpoint: Path | None,
         name: str,
+        own: Callable[[Share], Mapping[str, Any]] = lambda share: {},
     ) -> Any:
-        """Run a job on all processes; return what the leading one returned."""
+        """Run a job on all processes; return what the leading one returned.
+
+        `what` goes to all of them, and to each what `own` says.
+        """
         ray, train = require_ray(), import_module("ray.train")
         torch = import_module("ray.train.torch")
 
@@ -157,7 +214,12 @@ class OnCluster:
         a_node = -(-workers // len(there))
         trainer = torch.TorchTrainer(
             _loop,
-            train_loop_config={"make": make, "what": shared(dict(what)), "on_gpu": on_gpu},
+            train_loop_config={
+                "make": make,
+                "what": shared(dict(what)),
+                "own": [shared(dict(own(Share(rank, workers)))) for rank in range(workers)],
+                "on_gpu": on_gpu,
+            },
             torch_config=torch.TorchConfig(backend="nccl" if on_gpu else "gloo"),
             scaling_config=train.ScalingConfig(
                 num_workers=workers,
@@ -182,9 +244,9 @@ def _loop(config: dict[str, Any]) -> Any:
     from ray import train
     from ray.train.torch import get_device
 
-    given = dict(fetched(config["what"]))
     device = str(get_device()) if config["on_gpu"] else "cpu"
     share = Share.of_process()
+    given = fetched(config["what"]) | fetched(config["own"][share.rank])
     with tempfile.TemporaryDirectory(prefix="recsys-training-") as folder:
         file = Path(folder) / CHECKPOINT
         latest = train.get_checkpoint()
@@ -202,7 +264,7 @@ def _loop(config: dict[str, Any]) -> Any:
 
 
 def _history(**given: Any) -> tuple[State, TrainResult]:
-    generator, result = train_history(**given, logger=None)
+    generator, result = learn(**given, logger=None)
     return generator.to("cpu").state(), result
 
 

@@ -93,6 +93,7 @@ class HistoryGenerator(Generator):
         config: HistoryModelConfig,
         popularity: FloatArray,
         *,
+        counts: IntArray | None = None,
         min_id_count: int = 1,
         max_ids: int = 250_000,
         warm_start: HistoryGenerator | None = None,
@@ -101,13 +102,15 @@ class HistoryGenerator(Generator):
 
         Items of fewer than `min_id_count` interactions get no id if they have a text,
         and no more than the `max_ids` most bought get one. `popularity` is
-        that of the constructor.
+        that of the constructor. Where `dataset` is a part of the data, `counts`, [n_items],
+        are the interactions of each item in all of it.
         """
         import torch
 
         from recsys.candidates.history_model import HistoryNetwork
 
-        counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
+        if counts is None:
+            counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
         texts = None if embeddings is None else RowBlocks.of(embeddings)
         has_text = _has_text(texts, dataset.n_items)
         known = (counts >= min_id_count) | ((counts > 0) & ~has_text)

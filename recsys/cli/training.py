@@ -68,7 +68,8 @@ def train(
     """Train a recipe, measure it on the test window, log it, and save the bundle.
 
     With --engine ray the networks are trained by several processes, a node one unless
-    --workers says otherwise, and all nodes must see the folder of --out.
+    --workers says otherwise, workers make the tables that the ranker learns from, and all
+    nodes must see the folder of --out.
 
     Examples: `recsys train default --data data/shop --out bundles/shop`,
     `recsys train default --data data/shop --set ranker.lr=1e-3 --set history.enabled=false`

@@ -12,9 +12,10 @@ from recsys.candidates.history_model import HistoryModelConfig
 from recsys.errors import DataError
 from recsys.types import Candidates, FloatArray, Queries, Ragged
 from tests.training.circle import N_ITEMS, cycles, dataset
-from training.history import HistoryConfig, closed_pairs, fit_history, ndcg, train_history
+from training.history import HistoryConfig, closed_pairs, fit_history, train_history
 from training.history_batches import HistoryBatches, first_times, freshness
 from training.history_loss import NegativeSampler, gbce, sampled_softmax
+from training.history_validation import ndcg
 from training.trainer import TrainerConfig
 
 CURVES = Path(__file__).parents[1] / "golden" / "loss_curves.json"

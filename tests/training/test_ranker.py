@@ -8,8 +8,9 @@ import pytest
 from recsys.ranking.config import RankerConfig
 from recsys.splits import DAY
 from tests.recsys.shop import small_shop
-from training.ranker import fit_head, ndcg
-from training.tables import Table, merge
+from training.ranker import ListBatches, _mine, fit_head, ndcg
+from training.sharing import Share
+from training.tables import Table, merge, rows_of
 from training.windows import halves, label_windows, sample
 
 
@@ -58,7 +59,7 @@ def test_merging_puts_lists_below_each_other() -> None:
 def test_a_head_learns_the_feature_that_decides(loss: str) -> None:
     config = RankerConfig(hidden=16, epochs=8, loss=loss, lr=1e-2)  # type: ignore[arg-type]
     net, result = fit_head(
-        table(300, 1), table(100, 2), config, seed=0, device="cpu", logger=None, label="t"
+        [table(300, 1)], [table(100, 2)], config, seed=0, device="cpu", logger=None, label="t"
     )
     assert result.best_value > 0.95
     held_out = table(100, 3)
@@ -74,9 +75,46 @@ def test_shuffled_labels_teach_nothing() -> None:
     rng = np.random.default_rng(0)
     shuffled = Table(train.indptr, train.features, rng.permutation(train.labels), train.n_relevant)
     config = RankerConfig(hidden=16, epochs=4)
-    _, result = fit_head(shuffled, validation, config, seed=0, device="cpu", logger=None, label="t")
+    _, result = fit_head(
+        [shuffled], [validation], config, seed=0, device="cpu", logger=None, label="t"
+    )
     chance = np.mean(1 / np.log2(np.arange(2, 12)))
     assert result.best_value < chance + 0.15
+
+
+def test_a_head_learns_the_same_from_parts() -> None:
+    """From tables that are not below each other yet, and one of them empty."""
+    parts = [table(5, 1), table(0, 0), table(60, 2)]
+    config = RankerConfig(hidden=8, epochs=2)
+    rows = np.array([0, 3, 49, 50, 649])
+    np.testing.assert_array_equal(rows_of(parts, rows), merge(parts, 3).features[rows])
+    nets = [
+        fit_head(train, parts[:1], config, seed=3, device="cpu", logger=None, label="t")[0]
+        for train in (parts, [merge(parts, 3)])
+    ]
+    for one, other in zip(
+        nets[0].state_dict().values(), nets[1].state_dict().values(), strict=True
+    ):
+        assert one.equal(other)
+
+
+@pytest.mark.parametrize("size", [2, 3, 20])
+def test_processes_share_the_lists_and_read_as_many(size: int) -> None:
+    parts = [table(4, 1), table(7, 2)]
+    config = RankerConfig(queries_per_batch=4)
+    taken, batches = [], []
+    for rank in range(size):
+        share = Share(rank, size)
+        mine = merge(list(_mine(parts, 11, share)), 3)
+        taken.append(mine.features[::10, 0])
+        found = ListBatches(mine, config, 0, "cpu", share, -(-11 // size))
+        batches.append([batch.n for batch in found.epoch(0)])
+        assert len(found) == len(batches[-1])
+    assert all(batch == batches[0] for batch in batches)
+    everyone = merge(parts, 3).features[::10, 0]
+    if size < 11:  # each list has one process; where there are fewer lists, some are shared
+        assert sorted(np.concatenate(taken)) == sorted(everyone)
+    assert set(np.concatenate(taken)) == set(everyone)
 
 
 def test_windows_roll_back_from_the_end() -> None:

@@ -17,10 +17,16 @@ from experiments.evaluation import cut, evaluate_recommender
 from experiments.train import TrainOptions, train
 from recsys.candidates.history import HistoryGenerator
 from recsys.dataset import Dataset
+from recsys.ranking.config import HEADS
+from recsys.ranking.features import FeatureBuilder
 from recsys.recommender import Recommender
 from tests.experiments.cluster import dying
 from training import Recipe
-from training.windows import unlabelled
+from training.networks import HERE
+from training.ranker import ndcg
+from training.table_files import StoredTable, opened, store
+from training.tables import Table, merge
+from training.windows import label_windows, unlabelled
 
 pytestmark = pytest.mark.ray
 
@@ -106,10 +112,33 @@ def test_a_killed_process_is_made_up_for(
         assert np.array_equal(again.state().arrays[name], array), name
 
 
-def test_a_head_is_trained(cluster: Cluster, recipe: Recipe, tmp_path: Path) -> None:
-    from training.ranker import ndcg
-    from training.tables import Table
+def test_workers_make_the_tables_of_one_machine(
+    cluster: Cluster, recommender: Recommender, recipe: Recipe, tmp_path: Path
+) -> None:
+    window = label_windows(recommender.dataset, recipe.ranker, np.random.default_rng(0))[0]
+    generators = recommender.engine.generators
+    builder = FeatureBuilder.fit(window.past, tuple(generators), int(window.at.max()))
+    made, here = (
+        networks.tables(
+            generators,
+            builder,
+            window,
+            recommender.embeddings,
+            recipe.ranker.n_candidates,
+            negatives=10,
+            rng=np.random.default_rng(7),
+        )
+        for networks in (training.OnCluster(cluster, tmp_path), HERE)
+    )
+    for head in HEADS:
+        assert len(made[head]) > 1
+        assert all(isinstance(part, StoredTable) for part in made[head])
+        found, whole = merge(made[head], len(builder.names)), here[head][0]
+        for name in ("indptr", "features", "labels", "n_relevant"):
+            assert np.array_equal(getattr(found, name), getattr(whole, name)), name
 
+
+def test_a_head_is_trained(cluster: Cluster, recipe: Recipe, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     # 200 lists of 5 candidates, of which the one with the largest first feature is bought.
     features = rng.random((1000, 3)).astype(np.float32)
@@ -117,11 +146,12 @@ def test_a_head_is_trained(cluster: Cluster, recipe: Recipe, tmp_path: Path) -> 
     labels = np.zeros((200, 5), dtype=np.bool_)
     labels[np.arange(200), best] = True
     table = Table(np.arange(0, 1001, 5), features, labels.ravel(), np.ones(200, dtype=np.int64))
+    store(table, tmp_path / "table")  # the processes map it
     engine = training.OnCluster(cluster, tmp_path)
     config = recipe.ranker.model_copy(update={"epochs": 15, "lr": 0.02, "patience": 15})
     net, result = engine.head(
-        table,
-        table,
+        [opened(tmp_path / "table")],
+        [table],
         config,
         seed=0,
         device="cpu",
