@@ -68,9 +68,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BOUNDARY = re.compile(
-    r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(<]?[A-Z0-9|\x00\u00c0-\u00de\u3400-\u9fff])"
-    # Two sentences that a merchant ran together.
-    r"|(?<=[a-z)][.!])(?=[A-Z][a-z]+ [a-z])|(?<=[\u3002\uff01\uff1f\uff1b])|\n+"
+    r"(?<=[.!?])[\"')\]]?\s+(?=[\"'(<]?[A-Z0-9|\x00\u00c0-\u00de\u3400-\u9fff])|(?<=[\u3002\uff01\uff1f\uff1b])|\n+"
 )
 _BULLET = re.compile(
     r"[\u2022\u25cf\u25aa\u25e6\u2023\u2043\u25a0\u2605\u2714\u2713\u27a4]|(?:^|"

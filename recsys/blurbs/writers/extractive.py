@@ -39,7 +39,7 @@ _UNSUITED = re.compile(
     r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
     r"welcome|thanks?|thank)\b"
     r"|\b(?:founded|headquartered|company|companies|inc|llc|corp|ltd|manufacturers?|"
-    r"manufactures|manufactured (?:by|in)|distributes|product quality|save|dollars?|"
+    r"manufactures|manufactured (?:by|in)|distributes|product quality|no different|save|dollars?|"
     r"detail page|referenced|"
     r"suppliers?|distributor"
     r"|family[- ]owned|committed to|mission)\b"
@@ -86,7 +86,7 @@ _FAULTY = re.compile(
 )
 """Slips of merchants, and what an edit may leave behind."""
 _DANGLING = re.compile(
-    r"(?i)^(?:you|using|the latter|the former|at the same time|finally|based on|"
+    r"(?i)^(?:you|using|the latter|the former|the result|at the same time|finally|based on|"
     r"in (?:some|most|many) cases|there are no|"
     r"this (?:opens|is possible|means|allows|makes it|gives|helps|ensures|way)|"
     r"in (?:this|that) case|for (?:example|instance)|typical|"

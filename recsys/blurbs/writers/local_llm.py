@@ -192,13 +192,13 @@ class LocalLlmWriter:
             [scoring_prompt(sheets[i], self.locale) for i in rivals],
             [[drafts[i][j].text for j in first] for i, first in rivals.items()],
         ) if rivals else []  # fmt: skip
-        out = [
-            [own[j] for j in sorted(range(len(own)), key=lambda j, k=k: (k[j] == 0, j))]
-            for own, k in zip(drafts, news, strict=True)
-        ]
+        out = []
+        for texts, known in zip(drafts, news, strict=True):
+            said = [d for d, k in zip(texts, known, strict=True) if k > 0]
+            out.append(said + [d for d, k in zip(texts, known, strict=True) if k == 0])
         for (i, first), values in zip(rivals.items(), scores, strict=True):
             total = {j: v + NEWS * min(news[i][j], 6) for j, v in zip(first, values, strict=True)}
-            best = [drafts[i][j] for j in sorted(first, key=lambda j: (-total[j], j))]
+            best = [drafts[i][j] for j in sorted(first, key=total.__getitem__, reverse=True)]
             chosen = [replace(d, how="chose") if d.how == "extracted" else d for d in best]
             out[i] = chosen + [d for j, d in enumerate(drafts[i]) if j not in total]
         return out

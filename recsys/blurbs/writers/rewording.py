@@ -21,7 +21,7 @@ _LEAST_HEAD = 5
 
 _PRAISE = re.compile(
     r"(?i)(?<!\bis )(?<!\bare )(?<!\bbe )(?<!\bwas )(?<!\bthe )"
-    r"(?<!\bbrand )(?<!, )\b"
+    r"(?<!\bbrand )(?<!\bmost )(?<!, )\b"
     r"(?:(?:superior|premium|excellent|highest|finest|good)[- ]quality|premium|excellent|superior|"
     r"ideal|outstanding|exceptional|superb|amazing|fantastic|perfect|patented|innovative|unique|new|"
     r"wonderful|genuine|top[- ]quality|high[- ]quality|high[- ]performance|professional[- ]quality|"
@@ -51,7 +51,7 @@ _TAIL = re.compile(
     r"as well as|including|especially|even|for (?:easy|maximum|optimal|superior|years)|"
     r"helping|resulting|eliminating|as (?:the|it|they|these|this)|then|enabling|letting|"
     r"and (?:is|are|was|has been|will not|includes?|comes?|resists?|works?|fits?|measures?)|"
-    r"(?:includes?|features?|comes|offers|provides) |it (?:is|can|has|will) |"
+    r"it (?:is|can|has|will) |"
     r"reducing|preventing|saving|but|yet|while|because|since|unlike|without|thanks to|such as|"
     r"and (?:it|they|can|will|provides?|helps?|offers?|makes?|ensures?|keeps?|features?|has|have)|"
     r"not )\b"

@@ -26,6 +26,7 @@ def sheet(description: str, title: str = "Acme hose clamp, zinc", **row: str) ->
         ("It is the best choice for hoses.", "It is the best choice for hoses."),
         ("A plain steel band.", "A plain steel band."),
         ("It is a patented steel band.", "It is a steel band."),
+        ("It fits most popular hoses.", "It fits most popular hoses."),
         ("It is an ideal band for hoses.", "It is a band for hoses."),
         ("It gives reliable, excellent grip.", "It gives reliable, excellent grip."),
     ],
@@ -152,7 +153,8 @@ def test_slips_are_not_repeated(sentence: str) -> None:
 
 
 def test_the_subject_is_named_where_it_can_be() -> None:
-    own = sheet("Withstands high pressure of garden hoses. Stays tight for many years.", "Acme hose clamp")
+    text = "Withstands high pressure of garden hoses. Stays tight for many years."
+    own = sheet(text, "Acme hose clamp")
     assert [d.text for d in clauses(own)][:1] == [
         "This hose clamp withstands high pressure of garden hoses."
     ]
