@@ -17,7 +17,8 @@ from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.protocol import Draft, Metered
 from recsys.blurbs.service import BlurbService, Item
 
-BATCH = 16
+BATCH = 64
+"""A language model reads its weights once a step, for however many lines."""
 Batch = Sequence[tuple[FactSheet, UserContext]]
 Drafted = Generator[tuple[int, Sequence[Sequence[Draft]]], None, None]
 """Numbers of batches with the drafts of each, in any order."""

@@ -148,7 +148,7 @@ class BlurbService:
         ]
 
     def generate(
-        self, items: Sequence[Item], contexts: Sequence[UserContext], n: int = 6, batch: int = 16
+        self, items: Sequence[Item], contexts: Sequence[UserContext], n: int = 6, batch: int = 64
     ) -> list[Blurb | None]:
         """Have the writer write, verify, rank, and store what passes.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_order import sorted_by_id
-from recsys.candidates.history_packing import last_baskets, pack
+from recsys.candidates.history_packing import last_baskets, pack, twins
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
 from recsys.topk import FlatIndex, ItemIndex, search_all
@@ -276,10 +276,16 @@ class HistoryGenerator(Generator):
 
     def encode(self, queries: Queries) -> FloatArray:
         """Return the vector of each query's shopper, [b, width]; NaN where it is silent."""
-        import torch
-
         h = queries.histories
         h = h.keep(self.readable[h.items] & (h.weights > 0)).last(self.network.config.max_length)
+        if len(h) > 1:  # one history with this or that left out is often read as it was
+            first, number = twins(h)
+            return self._encode_each(h.take(first))[number]
+        return self._encode_each(h)
+
+    def _encode_each(self, h: Histories) -> FloatArray:
+        import torch
+
         vectors = np.full((len(h), self.network.width), np.nan, dtype=np.float32)
         busy = np.flatnonzero(h.counts)
         by_length = busy[np.argsort(h.counts[busy], kind="stable")]

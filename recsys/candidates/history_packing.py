@@ -172,6 +172,27 @@ def last_baskets(histories: Histories) -> tuple[IntArray, IntArray]:
     return entries, owner[entries]
 
 
+def twins(histories: Histories) -> tuple[IntArray, IntArray]:
+    """Return the first of each group of equal histories, and the group of each; weights aside.
+
+    >>> rows, times = np.array([5, 6, 5, 6, 6]), np.array([1, 2, 1, 2, 2])
+    >>> h = Histories(np.array([0, 2, 4, 5]), rows, times, np.ones(5, dtype=np.float32))
+    >>> [part.tolist() for part in twins(h)]
+    [[0, 2], [0, 0, 1]]
+    """
+    known: dict[bytes, int] = {}
+    first: list[int] = []
+    number: list[int] = []
+    for i in range(len(histories)):
+        own = slice(histories.indptr[i], histories.indptr[i + 1])
+        key = histories.items[own].tobytes() + histories.times[own].tobytes()
+        if key not in known:
+            known[key] = len(first)
+            first.append(i)
+        number.append(known[key])
+    return np.array(first, dtype=np.int64), np.array(number, dtype=np.int64)
+
+
 def chunk(histories: Histories, length: int, offsets: npt.NDArray[np.int64]) -> Histories:
     """Cut histories longer than `length` into pieces of it, the first one shorter.
 

@@ -15,13 +15,16 @@ from recsys.candidates.row_product import row_product
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.topk import topk_sparse
-from recsys.types import FloatArray, Queries
+from recsys.types import FloatArray, IntArray, Queries, Ragged, pointers
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
 
 PRODUCTS_PER_BLOCK = 30_000_000
 """Co-purchases that are counted at once."""
+
+FEW = 8
+"""Listed items are scored by themselves where this many times as many are known."""
 
 
 class ItemKnnConfig(DecayConfig):
@@ -95,6 +98,33 @@ class ItemKnn(DenseScores):
         model._similarity = sp.csr_matrix((a["data"], a["indices"], a["indptr"]), shape=shape)
         model._time, model._n_items = state.config["time"], int(state.config["n_items"])
         return model
+
+    def _listed(self, queries: Queries, items: Ragged) -> FloatArray | None:
+        few, place = np.unique(items.rows, return_inverse=True)
+        if len(few) * FEW > len(self._known) or not len(few):
+            return None
+        histories = newest_items(queries.histories, self.config.max_history)
+        x = input_rows(histories, self._time, self.config, len(self._known))
+        bought, x.indices = np.unique(x.indices, return_inverse=True)
+        towards = self._towards(bought, few)
+        # [few, bought] x [bought, b] adds up in the order in which a row by itself does.
+        rows = np.zeros((len(bought), len(queries)), dtype=np.float32)
+        rows[x.indices, np.repeat(np.arange(len(queries)), np.diff(x.indptr))] = x.data
+        listed: FloatArray = (towards @ rows)[place, items.owner]
+        return listed
+
+    def _towards(self, bought: IntArray, few: IntArray) -> sp.csr_matrix:
+        """Return the similarities of some targets to some history items, [few, bought]."""
+        place = np.full(len(self._known), -1, dtype=np.int32)
+        place[few] = np.arange(len(few), dtype=np.int32)
+        start = self._similarity.indptr[bought].astype(np.int64)
+        counts = self._similarity.indptr[bought + 1] - start
+        at = np.arange(int(counts.sum())) + np.repeat(start - pointers(counts)[:-1], counts)
+        column = place[self._similarity.indices[at]]
+        kept = column >= 0
+        owner = np.repeat(np.arange(len(bought), dtype=np.int32), counts)[kept]
+        parts = (self._similarity.data[at[kept]], (column[kept], owner))
+        return sp.csr_matrix(parts, shape=(len(few), len(bought)))
 
     def _make(self, queries: Queries) -> FloatArray:
         histories = newest_items(queries.histories, self.config.max_history)

@@ -8,7 +8,7 @@ shopper's own purchases of the item), `cat_` and `brand_` (of its category and b
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -80,7 +80,7 @@ class FeatureBuilder:
         user = _User(queries, self.stats.unit)
         own = self._stats_of(queries, queries.histories.items, (owner, items))
         columns: list[DoubleArray] = [
-            *(c if only is None else c[only] for c in self._generators(blended)),
+            *self._generators(blended, only),
             *_own(own, user, owner),
             self._due_by_item(own, items),
         ]
@@ -122,10 +122,11 @@ class FeatureBuilder:
             queries, values, pairs, unit=unit, spans=(), half_lives=fading, gaps=False
         )
 
-    def _generators(self, blended: Blended) -> list[DoubleArray]:
+    def _generators(self, blended: Blended, only: IntArray | None) -> list[DoubleArray]:
         """Each generator's score, standardised within the query, and its rank there."""
-        if len(blended) == 1 and len(blended.items):
-            return self._generators_of_one(blended)
+        counts = blended.counts
+        if len(counts) and counts[0] and (counts == counts[0]).all():
+            return self._generators_of_equals(blended, only)
         columns: list[DoubleArray] = []
         owner, n = blended.owner, len(blended)
         ranks = []
@@ -140,32 +141,38 @@ class FeatureBuilder:
             best = np.full(n, -np.inf)
             np.maximum.at(best, owner[~silent], score[~silent])
             rank = _rank_within(owner, np.where(silent, -np.inf, score))
-            rank[silent] = blended.counts[owner[silent]]
+            rank[silent] = counts[owner[silent]]
             z = centred / std[owner]
             to_best = np.where(silent, 5.0, (best[owner] - heard) / std[owner])
             columns += [np.clip(z, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent * 1.0]
             ranks.append(np.where(silent, LONG_AGO, rank))
-        return [*columns, *_votes(np.stack(ranks))]
+        columns += _votes(np.stack(ranks))
+        return columns if only is None else [column[only] for column in columns]
 
-    def _generators_of_one(self, blended: Blended) -> list[DoubleArray]:
-        """Work out the same for one query, all generators at a time, to the last bit."""
+    def _generators_of_equals(self, blended: Blended, only: IntArray | None) -> list[DoubleArray]:
+        """Work out the same for queries with equally many candidates, to the last bit.
+
+        All generators and queries at a time; but for what is compared, `only` what is wanted.
+        """
         rows = [blended.names.index(name) for name in self.generators]
-        score = blended.scores[rows].astype(np.float64)  # [g, m]
+        wide = (len(rows), len(blended), int(blended.counts[0]))
+        score = blended.scores[rows].astype(np.float64).reshape(wide)  # [g, b, c]
         silent = ~np.isfinite(score)
         heard = np.where(silent, 0.0, score)
-        count = np.maximum(score.shape[1] - silent.sum(axis=1), 1)
+        count = np.maximum(wide[2] - silent.sum(axis=2), 1)
         mean = _added(heard) / count
-        centred = np.where(silent, 0.0, score - mean[:, None])
-        std = (np.sqrt(_added(centred**2) / count) + 1e-9)[:, None]
+        centred = np.where(silent, 0.0, score - mean[:, :, None])
+        std = np.sqrt(_added(centred**2) / count) + 1e-9  # [g, b]
         loud = np.where(silent, -np.inf, score)
-        order = np.argsort(-loud, axis=1, kind="stable")
-        rank = np.empty(score.shape)
-        places = np.broadcast_to(np.arange(1.0, score.shape[1] + 1), score.shape)
-        np.put_along_axis(rank, order, places, axis=1)
-        rank[silent] = score.shape[1]
-        to_best = np.where(silent, 5.0, (loud.max(axis=1)[:, None] - heard) / std)
-        parts = (np.clip(centred / std, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent * 1.0)
-        columns = np.stack(parts, axis=1).reshape(-1, score.shape[1])
+        best = loud.max(axis=2)
+        owner = blended.owner if only is None else blended.owner[only]
+        wanted = (silent, heard, centred, _rank_in_rows(loud))
+        silent, heard, centred, rank = (_flat(part, only) for part in wanted)  # [g, m]
+        rank[silent] = wide[2]
+        spread = std[:, owner]
+        to_best = np.where(silent, 5.0, (best[:, owner] - heard) / spread)
+        parts = (np.clip(centred / spread, -8, 8), np.log(rank), np.clip(to_best, 0, 12), silent)
+        columns = np.stack(parts, axis=1, dtype=np.float64).reshape(-1, len(owner))
         return [*columns, *_votes(np.where(silent, LONG_AGO, rank))]
 
     def _due_by_item(self, own: PairStats, items: IntArray) -> DoubleArray:
@@ -251,8 +258,23 @@ def _votes(ranks: DoubleArray) -> list[DoubleArray]:
 
 
 def _added(values: DoubleArray) -> DoubleArray:
-    """Add each row up from left to right, as `np.bincount` does, [g, m] -> [g]."""
-    return np.asarray(np.cumsum(values, axis=1)[:, -1])
+    """Add each row up from left to right, as `np.bincount` does, [g, b, c] -> [g, b]."""
+    return np.asarray(np.cumsum(values, axis=2)[:, :, -1])
+
+
+def _flat(values: Any, only: IntArray | None) -> Any:
+    """Lay the candidates of all queries in one row, [g, b, c] -> [g, m]; or some of them."""
+    flat = values.reshape(len(values), -1)
+    return flat if only is None else flat[:, only]
+
+
+def _rank_in_rows(score: DoubleArray) -> DoubleArray:
+    """Rank each entry in its row, from 1, best first, ties by place, [g, b, c]."""
+    order = np.argsort(-score, axis=2, kind="stable")
+    rank = np.empty(score.shape)
+    places = np.broadcast_to(np.arange(1.0, score.shape[2] + 1), score.shape)
+    np.put_along_axis(rank, order, places, axis=2)
+    return rank
 
 
 def _rank_within(owner: IntArray, score: DoubleArray) -> DoubleArray:

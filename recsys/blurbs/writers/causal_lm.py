@@ -182,106 +182,155 @@ class CausalLM:
 
     @torch.inference_mode()
     def mean_log_probs(
-        self, prompts: Sequence[str], options: Sequence[Sequence[str]], batch: int = 64
+        self, prompts: Sequence[str], options: Sequence[Sequence[str]], batch: int = 16
     ) -> list[list[float]]:
         """Return the mean log-probability per token of each option after its prompt.
 
-        The output head is applied to the options' tokens only.
+        A prompt is read once, whatever the number of its options: they stand behind each
+        other in one row, and none sees another. The output head is applied to the options'
+        tokens only. `batch` is how many prompts are read at once.
         """
-        flat: list[tuple[int, int, list[int], list[int]]] = []
-        for i, (prompt, choices) in enumerate(zip(prompts, options, strict=True)):
-            head = self._ids(prompt) or [self._pad]
-            flat.extend((i, j, head, self._ids(" " + c)) for j, c in enumerate(choices))
-        scores = [[float("-inf")] * len(c) for c in options]
-        flat.sort(key=lambda x: len(x[2]) + len(x[3]))
-        self.tokens_read += sum(len(head) + len(tail) for _, _, head, tail in flat)
-        for start in range(0, len(flat), batch):
-            chunk = [x for x in flat[start : start + batch] if x[3]]
-            if not chunk:
-                continue
-            width = max(len(head) + len(tail) for _, _, head, tail in chunk)
-            ids = torch.full((len(chunk), width), self._pad)
-            mask = torch.zeros((len(chunk), width), dtype=torch.long)
-            wanted = torch.zeros((len(chunk), width), dtype=torch.bool)
-            for row, (_, _, head, tail) in enumerate(chunk):
-                n = len(head) + len(tail)
-                ids[row, :n] = torch.tensor(head + tail)
-                mask[row, :n] = 1
-                wanted[row, len(head) - 1 : n - 1] = True  # a token is predicted one before it
-            ids, mask, wanted = (x.to(self.device) for x in (ids, mask, wanted))
-            hidden = self.model.get_decoder()(input_ids=ids, attention_mask=mask)[0]
-            logits = self.model.get_output_embeddings()(hidden[wanted]).float()  # [m, vocabulary]
-            following = torch.roll(ids, -1, dims=1)[wanted]
-            gained = logits.gather(1, following[:, None])[:, 0] - logits.logsumexp(dim=1)
+        rows = [
+            (self._ids(prompt) or [self._pad], [self._ids(" " + c) for c in choices])
+            for prompt, choices in zip(prompts, options, strict=True)
+        ]
+        lengths = [len(head) + sum(map(len, tails)) for head, tails in rows]
+        self.tokens_read += sum(lengths)
+        scores = [[float("-inf")] * len(tails) for _, tails in rows]
+        order = sorted(
+            (i for i, (_, tails) in enumerate(rows) if any(tails)), key=lengths.__getitem__
+        )
+        for start in range(0, len(order), batch):
+            chunk = order[start : start + batch]
+            packed = _Packed([rows[i] for i in chunk], self._pad, self.device)
+            hidden = self.model.get_decoder()(
+                input_ids=packed.ids,
+                attention_mask=packed.mask[:, None],
+                position_ids=packed.positions,
+            )[0]
+            asked = hidden[packed.row, packed.before]  # [m, dim]
+            logits = self.model.get_output_embeddings()(asked).float()  # [m, vocabulary]
+            gained = logits.gather(1, packed.token[:, None])[:, 0] - logits.logsumexp(dim=1)
             at = 0
-            for i, j, _, tail in chunk:
-                scores[i][j] = float(gained[at : at + len(tail)].mean())
-                at += len(tail)
+            for i in chunk:
+                for j, tail in enumerate(rows[i][1]):
+                    if tail:
+                        scores[i][j] = float(gained[at : at + len(tail)].mean())
+                        at += len(tail)
         return scores
 
     @torch.inference_mode()
     def sample(
         self,
         prompts: Sequence[str],
-        n: int,
+        n: int | Sequence[int],
         *,
         max_new_tokens: int = 40,
         temperature: float = 0.7,
         top_p: float = 0.9,
         seed: int = 0,
     ) -> list[list[str]]:
-        """Continue each prompt `n` times, up to the end of the line.
+        """Continue each prompt `n` times, or as often as `n` says of each, to the line's end.
 
         The prompt is read once, whatever `n` is. The same prompts and seed give the same
         lines on the same machine.
         """
+        counts = [n] * len(prompts) if isinstance(n, int) else list(n)
+        most = max(counts)
         encoded = [self._ids(p) or [self._pad] for p in prompts]
         width = max(map(len, encoded))
         ids = torch.full((len(encoded), width), self._pad)
-        mask = torch.zeros((len(encoded), width), dtype=torch.long)
+        real = torch.zeros((len(encoded), width), dtype=torch.long)
         for row, tokens in enumerate(encoded):
             ids[row, width - len(tokens) :] = torch.tensor(tokens)
-            mask[row, width - len(tokens) :] = 1
-        ids, mask = ids.to(self.device), mask.to(self.device)
+            real[row, width - len(tokens) :] = 1
+        ids, real = ids.to(self.device), real.to(self.device)
         digest = hashlib.sha256(json.dumps([list(prompts), seed]).encode()).digest()
         rng = torch.Generator(self.device).manual_seed(int.from_bytes(digest[:6], "big"))
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
         out = self.model(
             input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
+            attention_mask=real,
+            position_ids=(real.cumsum(1) - 1).clamp(min=0),
             use_cache=True,
             logits_to_keep=1,
         )
-        cache = out.past_key_values
-        cache.batch_repeat_interleave(n)
-        mask = mask.repeat_interleave(n, 0)
-        logits = out.logits[:, -1].repeat_interleave(n, 0)
-        alive = torch.arange(len(prompts) * n, device=self.device)
-        written: list[list[int]] = [[] for _ in range(len(alive))]
-        for _ in range(max_new_tokens):
-            token = _draw(logits.float(), temperature, top_p, rng)
-            going = ~torch.isin(token, self._stops)
-            for row, value in zip(alive[going].tolist(), token[going].tolist(), strict=True):
-                written[row].append(value)
-            if not bool(going.any()):
+        cache, logits = out.past_key_values, out.logits[:, -1:].repeat(1, most, 1)
+        # The lines of a prompt share its row: each sees the prompt and itself.
+        lines = torch.arange(len(encoded) * most, device=self.device).view(-1, most)  # [rows, n]
+        alive = lines % most < torch.tensor(counts, device=self.device)[:, None]
+        mask = real.bool()[:, None, :].repeat(1, most, 1)  # [rows, n, keys]
+        length = real.sum(1)
+        written: list[list[int]] = [[] for _ in range(lines.numel())]
+        for step in range(max_new_tokens):
+            token = _draw(logits.float().flatten(0, 1), temperature, top_p, rng).view_as(lines)
+            alive = alive & ~torch.isin(token, self._stops)
+            for line, value in zip(lines[alive].tolist(), token[alive].tolist(), strict=True):
+                written[line].append(value)
+            if not bool(alive.any()):
                 break
-            if not bool(going.all()):  # finished lines leave the batch
-                cache.batch_select_indices(going.nonzero()[:, 0])
-                alive, token, mask = alive[going], token[going], mask[going]
-            mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            kept = alive.any(1).nonzero()[:, 0]
+            if len(kept) < len(lines):  # finished prompts leave the batch
+                cache.batch_select_indices(kept)
+                lines, alive, token = lines[kept], alive[kept], token[kept]
+                mask, length = mask[kept], length[kept]
+            most = int(alive.sum(1).max())
+            if most < lines.shape[1]:  # and finished lines their row
+                first = (~alive).long().argsort(dim=1, stable=True)[:, :most]
+                lines, alive, token = (x.gather(1, first) for x in (lines, alive, token))
+                mask = mask.gather(1, first[:, :, None].expand(-1, -1, mask.shape[2]))
+            own = torch.eye(most, dtype=torch.bool, device=self.device)
+            mask = torch.cat([mask, own.expand(len(lines), most, most)], 2)
             out = self.model(
-                input_ids=token[:, None],
-                attention_mask=mask,
-                position_ids=mask.sum(1, keepdim=True) - 1,
+                input_ids=token,
+                attention_mask=mask[:, None],
+                position_ids=(length + step)[:, None].expand_as(token),
                 past_key_values=cache,
                 use_cache=True,
             )
-            cache, logits = out.past_key_values, out.logits[:, -1]
+            cache, logits = out.past_key_values, out.logits
         self.tokens_read += sum(map(len, encoded))
         self.tokens_written += sum(map(len, written))
-        lines = [self.tokenizer.decode(w, skip_special_tokens=True).strip() for w in written]
-        return [lines[i * n : (i + 1) * n] for i in range(len(prompts))]
+        texts = [self.tokenizer.decode(w, skip_special_tokens=True).strip() for w in written]
+        width = len(texts) // max(1, len(prompts))
+        return [texts[i * width : i * width + many] for i, many in enumerate(counts)]
+
+
+class _Packed:
+    """Prompts with their options behind each other, a row each.
+
+    Attributes:
+        ids: [rows, width].
+        positions: [rows, width]; each option begins where its prompt ends.
+        mask: [rows, width, width], what each token sees: the prompt and its own option.
+        row, before, token: [m], for each token of an option its row, the place of the token
+            before it, and itself.
+    """
+
+    def __init__(
+        self, rows: Sequence[tuple[list[int], list[list[int]]]], pad: int, device: torch.device
+    ) -> None:
+        width = max(len(head) + sum(map(len, tails)) for head, tails in rows)
+        ids = torch.full((len(rows), width), pad)
+        positions = torch.zeros((len(rows), width), dtype=torch.long)
+        part = torch.full((len(rows), width), -1)  # 0: prompt, then each option's number
+        asked: list[tuple[int, int, int]] = []
+        for row, (head, tails) in enumerate(rows):
+            at, end = 0, len(head)
+            for number, tokens in enumerate([head, *tails]):
+                stop = at + len(tokens)
+                ids[row, at:stop] = torch.tensor(tokens, dtype=torch.long)
+                start = end if number else 0
+                positions[row, at:stop] = torch.arange(start, start + len(tokens))
+                part[row, at:stop] = number
+                if number:
+                    places = [end - 1, *range(at, stop - 1)]
+                    asked += [(row, b, t) for b, t in zip(places, tokens, strict=False)]
+                at = stop
+        query, key = part[:, :, None], part[:, None, :]
+        seen = (key == query) | (key == 0)
+        self.mask = (seen & torch.ones(width, width, dtype=torch.bool).tril()).to(device)
+        self.ids, self.positions = ids.to(device), positions.to(device)
+        self.row, self.before, self.token = torch.tensor(asked, device=device).T
 
 
 def _draw(

@@ -18,27 +18,33 @@ from recsys.blurbs.protocol import Draft
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.writers.attributes import from_attributes
-from recsys.blurbs.writers.fragments import fragment, shortened
+from recsys.blurbs.writers.fragments import fragments, shortened
 from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "3"
-MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 6, 24
+EXTRACTIVE_VERSION = "4"
+MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 5, 24
+MIN_NAMED_WORDS = 4
+"""Of a sentence that begins with what the product is: "This sealant stays flexible"."""
 
 _UNSUITED = re.compile(
-    r"(?i)\b(?:we|our|ours|us|i|my|me|let's)\b|\?|!|\b(?:cant|dont|wont|doesnt)\b"
+    r"(?i)\b(?:we|our|ours|(?-i:us)|i|my|me|let's)\b|\?|!|\b(?:cant|dont|wont|doesnt)\b"
     r"|\bjob done\b|\bpacking list\b|\bpackaging includes\b|\binstructions?\b|\bexpensive\b"
-    r"|\bha(?:s|ve) been\b|\b(?:over|more than) \d+ years\b|\benthusiasts?\b|\btypical(?:ly)?\b"
+    r"|\bha(?:s|ve) been (?!(?:specially |specifically )?(?:engineered|designed|made|developed|"
+    r"formulated|treated|coated|tested)\b)"
+    r"|\b(?:over|more than) \d+ years\b|\benthusiasts?\b|\btypical(?:ly)?\b"
     r"|\bnew level\b|\blife (?:so )?(?:much )?easier\b|\betc\.?$|\bequipments\b|^in general\b"
     r"|^can be\b|\bto-do list\b|\bquality (?:gauge|product|item|tool)\b"
     r"|\bpull the trigger\b|\bperfect\b|\bideal\b"
     # Speaks for the seller, or of the page.
     r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
     r"welcome|thanks?|thank)\b"
-    r"|\b(?:founded|headquartered|company|companies|inc|llc|corp|ltd|manufacture[rd]|"
+    r"|\b(?:founded|headquartered|company|companies|inc|llc|corp|ltd|manufacturers?|"
+    r"manufactures|manufactured (?:by|in)|distributes|product quality|no different|save|dollars?|"
+    r"detail page|referenced|"
     r"suppliers?|distributor"
     r"|family[- ]owned|committed to|mission)\b"
     r"|\b(?:see|shown|pictured|photos?|pictures?|images?|below|above|list(?:ed|ing)|chart|"
-    r"table|diagram|refers? to"
+    r"in the table|diagram|refers? to"
     r"|may (?:vary|differ)|(?:model|item|part) (?:no|numbers?)|sku|upc|asin|this (?:product|"
     r"item|listing))\b"
     r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|var(?:y|ies)|"
@@ -54,19 +60,36 @@ _UNSUITED = re.compile(
     r"|experts?|hobbyists?|professionals?|full line|complete line|product line|line of)\b"
     # Tells the shopper what to do.
     r"|\b(?:if you|you (?:must|should|will|need|want)|do not|don't|never|be sure|make sure|"
-    r"ensure|always|keep out"
+    r"ensure|(?<!is )(?<!are )always|keep out"
     r"|not (?:included|responsible|applicable|all|recommended|for))\b"
-    r"|\b(?:not|cannot|can't|vulnerable|damages?|harm\w*|hazard\w*|may cause|limited)\b"
+    r"|\bnot\b(?! (?:require|need|yellow|crack|shrink|corrode|scratch|rust|stain|leak|mar|drip|"
+    r"melt|"
+    r"peel|fade|slip|tear|break|stretch|harden|dry out|sag|unravel|conduct)\b)"
+    r"|\b(?:cannot|can't|vulnerable|damages?|harm\w*|hazard\w*|may cause|limited)\b"
     r"|\ball (?:models|sizes|products|items|units)\b|\bregulations?\b|\bregistered\b|"
     r"\bthan ever\b|\bis consist\b"
     r"|\bis the (?:\w+ )?(?:choice|solution|way|answer)\b|\baspirations?\b|\bbrand name\b"
     r"|, (?:prevent|avoid|make|keep|allow|provide|protect|reduce|improve|help|give|offer)\b"
-    r"|, (?:simply |just |then |please )*(?:apply|remove|use|place|press|pull|turn|hold|insert|"
+    r"|, (?:simply|just) \w+|, (?:then |please )*(?:apply|remove|use|place|press|pull|turn|"
+    r"hold|insert|"
     r"add|let|enjoy|wait|measure|control|connect|adjust|grip|push|can|it|they|this|these)\b"
     r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
 )
+_FAULTY = re.compile(
+    r"(?i)[a-z]{4,}\. [a-z]|\bwhen its\b|\b(?:of|for|by|with) it's\b|\beach \w+[^s]s (?:has|is)\b|"
+    r"& ?(?:quot|amp)\b|\b(?:engineered|designed|made|developed|here|used|finish for)\.?$|"
+    # Numbers that lost their unit.
+    r"\b\d[\d./-]* (?:long|wide|high|tall|thick|deep|diameter|thickness)\b|\d/\d+ [a-z]+ thickness|"
+    r"\d ?[lwhd] x\b|\bis \.?\d[\d./-]*(?:[,;]|\.?$)|"
+    r"\d x [\d./-]+(?![\d./-])(?! ?x)"
+    r"(?! ?(?:[\"'\u00b0]|in\b|inch|mm|cm|ft\b|f[eo]+t|m\b|y(?:ar)?ds?|mil|pixel))"
+)
+"""Slips of merchants, and what an edit may leave behind."""
 _DANGLING = re.compile(
-    r"(?i)^(?:you|using|at the same time|in (?:this|that) case|for (?:example|instance)|typical|"
+    r"(?i)^(?:you|using|the latter|the former|the result|at the same time|finally|based on|"
+    r"in (?:some|most|many) cases|there are no|"
+    r"this (?:opens|is possible|means|allows|makes it|gives|helps|ensures|way)|"
+    r"in (?:this|that) case|for (?:example|instance)|typical|"
     r"it also|also|however|therefore|thus|moreover|furthermore|in addition|"
     r"additionally|others?|another"
     r"|these (?:also|are also)|they|them|their|both|but|and|or|so|because|then|plus|such|to|"
@@ -101,7 +124,11 @@ _VERB = re.compile(
     r"|adheres?|seals?|cuts?|runs?|requires?|consists?|accepts?|attaches|mounts?|covers?|"
     r"fills?|dries|bonds?|stands?"
     r"|opens?|closes?|adds?|brings?|eliminates?|controls?|operates?|replaces?|serves?|grips?|"
-    r"absorbs?|prevents?"
+    r"absorbs?|prevents?|boasts|improves|tolerates|retains?|maintains?|teaches|releases|converts|reads|"
+    r"sits|hangs|drains|dispenses|forms?|expands?|sticks?|glows?|slides?|rotates?|swivels?|hammers|cures?|"
+    r"adjusts?|folds?|locks?|snaps?|screws into|extends?|displays?|indicates?|detects?|senses|"
+    r"emits?|charges?|weighs?|stores?|carries|lifts?|moves?|rolls?|turns?|closes|softens|hardens|"
+    r"applies|sprays?|flows?|penetrates?|lubricates?|insulates?|conducts?|bends?|stretches|shrinks?"
     r"|designed|made|built|constructed|suitable|compatible|intended|engineered|ideal)\b"
 )
 _SHAPELESS = re.compile(
@@ -113,7 +140,7 @@ _SHAPELESS = re.compile(
     r"and|the|a|an|in|by)\.?$|[a-z],[a-z]|,,|"
     r"[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"
-    r"[\u00c2\u00c3\ufffd]"
+    r"[\u00c2\u00c3\ufffd]|\b(\w+ \w+|\w{2,}) \1\b"
 )
 
 
@@ -150,9 +177,9 @@ def _rated(sheet: FactSheet, locale: str) -> Iterator[tuple[float, int, str]]:
                 yield value - EDIT * edits - POSITION * place, place, form
                 break
         else:
-            part = fragment(fact.text, sheet) if table.spaced else ""
-            if part and not any(p.search(part) for p in table.claims.values()):
-                yield 0.0, place, part
+            for part in fragments(fact.text, sheet) if table.spaced else ():
+                if not any(p.search(part) for p in table.claims.values()):
+                    yield 0.0, place, part
 
 
 def _forms(text: str, sheet: FactSheet, spaced: bool) -> Iterator[str]:
@@ -163,7 +190,7 @@ def _forms(text: str, sheet: FactSheet, spaced: bool) -> Iterator[str]:
     return iter((text,)) if hopeless else variants(text, sheet)
 
 
-_OTHERS = re.compile(r"(?i)(?:we|our|you|your|if|please|note|do|don't|and|but|or|no|not)\b")
+_OTHERS = re.compile(r"(?i)(?:we|you|your|if|please|note|do|don't|and|but|or|no|not)\b")
 """Beginnings that speak of the seller or the shopper, or hang on the sentence before."""
 MAX_SENTENCES = 12
 """Of a text, from its beginning, that are looked at."""
@@ -181,19 +208,25 @@ def rating(text: str, sheet: FactSheet, locale: str = "en") -> float:
     table that lost its lines.
     """
     words = count_words(text)
-    if not MIN_SENTENCE_WORDS <= words <= MAX_SENTENCE_WORDS:
+    least = MIN_NAMED_WORDS if text.startswith(("This ", "These ")) else MIN_SENTENCE_WORDS
+    if not least <= words <= MAX_SENTENCE_WORDS:
         return 0.0
     if (
         text.count("(") != text.count(")")
         or text.count('"') % 2
-        or text.count(",") > 4
+        or text.count(",") > 6
         or text.count(":")
     ):
         return 0.0
     table = get_locale(locale)
     if table.spaced and not _reads_well(text, words):
         return 0.0
-    if any(p.search(text) for p in (_DANGLING, _IMPERATIVE, _SHAPELESS, _UNSUITED)):
+    if any(p.search(text) for p in (_DANGLING, _IMPERATIVE, _SHAPELESS, _FAULTY, _UNSUITED)):
+        return 0.0
+    brand = re.escape(sheet.value("brand").split(" ")[0].lower())
+    if brand and re.match(
+        rf"{brand}\b.{{0,12}} (?:offers?|provides?|makes?|produces?|delivers?)\b", text.lower()
+    ):
         return 0.0
     own = set(content_stems(text, table))
     title = set(content_stems(sheet.value("title"), table))
@@ -207,13 +240,17 @@ def rating(text: str, sheet: FactSheet, locale: str = "en") -> float:
 def _reads_well(text: str, words: float) -> bool:
     """Tell whether an English text has the shape of a sentence."""
     capitals = sum(w[0].isupper() for w in text.split())
-    shouting = sum(w.isupper() and len(w) > 3 for w in text.split())
+    shouting = sum(w.isupper() and w.isalpha() and len(w) > 3 for w in text.split())
     digits = sum(any(c.isdigit() for c in w) for w in text.split())
+    verb = _VERB.search(text)
+    # What follows the verb of a heading is in capitals, too.
+    headed = sum(w.istitle() for w in text[verb.end() :].split()) if verb else 0
     return (
         shouting <= 1
+        and headed < 5
         and digits <= words / 3
         and not (words >= 8 and capitals > words / 2)
-        and bool(_VERB.search(text))
+        and verb is not None
         and text[0].isalnum()
         and not text[0].islower()
         and bool(re.search(r"[.]$", text) or re.search(r"[a-z0-9)]$", text))
@@ -222,5 +259,5 @@ def _reads_well(text: str, words: float) -> bool:
 
 def _finish(text: str, locale: str) -> str:
     mark = get_locale(locale).end_mark
-    text = tidy(text).rstrip(".\u3002")
+    text = re.sub(r"\ba (?=8|11\b|18\b)", "an ", tidy(text).rstrip(".\u3002"))
     return text + mark

@@ -138,7 +138,9 @@ class LocalLlmWriter:
             if sum(self._news(text, sheet) > 0 for text in mine) < ENOUGH
         ]
         if self.settings.mode != "choose" and poor:
-            for i, lines in zip(poor, self._sampled([sheets[i] for i in poor], n), strict=True):
+            wanted = [min(LINES, max(1, n - len(texts[i]))) for i in poor]
+            written = self._sampled([sheets[i] for i in poor], wanted)
+            for i, lines in zip(poor, written, strict=True):
                 mine, sheet = texts[i], sheets[i]
                 # What is true may still be no sentence.
                 good = [x for x in lines if rating(x, sheet, self.locale) > 0]
@@ -156,7 +158,7 @@ class LocalLlmWriter:
         known = (content_stems(sheet.value(x), table) for x in IDENTITY)
         return len(set(content_stems(text, table)).difference(*known))
 
-    def _sampled(self, sheets: Sequence[FactSheet], n: int) -> list[list[str]]:
+    def _sampled(self, sheets: Sequence[FactSheet], n: Sequence[int]) -> list[list[str]]:
         s = self.settings
         lines = self._lm.sample(
             [completion_prompt(sheet, self.locale, tuned=self.tuned) for sheet in sheets],
@@ -175,31 +177,30 @@ class LocalLlmWriter:
     ) -> list[list[Draft]]:
         """Order each product's drafts, and say of the catalogue's own which were chosen.
 
-        Those that say more than what the product is stand first; among them, and among the
-        others, the probability counts, with credit for each further word. A draft that
-        nothing of its kind competed with was not chosen.
+        Those that say more than what the product is stand first, and where there is one,
+        the others stay as they were. Where several compete for the first place, the
+        probability counts, with credit for each further word. A draft that nothing of its
+        kind competed with was not chosen.
         """
-        contested = [i for i, d in enumerate(drafts) if len(d) > 1]
-        scores = (
-            self._lm.mean_log_probs(
-                [scoring_prompt(sheets[i], self.locale) for i in contested],
-                [[d.text for d in drafts[i]] for i in contested],
-            )
-            if contested
-            else []
-        )
-        out = list(drafts)
-        for i, values in zip(contested, scores, strict=True):
-            news = [self._news(d.text, sheets[i]) for d in drafts[i]]
-            total = [v + NEWS * min(k, 6) for v, k in zip(values, news, strict=True)]
-            order = sorted(range(len(total)), key=lambda j: (news[j] == 0, -total[j], j))
-            peers = [sum((k == 0) == (news[j] == 0) for k in news) for j in range(len(news))]
-            out[i] = [
-                replace(drafts[i][j], how="chose")
-                if drafts[i][j].how == "extracted" and peers[j] > 1
-                else drafts[i][j]
-                for j in order
-            ]
+        news = [[self._news(d.text, s) for d in own] for s, own in zip(sheets, drafts, strict=True)]
+        rivals: dict[int, list[int]] = {}
+        for i, own in enumerate(news):
+            first = [j for j, k in enumerate(own) if k > 0] or list(range(len(own)))
+            if len(first) > 1:
+                rivals[i] = first
+        scores = self._lm.mean_log_probs(
+            [scoring_prompt(sheets[i], self.locale) for i in rivals],
+            [[drafts[i][j].text for j in first] for i, first in rivals.items()],
+        ) if rivals else []  # fmt: skip
+        out = []
+        for texts, known in zip(drafts, news, strict=True):
+            said = [d for d, k in zip(texts, known, strict=True) if k > 0]
+            out.append(said + [d for d, k in zip(texts, known, strict=True) if k == 0])
+        for (i, first), values in zip(rivals.items(), scores, strict=True):
+            total = {j: v + NEWS * min(news[i][j], 6) for j, v in zip(first, values, strict=True)}
+            best = [drafts[i][j] for j in sorted(first, key=total.__getitem__, reverse=True)]
+            chosen = [replace(d, how="chose") if d.how == "extracted" else d for d in best]
+            out[i] = chosen + [d for j, d in enumerate(drafts[i]) if j not in total]
         return out
 
 
@@ -207,6 +208,8 @@ IDENTITY = ("title", "brand", "category", "categories")
 """Facts that say what the product is; a clause that says no more comes last."""
 ENOUGH = 2
 """Catalogue clauses that say more, from which on nothing is written."""
+LINES = 4
+"""Lines at most that are written for a product: further ones are mostly the same again."""
 NEWS = 0.15
 """Credit, in nats a token, for each content word beyond that, up to six."""
 

@@ -8,29 +8,40 @@ the product by its own kind; the verifier judges the result like any other text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Iterator
 
-from recsys.blurbs.display import lower_first, readable_kind
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.opener import lower_first_letter
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import stem
+from recsys.blurbs.writers.kinds import kind_in_title
 
 LONGEST = 24
 _LEAST_HEAD = 5
 
 _PRAISE = re.compile(
     r"(?i)(?<!\bis )(?<!\bare )(?<!\bbe )(?<!\bwas )(?<!\bthe )"
-    r"\b(?:premium|excellent|superior|outstanding|exceptional|superb|amazing|fantastic|perfect|"
+    r"(?<!\bbrand )(?<!\bmost )(?<!, )\b"
+    r"(?:(?:superior|premium|excellent|highest|finest|good)[- ]quality|premium|excellent|superior|"
+    r"ideal|outstanding|exceptional|superb|amazing|fantastic|perfect|patented|innovative|unique|new|"
     r"wonderful|genuine|top[- ]quality|high[- ]quality|high[- ]performance|professional[- ]quality|"
     r"top[- ]notch|world[- ]class|state[- ]of[- ]the[- ]art|revolutionary|luxurious|famous|"
     r"popular|great|best|finest),?\s+(?=[a-z])"
     r"(?!(?:for|to|on|in|at|and|with|of|as|when|than|way|grade|quality|performance|level|class|"
-    r"strength|ratio|value|choice|appearance|results?|look|gift|idea|addition|tool|"
+    r"strength|ratio|value|finish|choice|appearance|results?|look|gift|idea|addition|tool|"
     r"product|solution|job|deal|price|success|fit|size|time|replacement|alternative)\b)"
-    r"|(?<=\bis )(?:perfectly|incredibly|extremely|exceptionally) (?=\w)"
-    r"|(?<=\bare )(?:perfectly|incredibly|extremely|exceptionally) (?=\w)"
+    r"|(?<=\ba )quality (?=[a-z]+)(?!(?:control|grade|level|of)\b)"
+    r"|\b(?:perfectly|incredibly|extremely|exceptionally|unusually|amazingly|remarkably|"
+    r"unbelievably|truly|simply) (?=[a-z])(?!(?:clean|by|as|apply|use|put|place|the|a)\b)"
+)
+_PREFACE = re.compile(
+    r"^(?:Unlike|Designed|Made|Constructed|Built|Engineered|Crafted|Featuring|Thanks to|"
+    r"Because of|Due to|In addition|Additionally|Also|Furthermore|Moreover|Plus)\b[^,;:]*, "
+    r"(?=(?:it|they|this|these|the|[A-Z]\S*)\b)"
+)
+"""What comes before the sentence proper."""
+_OURS = re.compile(
+    r"Our ((?:[\w-]+ ){0,3}[\w-]+) (?:is|are|has|have|can|comes?|provides?|offers?|features?)\b"
 )
 _ARTICLE = re.compile(r"(?i)\b(a|an) (?=(\w))")
 _TAIL = re.compile(
@@ -38,18 +49,21 @@ _TAIL = re.compile(
     r"providing|giving|"
     r"ensuring|and is (?:ideal|perfect|great)|and are (?:ideal|perfect|great)|ideally|"
     r"as well as|including|especially|even|for (?:easy|maximum|optimal|superior|years)|"
-    r"helping|resulting|eliminating|"
+    r"helping|resulting|eliminating|as (?:the|it|they|these|this)|then|enabling|letting|"
+    r"and (?:is|are|was|has been|will not|includes?|comes?|resists?|works?|fits?|measures?)|"
+    r"it (?:is|can|has|will) |"
     r"reducing|preventing|saving|but|yet|while|because|since|unlike|without|thanks to|such as|"
     r"and (?:it|they|can|will|provides?|helps?|offers?|makes?|ensures?|keeps?|features?|has|have)|"
     r"not )\b"
-    r"| (?:which (?:is|are|makes?|allows?|means)|making (?:it|them)|so (?:that )?you|"
+    r"|; |\s-\s| (?:ideal for|perfect for|great for|for it's|which (?:is|are|makes?|allows?|means)|"
+    r"making (?:it|them)|so (?:that )?you|"
     r"to ensure|ensuring|for (?:maximum|optimal|superior|years of)|to help|to provide|"
-    r"to prevent|to protect|to reduce|thus|"
+    r"to prevent|to protect|to reduce|thus|which results|"
     r"and (?:is|are) (?:ideal|perfect|great)|and helps?|and ensures?|and provides?|"
     r"and prevents?|and protects?|because|unlike|even (?:in|when|if))\b"
 )
 _PRONOUN = re.compile(
-    r"(?i)^(?:it|they|this|these|this (?:item|product|unit|tool|set|kit)|the (?:item|product)) "
+    r"(?i)^(?:it|they|this|these|this (?:item|product|unit)|the (?:item|product)) "
     r"(?:also |can also |is also (?=\w))?"
     r"(?=(?:is|are|has|have|features?|includes?|comes?|contains?|provides?|offers?|can|fits?|"
     r"works?|measures?|holds?|"
@@ -63,15 +77,22 @@ _SINGULAR_VERB = re.compile(
     r"Combines|Covers|Adjusts|Opens|Folds|Stands|Bonds|Dries|Cures|Seals|Cuts|Converts)\b"
 )
 _PARTICIPLE = re.compile(
-    r"^(?:Made|Constructed|Built|Designed|Manufactured|Engineered|Suitable|Compatible|Equipped|"
+    r"^(?:(?:Widely |Commonly |Mainly )?Used|Made|Constructed|Built|Designed|Manufactured|"
+    r"Engineered|Suited|Ideal for|Perfect for|Great for|"
+    r"Excellent for|Optimized for|"
+    r"For (?:use|\w+ing)(?=[^,]*$)|Suitable|Compatible|Equipped|"
     r"Coated|Finished|"
     r"Insulated|Lined|Reinforced|Available in|Packed|Packaged|Supplied|Rated|Resistant|Formulated|"
     r"Intended|Powered|Fitted)\b(?! for you)"
 )
+_PURPOSE = re.compile(
+    r"(?P<noun>(?:[\w./'-]+ ){0,7}[\w-]+) (?P<rest>(?:for|made|designed|used|suitable|constructed|"
+    r"rated) (?!the best|maximum|optimal|easy|any|all)[^.;:!?]+\.?)$"
+)
+"""A phrase without a verb: "12 step drill bit for wood and most metals"."""
 _IDEAL = re.compile(
     r"(?i)\b(is|are|and|,) (?:ideal|perfect|great|excellent|ideally suited|perfectly suited) for\b"
 )
-_PLURAL = re.compile(r"(?i)(?:[^s]s|ses|xes|ches|shes)$")
 _IS_PLURAL = {
     "is": "are", "has": "have", "features": "feature", "includes": "include", "comes": "come",
     "contains": "contain", "provides": "provide", "offers": "offer", "fits": "fit",
@@ -85,21 +106,26 @@ _IS_PLURAL = {
 def variants(text: str, sheet: FactSheet) -> Iterator[str]:
     """Yield a sentence and what the edits make of it, the least edited first."""
     seen = set[str]()
-    for subject in (_as_it_is, name_subject):
-        base = subject(text, sheet)
-        for edit in _EDITS if base else ():
-            form = edit(base)
+    rest = without_preface(text)
+    # Where the subject can be named, a sentence without one is not offered.
+    forms = [name_subject(x, sheet) or of_the_shop(x, sheet) or x for x in (text, rest) if x]
+    for base in forms:
+        for edit in (str, without_tail):
+            form = edit(without_praise(base))
             if form and form not in seen:
                 seen.add(form)
                 yield form
 
 
-def _as_it_is(text: str, sheet: FactSheet) -> str:
-    return text
+def without_preface(text: str) -> str:
+    """Begin a sentence with its subject; "" where it does.
 
-
-def _without_both(text: str) -> str:
-    return without_tail(without_praise(text))
+    >>> without_preface("Designed for pipes, it needs no tooling.")
+    'It needs no tooling.'
+    """
+    head = _PREFACE.match(text)
+    rest = text[head.end() :] if head else ""
+    return rest[:1].upper() + rest[1:]
 
 
 def without_praise(text: str) -> str:
@@ -133,6 +159,9 @@ def without_tail(text: str) -> str:
     """
     for match in _TAIL.finditer(text):
         head = text[: match.start()].rstrip(" ,;-")
+        last = head.rpartition(", ")[2] if ", " in head else "and"
+        if match.group().lower().startswith(", and") and not re.search(r"\b(?:and|or)\b", last):
+            continue  # a list that would lose its end
         if _LEAST_HEAD <= count_words(head) <= LONGEST and head.count("(") == head.count(")"):
             return head + "."
         if count_words(head) > LONGEST:
@@ -140,8 +169,23 @@ def without_tail(text: str) -> str:
     return ""
 
 
-_EDITS: tuple[Callable[[str], str], ...] = (str, without_praise, without_tail, _without_both)
-"""From the text as it is to the most edited."""
+def of_the_shop(text: str, sheet: FactSheet) -> str:
+    """Say "the" of what the seller calls "our", where that is the product; "" elsewhere.
+
+    >>> from recsys.blurbs.facts import Fact
+    >>> sheet = FactSheet("1", "Acme vinyl labels", (Fact("title", "title", "Acme vinyl labels"),))
+    >>> of_the_shop("Our labels are laminated.", sheet), of_the_shop("Our team is nice.", sheet)
+    ('The labels are laminated.', '')
+    """
+    match = _OURS.match(text)
+    if match is None:
+        return ""
+    said = {stem(w) for f in ("title", "category") for w in _words(sheet.value(f))}
+    return f"The {text[4:]}" if said & {stem(w) for w in _words(match.group(1))} else ""
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]{3,}", text.lower())
 
 
 def name_subject(text: str, sheet: FactSheet) -> str:
@@ -158,7 +202,7 @@ def name_subject(text: str, sheet: FactSheet) -> str:
         return ""
     subject = f"{'These' if plural else 'This'} {kind}"
     match = _PRONOUN.match(text)
-    if match:
+    if match and not re.match(r"(?i)is possible\b", text[match.end() :]):
         verb, _, rest = text[match.end() :].partition(" ")
         if re.match(r"(?i)(?:they|these)", text) and not plural:
             return ""
@@ -166,52 +210,15 @@ def name_subject(text: str, sheet: FactSheet) -> str:
         if not plural and verb in _IS_PLURAL.values():
             return ""
         return f"{subject} {verb} {rest}"
+    purpose = _PURPOSE.match(text)
+    if purpose and purpose.group("noun").lower().endswith(kind.split()[-1]):
+        return f"{subject} {'are' if plural else 'is'} {purpose.group('rest')}"
     if _PARTICIPLE.match(text):
         return f"{subject} {'are' if plural else 'is'} {lower_first_letter(text)}"
     match = _SINGULAR_VERB.match(text)
-    if match is None:
+    if match is None or re.match(r" (?:are|is|can|have|has|will)\b", text[match.end() :]):
         return ""
     verb, _, rest = lower_first_letter(text).partition(" ")
     if plural and verb not in _IS_PLURAL:
         return ""
     return f"{subject} {_IS_PLURAL[verb] if plural else verb} {rest}"
-
-
-@lru_cache(maxsize=16_384)
-def kind_in_title(sheet: FactSheet) -> tuple[str, bool]:
-    """Return the product's kind as its title says it, and whether it is several; "" if it does not.
-
-    The category's name is trusted only where the title uses the same words, so that "this
-    hose clamp" is never said of something that merely stands on that shelf.
-    """
-    kind = readable_kind(sheet.value("type") or sheet.value("category"))
-    words = kind.split()
-    if not words or len(words) > 3 or not kind.isascii() or "-" in kind:
-        return "", False
-    title = re.findall(r"[a-z]+", sheet.value("title").lower())
-    stems = [stem(w) for w in title]
-    if not all(stem(w.lower()) in stems for w in words):
-        return "", False
-    last = words[-1].lower()
-    written = title[stems.index(stem(last))]
-    single = _singular(last)
-    if written == last and last != single:
-        return lower_first(kind), True
-    return lower_first(" ".join([*words[:-1], single])), False
-
-
-def _singular(word: str) -> str:
-    """Return the singular of a plural noun.
-
-    >>> [_singular(w) for w in ("clamps", "brushes", "batteries", "glass", "knives")]
-    ['clamp', 'brush', 'battery', 'glass', 'knife']
-    """
-    if not _PLURAL.search(word) or word.endswith(("ss", "us", "is")):
-        return word
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word in ("knives", "lives", "wives"):
-        return word[:-3] + "fe"
-    if re.search(r"(?:xes|ches|shes|sses|zzes)$", word):
-        return word[:-2]
-    return word[:-1]

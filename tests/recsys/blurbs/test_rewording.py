@@ -3,14 +3,10 @@ from __future__ import annotations
 import pytest
 
 from recsys.blurbs import FactSheet, UserContext, fact_sheet, verify_truth
-from recsys.blurbs.writers.extractive import clauses
-from recsys.blurbs.writers.fragments import fragment
-from recsys.blurbs.writers.rewording import (
-    kind_in_title,
-    name_subject,
-    without_praise,
-    without_tail,
-)
+from recsys.blurbs.writers.extractive import clauses, rating
+from recsys.blurbs.writers.fragments import fragment, fragments
+from recsys.blurbs.writers.kinds import kind_in_title
+from recsys.blurbs.writers.rewording import name_subject, without_praise, without_tail
 
 from .conftest import ROLES
 
@@ -29,6 +25,10 @@ def sheet(description: str, title: str = "Acme hose clamp, zinc", **row: str) ->
         ("The band is great indoors or out.", "The band is great indoors or out."),
         ("It is the best choice for hoses.", "It is the best choice for hoses."),
         ("A plain steel band.", "A plain steel band."),
+        ("It is a patented steel band.", "It is a steel band."),
+        ("It fits most popular hoses.", "It fits most popular hoses."),
+        ("It is an ideal band for hoses.", "It is a band for hoses."),
+        ("It gives reliable, excellent grip.", "It gives reliable, excellent grip."),
     ],
 )
 def test_praise_goes_only_where_a_sentence_is_left(before: str, after: str) -> None:
@@ -40,6 +40,9 @@ def test_a_tail_goes_at_its_comma_and_no_head_is_left_short() -> None:
     assert without_tail(long) == "The band closes around the hose with a screw."
     assert without_tail("It fits, making it ideal for gardens.") == ""
     assert without_tail("The band (steel, ideal for gardens) closes.") == ""
+    two = "The band has a hex screw and a cap, and is made of steel."
+    assert without_tail(two) == "The band has a hex screw and a cap."
+    assert without_tail("The band is black, round in section, and has a steel screw.") == ""
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,13 @@ def test_a_tail_goes_at_its_comma_and_no_head_is_left_short() -> None:
     [
         ("Acme hose clamp, zinc", ("hose clamp", False)),
         ("Acme Hose Clamps, 10 Pack", ("hose clamps", True)),
-        ("Acme worm drive band", ("", False)),
+        ("Acme worm drive loop", ("", False)),
+        ("Acme spring clip, zinc", ("clip", False)),
+        ("Acme Brass Valves - 10 Pack", ("valves", True)),
+        ("Acme loop for a garden hose", ("", False)),
+        ("Acme clip & hose", ("", False)),
+        ("Acme thread gel, 2 oz tube", ("gel", False)),
+        ("Acme thread wax, 2 oz tube", ("", False)),
     ],
 )
 def test_a_kind_is_what_category_and_title_agree_on(title: str, kind: tuple[str, bool]) -> None:
@@ -62,7 +71,15 @@ def test_a_kind_is_what_category_and_title_agree_on(title: str, kind: tuple[str,
         ("Acme hose clamps", "Features a hex screw.", "These hose clamps feature a hex screw."),
         ("Acme hose clamp", "They have hex screws.", ""),
         ("Acme hose clamp", "The screw is of steel.", ""),
-        ("Acme band", "It has a steel band.", ""),
+        ("Acme loop", "It has a steel band.", ""),
+        ("Acme hose clamp", "Prints are hard to break.", ""),
+        ("Acme hose clamp", "This is possible with a screw.", ""),
+        (
+            "Acme hose clamp",
+            "Ideal for garden hoses.",
+            "This hose clamp is ideal for garden hoses.",
+        ),
+        ("Acme hose clamp", "Steel clamp for hoses.", "This hose clamp is for hoses."),
     ],
 )
 def test_a_pronoun_becomes_the_products_kind(title: str, before: str, after: str) -> None:
@@ -77,6 +94,11 @@ def test_a_pronoun_becomes_the_products_kind(title: str, before: str, after: str
         ("Capacity: 2 inch", "hose clamps by Acme with a capacity of 2 inch."),
         ("Slotted hex head", "hose clamps by Acme with slotted hex head."),
         ("Material: as pictured", ""),
+        ("Rust proof and reusable", "This hose clamp is rust proof and reusable."),
+        ("Length: about 2 inch", "hose clamps by Acme with a length of about 2 inch."),
+        ("Length: 2", ""),
+        ("Temperature: -5 C to 40 C", ""),
+        ("Sizes: 1 in, 2 in, 3 in", ""),
         ("Satisfaction with every clamp head", ""),
         ("Packed in a case", ""),
     ],
@@ -105,3 +127,34 @@ def test_every_clause_that_is_made_is_true_and_without_praise() -> None:
 def test_a_product_on_the_wrong_shelf_is_not_called_by_its_name() -> None:
     mop = {"title": "Side gate wet mop", "categories": "Trash Cans"}
     assert not [d for d in clauses(sheet("", **mop)) if "trash" in d.text]
+
+
+def test_a_name_of_several_words_is_not_cut_in_two() -> None:
+    own = sheet("", "Acme hose clamp")
+    line = "Fit: Least Hose Diameter: 2 inch, zinc Weight: 3 oz"
+    assert list(fragments(line, own)) == ["hose clamps by Acme with a weight of 3 oz."]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The clamp is 2 long and has a screw.",
+        "The clamp has a steel screw and measures 2 x 3.",
+        "The clamp has a steel screw. and a cap of tin.",
+        "The band has been designed.",
+        "Finally, the clamp has a steel screw.",
+        "Acme offers many things that hold a hose.",
+        "The Clamp is Made Of Purely Stainless Steel Bands.",
+    ],
+)
+def test_slips_are_not_repeated(sentence: str) -> None:
+    assert rating(sentence, sheet("", "Acme hose clamp")) == 0
+    assert rating("The clamp has a steel screw and a band.", sheet("", "Acme hose clamp")) > 0
+
+
+def test_the_subject_is_named_where_it_can_be() -> None:
+    text = "Withstands high pressure of garden hoses. Stays tight for many years."
+    own = sheet(text, "Acme hose clamp")
+    assert [d.text for d in clauses(own)][:1] == [
+        "This hose clamp withstands high pressure of garden hoses."
+    ]

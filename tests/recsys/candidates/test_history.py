@@ -145,6 +145,19 @@ def test_reads_the_newest_of_a_long_history() -> None:
     np.testing.assert_allclose(long, short, atol=1e-5)
 
 
+def test_what_is_read_alike_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, encoded = generator(max_length=2), []
+    encode = model._encode
+    monkeypatch.setattr(model, "_encode", lambda h: encoded.append(len(h)) or encode(h))
+    newest = [(2, 3), (3, 4)]
+    asked = histories([(1, 2), *newest], newest, [(2, 3), (3, 3)], [], [(4, 1), *newest])
+    vectors = model.encode(queries(asked))
+    assert encoded == [2]
+    assert vectors[0].tolist() == vectors[1].tolist() == vectors[4].tolist()
+    assert np.isnan(vectors[3]).all()
+    assert vectors[2].tolist() != vectors[0].tolist()
+
+
 def test_score_is_the_inner_product_and_agrees_with_the_candidates() -> None:
     model = generator()
     q = queries(histories([(1, 0), (2, 1)], [(7, 0)]))

@@ -42,6 +42,19 @@ def test_a_score_is_the_history_times_the_similarities() -> None:
     np.testing.assert_allclose(said, [2 * 8 / 10, 0], rtol=1e-6)
 
 
+def test_some_items_score_as_among_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = ItemKnnConfig(weighting="cosine", shrink=0, half_life_days=None, neighbours=3)
+    model = ItemKnn(config).fit(checkerboard(), rng=RNG)
+    asked, listed = queries([[0, 2], [1], [0]]), Ragged.from_lists([[4, 1], [3], [4, 0]])
+    few = model.score(asked, listed)
+    monkeypatch.setattr(item_knn, "FEW", 0)
+    some = model.score(asked, listed)
+    monkeypatch.setattr(item_knn, "FEW", 10**9)
+    assert some.tolist() == few.tolist() == model.score(asked, listed).tolist()
+    assert some[0] == 2 * some[3]
+    assert some[1] == some[4] == 0
+
+
 def text_knn(**options: float) -> TextKnn:
     return TextKnn(TextKnnConfig(**options), embeddings()).fit(checkerboard(), rng=RNG)
 

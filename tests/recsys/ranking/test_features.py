@@ -99,7 +99,7 @@ def test_state_round_trip_builds_the_same_features(shop: Dataset, blended: Blend
 
 
 def test_one_query_has_the_features_it_has_in_a_batch() -> None:
-    """Generators are worked out together for one query, one by one for several."""
+    """Generators are worked out together for queries of as many items, else one by one."""
     blended = Blended(
         np.array([0, 4]),
         np.array([2, 3, 5, 9]),
@@ -113,6 +113,13 @@ def test_one_query_has_the_features_it_has_in_a_batch() -> None:
         blended.names,
         np.tile(blended.scores, (1, 2)),
         np.tile(blended.ranks, (1, 2)),
+    )
+    uneven = Blended(
+        np.array([0, 4, 5]),
+        np.append(blended.items, 2),
+        blended.names,
+        np.hstack([blended.scores, blended.scores[:, :1]]),
+        np.zeros((2, 5), dtype=np.int64),
     )
     stats = ItemStats(
         np.zeros((10, len(ItemStats.NAMES)), dtype=np.float32),
@@ -130,6 +137,11 @@ def test_one_query_has_the_features_it_has_in_a_batch() -> None:
 
     one, two = builder.build(queries(1), blended), builder.build(queries(2), twice)
     assert one.tolist() == two[:4].tolist() == two[4:].tolist()
+    three = builder.build(queries(2), uneven)
+    assert three[:4].tolist() == one.tolist()
+    some = np.array([1, 3, 4])
+    for batch, whole in ((twice, two), (uneven, three)):
+        assert builder.build(queries(2), batch, some).tolist() == whole[some].tolist()
     # Heard are .3, .1 and .3: ranks 1, 3 and 2 by value, then by place; the silent comes last.
     log_rank = one[:, builder.names.index("gen_a_log_rank")]
     np.testing.assert_allclose(np.exp(log_rank), [1, 4, 3, 2], rtol=1e-6)
