@@ -29,7 +29,7 @@ from experiments.load import (
     store_speed,
     throughput,
 )
-from experiments.load.figures import Report, markdown
+from experiments.load.figures import Report, renewed
 from experiments.load.options import Options, stay_off_the_services_core
 from experiments.terminal import ROOT, say
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0, help="of load in each phase")
     parser.add_argument("--soak-seconds", type=float, default=120.0)
     parser.add_argument("--json", type=Path, help="write the figures here as well")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/serving.md")
+    parser.add_argument("--write", action="store_true", help="put the rows into docs/serving.md")
     args = parser.parse_args(arguments)
     if args.scenarios == ["list"]:
         print("\n".join(SCENARIOS))
@@ -109,11 +109,14 @@ def show(report: Report) -> None:
 
 
 def write_table(reports: Sequence[Report], about: str) -> None:
-    """Replace the measured table of the document, in one rename."""
+    """Put the reports into the measured table of the document, in one rename.
+
+    Rows and notes of other scenarios stay as they are.
+    """
     text = DOCUMENT.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN, 1)
-    after = rest.split(END, 1)[1]
-    table = f"{BEGIN}\n\nMeasured on: {about}.\n\n{markdown(reports)}\n\n{END}"
+    old, after = rest.split(END, 1)
+    table = f"{BEGIN}\n\nMeasured on: {about}.\n\n{renewed(old, reports)}\n\n{END}"
     fresh = DOCUMENT.with_suffix(".new")
     fresh.write_text(before + table + after, encoding="utf-8")
     fresh.replace(DOCUMENT)

@@ -60,6 +60,9 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+HEAD = ("| scenario | figure | measured | target | |", "|---|---|---|---|---|")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What one scenario found.
@@ -89,11 +92,34 @@ class Report:
 
 def markdown(reports: Sequence[Report]) -> str:
     """Return one table of all reports, and their notes below it."""
-    lines = ["| scenario | figure | measured | target | |", "|---|---|---|---|---|"]
-    notes = []
+    lines, notes = list(HEAD), list[str]()
     for report in reports:
         for i, figure in enumerate(report.figures):
             name = report.title if i == 0 else ""
             lines.append(f"| {name} | {' | '.join(figure.cells())} |")
         notes += [f"* {report.title}: {note}" for note in report.notes]
     return "\n".join([*lines, *([""] if notes else []), *notes])
+
+
+def renewed(table: str, reports: Sequence[Report]) -> str:
+    """Return a table, as `markdown` makes them, with the rows of these scenarios made anew.
+
+    What it has of others stays; new scenarios come last.
+    """
+    groups = _groups(table) | _groups(markdown(reports))
+    rows = [line for group in groups.values() for line in group if line.startswith("|")]
+    notes = [line for group in groups.values() for line in group if line.startswith("*")]
+    return "\n".join([*HEAD, *rows, *([""] if notes else []), *notes])
+
+
+def _groups(table: str) -> dict[str, list[str]]:
+    """Return the rows and notes of each scenario, by its title."""
+    groups: dict[str, list[str]] = {}
+    title = ""
+    for line in table.splitlines():
+        if line.startswith("|") and line not in HEAD:
+            title = line.split("|")[1].strip() or title
+            groups.setdefault(title, []).append(line)
+        elif line.startswith("* "):
+            groups.setdefault(line[2:].partition(": ")[0], []).append(line)
+    return groups

@@ -62,6 +62,22 @@ def test_the_table_replaces_the_one_before(tmp_path, monkeypatch) -> None:
     assert list(tmp_path.iterdir()) == [document]
 
 
+def test_rows_of_other_scenarios_stay(tmp_path, monkeypatch) -> None:
+    document = tmp_path / "serving.md"
+    document.write_text(f"{BEGIN}{END}")
+    monkeypatch.setattr("experiments.load.__main__.DOCUMENT", document)
+    other = Report("two", "another scenario", (QUICK,), ("once",))
+    write_table([REPORT, other], "a machine")
+    write_table([Report("one", "a scenario", (QUICK, QUICK))], "another machine")
+    assert document.read_text().splitlines()[2:] == [
+        "Measured on: another machine.",
+        "",
+        *markdown([Report("one", "a scenario", (QUICK, QUICK)), other]).splitlines(),
+        "",
+        END,
+    ]
+
+
 def test_a_scenario_that_fails_is_a_failure(monkeypatch, capsys) -> None:
     def broken(options):
         raise RuntimeError("no service")
