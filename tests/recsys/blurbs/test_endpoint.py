@@ -268,14 +268,15 @@ def drips(handler: Handler, _: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("answer", [hangs, drips, cut_off, fails(503, Retry_After="9")])
 def test_a_page_that_waits_for_a_writer_keeps_its_deadline(
-    server: Server, answer: Answer, shopper: UserContext
+    server: Server, answer: Answer, shopper: UserContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("recsys.blurbs.service.EXTRACTION_MS", 500)  # a machine may be busy
     server.script = [answer]
     service = BlurbService(ROLES, None, writer(server, timeout_s=5.0, retries=2))
     items = [{**FITTING, "item_id": str(i), "title": f"Dixon part {i}"} for i in range(3)]
     BlurbService(ROLES).blurbs(items, [shopper] * 3, 60_000)  # patterns are compiled
     start = time.perf_counter()
-    shown = service.blurbs(items, [shopper] * 3, deadline_ms=600, generate=True)
+    shown = service.blurbs(items, [shopper] * 3, deadline_ms=900, generate=True)
     assert time.perf_counter() - start < 2.0
     assert shown[0] is not None
     assert {b.tier for b in shown if b is not None} <= {"extractive", "title"}
