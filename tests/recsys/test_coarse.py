@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recsys.candidates import text_knn
 from recsys.candidates.als import Als
+from recsys.candidates.text_knn import TextKnn
 from recsys.topk import coarse, topk_factors
 from recsys.topk.coarse import CoarseFactors
 from recsys.types import Candidates, FloatArray, Ragged
+from tests.recsys.shop import small_shop
 
 N, DIM = 3_000, 24
 EMPTY = np.empty(0, dtype=np.int64)
@@ -85,8 +88,6 @@ def test_what_the_codes_hide_is_found_all_the_same() -> None:
 
 
 def test_a_generator_answers_one_as_it_answers_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.recsys.shop import small_shop
-
     dataset = small_shop()
     model = Als()
     model.fit(dataset, rng=np.random.default_rng(0))
@@ -107,3 +108,25 @@ def test_a_generator_answers_one_as_it_answers_many(monkeypatch: pytest.MonkeyPa
         assert one.items.tolist() == plain.items[at].tolist()
         np.testing.assert_allclose(one.scores, plain.scores[at], rtol=1e-4)
     assert used
+
+
+@pytest.mark.parametrize("added", [0, 7])
+def test_text_neighbours_of_one_are_those_of_many(
+    monkeypatch: pytest.MonkeyPatch, added: int
+) -> None:
+    dataset, rng = small_shop(), np.random.default_rng(4)
+    texts = rng.standard_normal((dataset.n_items, 12)).astype(np.float32)
+    texts[3] = 0  # no text
+    model = TextKnn(embeddings=texts).fit(dataset, rng=rng)
+    if added:
+        model.add_items(rng.standard_normal((added, 12)).astype(np.float32))
+    users = np.arange(dataset.n_users)
+    many = model.candidates(dataset.queries(users), 9)
+    for module in (coarse, text_knn):
+        monkeypatch.setattr(module, "WORTH", 1)
+    monkeypatch.setattr(TextKnn, "_make", None)  # the whole product is not asked for
+    for user in users:
+        one = model.candidates(dataset.queries(users[user : user + 1]), 9)
+        at = slice(many.indptr[user], many.indptr[user + 1])
+        assert one.items.tolist() == many.items[at].tolist()
+        np.testing.assert_allclose(one.scores, many.scores[at], rtol=1e-3, atol=1e-5)
