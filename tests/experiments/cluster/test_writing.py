@@ -12,7 +12,7 @@ from experiments.blurbing import attach_store, pairs_of, write_blurbs
 from experiments.cluster import blurbs, texts
 from experiments.cluster.connection import Cluster
 from experiments.cluster.storage import Place
-from recsys.blurbs.generation import Budget
+from recsys.blurbs.generation import BATCH, Budget
 from recsys.errors import DataError
 from recsys.recommender import Recommender
 from recsys.text import CachedEncoder, SentenceEncoder
@@ -36,10 +36,10 @@ def test_blurbs_are_the_local_ones(
         recommender, users, service, k=3, elsewhere=elsewhere, budget=Budget(tokens=1)
     )
     assert some.run is not None
-    assert (some.run.written, some.run.stopped) == (16, "tokens")
+    assert (some.run.written, some.run.stopped) == (BATCH, "tokens")
     got = write_blurbs(recommender, users, service, k=3, elsewhere=elsewhere)
     assert got.run is not None
-    assert got.run.cached == 16
+    assert got.run.cached == BATCH
     assert got.n_pairs == want.n_pairs > 100
     assert got.tiers == want.tiers == {"llm": want.n_pairs}
     assert there.usage.prompt_tokens >= here.usage.prompt_tokens == 10 * want.n_pairs
