@@ -60,6 +60,11 @@ class CoarseFactors:
         self._longest = float((self._size + self._slack).max(initial=0))
         self.works = np.isfinite(self._longest) and _multiplies(self._codes[:64])
 
+    @property
+    def nbytes(self) -> int:
+        """Memory beside the factors."""
+        return self._codes.nbytes + self._step.nbytes + self._size.nbytes + self._slack.nbytes
+
     def holds(self, items: AnyFloats, bias: FloatArray | None) -> bool:
         """Tell whether these very arrays were coded."""
         return self.items is items and self.bias is bias
@@ -118,6 +123,11 @@ class Codes:
 
     def __init__(self) -> None:
         self._made: CoarseFactors | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that they take so far."""
+        return 0 if self._made is None else self._made.nbytes
 
     def topk(
         self,

@@ -42,6 +42,11 @@ class FlatIndex:
     def __len__(self) -> int:
         return len(self._items)
 
+    @property
+    def extra_bytes(self) -> int:
+        """Memory that it takes beside the items so far."""
+        return self._codes.nbytes
+
     def search(
         self,
         users: FloatArray,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from recsys.candidates.als import Als
 from recsys.candidates.text_knn import TextKnn
 from recsys.topk import coarse, topk_factors
 from recsys.topk.coarse import CoarseFactors
-from recsys.types import Candidates, FloatArray, Ragged
+from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Ragged
 from tests.recsys.shop import small_shop
 
 N, DIM = 3_000, 24
@@ -30,22 +32,18 @@ def factors(kind: str) -> FloatArray:
 
 
 def both(
-    items: FloatArray, user: FloatArray, k: int, bias: FloatArray | None = None, **masks: object
+    items: FloatArray,
+    user: FloatArray,
+    k: int,
+    bias: FloatArray | None,
+    exclude: IntArray,
+    eligible: BoolArray,
 ) -> tuple[Candidates, Candidates]:
     found = CoarseFactors(items, bias)
     assert found.works
-    exclude = masks.get("exclude", EMPTY)
-    assert isinstance(exclude, np.ndarray)
-    eligible = masks.get("eligible")
-    whole = topk_factors(
-        user[None],
-        items,
-        k,
-        exclude=Ragged.from_lists([exclude.tolist()]),
-        eligible=eligible,  # type: ignore[arg-type]
-        bias=bias,
-    )
-    return found.search(user, k, exclude, eligible), whole  # type: ignore[arg-type]
+    closed = Ragged.from_lists([exclude.tolist()])
+    whole = topk_factors(user[None], items, k, exclude=closed, eligible=eligible, bias=bias)
+    return found.search(user, k, exclude, eligible), whole
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy", "tied", "empty"])
@@ -56,7 +54,7 @@ def test_it_finds_what_the_full_product_finds(kind: str, k: int) -> None:
     exclude, eligible = rng.choice(N, 50, replace=False), rng.random(N) < 0.7
     for given in (None, bias):
         user = rng.standard_normal(DIM).astype(np.float32)
-        ours, whole = both(items, user, k, given, exclude=exclude, eligible=eligible)
+        ours, whole = both(items, user, k, given, exclude, eligible)
         np.testing.assert_allclose(ours.scores, whole.scores, rtol=1e-4, atol=1e-5)
         # Equal but for the last bits, items may change places.
         apart = np.flatnonzero(ours.items != whole.items)
@@ -97,9 +95,9 @@ def test_a_generator_answers_one_as_it_answers_many(monkeypatch: pytest.MonkeyPa
     used: list[int] = []
     search = CoarseFactors.search
 
-    def seen(self: CoarseFactors, *given: object) -> Candidates:
+    def seen(self: CoarseFactors, *given: Any) -> Candidates:
         used.append(1)
-        return search(self, *given)  # type: ignore[arg-type]
+        return search(self, *given)
 
     monkeypatch.setattr(coarse.CoarseFactors, "search", seen)
     for user in range(dataset.n_users):
