@@ -17,13 +17,17 @@ from recsys.parallel import one_torch_thread
 from recsys.protocols import RunLogger
 from recsys.ranking.config import RankerConfig
 from recsys.ranking.hybrid import HybridNet
-from recsys.ranking.losses import listwise_softmax, pairwise_logistic
+from recsys.ranking.losses import contrastive, listwise_softmax, pairwise_logistic
 from recsys.types import DoubleArray, FloatArray
 from training.sharing import ALONE, Share
 from training.tables import Table, merge, rows_of
 from training.trainer import TrainerConfig, TrainResult, fit
 
-LOSSES = {"listwise": listwise_softmax, "pairwise": pairwise_logistic}
+LOSSES = {
+    "contrastive": contrastive,
+    "listwise": listwise_softmax,
+    "pairwise": pairwise_logistic,
+}
 SCALER_ROWS = 200_000
 ROWS_PER_PASS = 65536
 DEPTH = 10

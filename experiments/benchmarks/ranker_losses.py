@@ -1,4 +1,4 @@
-"""The ranker's loss against pairwise and LightGBM's LambdaRank, and what each feature family adds.
+"""The ranker's losses beside LightGBM's LambdaRank, and what each feature family adds.
 
     pip install 'recsys[benchmark]'
     python -m experiments.benchmarks.ranker_losses --data DIR --out FOLDER
@@ -7,11 +7,11 @@
 The label windows of a scoreboard's recipe are tabulated once, all from before its test window,
 and kept in FOLDER. The newest, the validation window, is measured and nothing else; the one
 before it says when to stop; the older ones are learned from, the same candidates for every
-arm: `listwise` (ours), `pairwise` (the same network), `lambdarank` (LightGBM's trees). With
-`--ablate` the listwise ranker is also trained without each family of features.
+arm: the recipe's loss, the other ones on the same network, `lambdarank` (LightGBM's trees). With
+`--ablate` the recipe's ranker is also trained without each family of features.
 
 NDCG@10 is over each shopper's candidates, relevant items that are no candidates count, ALL
-and NEW; differences to `listwise` have a 95 % paired bootstrap interval. What an arm gave is
+and NEW; differences to the recipe's loss have a 95 % paired bootstrap interval. What an arm gave is
 kept in FOLDER, so a run that was stopped goes on.
 """
 
@@ -41,7 +41,7 @@ from recsys.ranking.features import FeatureBuilder
 from recsys.types import BoolArray, DoubleArray, FloatArray
 from training.encoders import encoder_for
 from training.generators import fit_generators
-from training.ranker import DEPTH, fit_head, ndcg_by_list
+from training.ranker import DEPTH, LOSSES, fit_head, ndcg_by_list
 from training.recipe import Recipe
 from training.tables import Table, build_table, merge
 from training.windows import label_windows
@@ -168,16 +168,16 @@ def kept(folder: Path, recipe: Recipe) -> tuple[tuple[str, ...], dict[Head, Tabl
 
 
 def arms(names: Sequence[str], recipe: Recipe, *, ablate: bool) -> dict[str, Arm]:
-    """Return what is compared, by name; `listwise` is what the others are compared with."""
+    """Return what is compared, by name; the others are compared with the first."""
     config, seed = recipe.ranker, recipe.seed
+    losses = sorted(LOSSES, key=lambda loss: loss != config.loss)
     found: dict[str, Arm] = {
-        "listwise": partial(network, config=config, seed=seed, loss="listwise"),
-        "pairwise": partial(network, config=config, seed=seed, loss="pairwise"),
-        "lambdarank": partial(trees, seed=seed),
+        loss: partial(network, config=config, seed=seed, loss=loss) for loss in losses
     }
+    found["lambdarank"] = partial(trees, seed=seed)
     for family, prefixes in FAMILIES.items() if ablate else ():
         others = np.array([not name.startswith(prefixes) for name in names])
-        found[f"without {family}"] = partial(without, others=others, arm=found["listwise"])
+        found[f"without {family}"] = partial(without, others=others, arm=found[config.loss])
     return found
 
 

@@ -22,7 +22,8 @@ class RankerConfig(BaseModel):
         window_days: length of a window where time is global.
         hidden: width of the first hidden layer.
         dropout: in both hidden layers.
-        loss: `listwise` softmax or `pairwise` logistic.
+        loss: `contrastive`, each relevant candidate against the irrelevant ones of its list;
+            `listwise` softmax; or `pairwise` logistic.
         lr: of AdamW.
         weight_decay: of AdamW.
         epochs: at most.
@@ -42,7 +43,7 @@ class RankerConfig(BaseModel):
     window_days: float = Field(28, gt=0)
     hidden: int = Field(96, ge=2)
     dropout: float = Field(0.1, ge=0, lt=1)
-    loss: Literal["listwise", "pairwise"] = "listwise"
+    loss: Literal["contrastive", "listwise", "pairwise"] = "contrastive"
     lr: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-3, ge=0)
     epochs: int = Field(12, ge=1)

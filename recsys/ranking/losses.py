@@ -25,6 +25,29 @@ def listwise_softmax(scores: Tensor, labels: Tensor, owner: Tensor, n: int) -> T
     return loss / (mass > 0).sum().clamp_min(1)
 
 
+def contrastive(scores: Tensor, labels: Tensor, owner: Tensor, n: int) -> Tensor:
+    """Cross-entropy of each relevant candidate alone among the irrelevant ones of its query.
+
+    The InfoNCE loss (van den Oord et al. 2018) averaged over all relevant candidates. Unlike
+    under one softmax, those of a list do not compete with each other; lists that have one
+    each give the value of `listwise_softmax`.
+
+    Args:
+        scores: [m].
+        labels: [m], relevant above 0.
+        owner: [m], query of each entry.
+        n: number of queries.
+    """
+    relevant = labels > 0
+    rivals = scores.masked_fill(relevant, -torch.inf)
+    top = scores.new_full((n,), torch.finfo(scores.dtype).min)
+    top = top.scatter_reduce(0, owner, rivals.detach(), "amax")
+    mass = scores.new_zeros(n).index_add(0, owner, (rivals - top[owner]).exp())
+    rival = top + mass.clamp_min(1e-30).log()
+    loss = torch.nn.functional.softplus(rival[owner] - scores)[relevant]
+    return loss.sum() / relevant.sum().clamp_min(1)
+
+
 def pairwise_logistic(scores: Tensor, labels: Tensor, owner: Tensor, n: int) -> Tensor:
     """Logistic loss of each relevant candidate against the query's mean irrelevant one.
 

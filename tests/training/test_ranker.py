@@ -55,7 +55,7 @@ def test_merging_puts_lists_below_each_other() -> None:
     assert len(merge([], 3)) == 0
 
 
-@pytest.mark.parametrize("loss", ["listwise", "pairwise"])
+@pytest.mark.parametrize("loss", ["contrastive", "listwise", "pairwise"])
 def test_a_head_learns_the_feature_that_decides(loss: str) -> None:
     config = RankerConfig(hidden=16, epochs=8, loss=loss, lr=1e-2)  # type: ignore[arg-type]
     net, result = fit_head(
