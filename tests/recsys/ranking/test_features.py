@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -146,3 +149,11 @@ def test_one_query_has_the_features_it_has_in_a_batch() -> None:
     log_rank = one[:, builder.names.index("gen_a_log_rank")]
     np.testing.assert_allclose(np.exp(log_rank), [1, 4, 3, 2], rtol=1e-6)
     assert one[:, builder.names.index("gen_a_silent")].tolist() == [0, 1, 0, 0]
+
+
+def test_the_guide_describes_every_feature(shop: Dataset) -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "features.md").read_text()
+    described = set(re.findall(r"`(\w+)`", guide))
+    names = FeatureBuilder.fit(shop, ("ease",), 8 * DAY).names
+    missing = {name.removeprefix("gen_ease_") for name in names} - described
+    assert not missing, f"docs/features.md does not describe {sorted(missing)}"
