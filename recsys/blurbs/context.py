@@ -80,7 +80,8 @@ class UserContext:
 def safe_label(label: str, locale: str = "en") -> str | None:
     """Return a label fit to be shown back to the shopper, or None.
 
-    Sizes are left out, abbreviated labels are cut to their readable part.
+    Sizes are left out, abbreviated labels are cut to their readable part, and names of
+    shelves are no labels, or are completed: one buys "hair care products".
     """
     table = get_locale(locale)
     if table.sensitive.search(label):
@@ -91,9 +92,9 @@ def safe_label(label: str, locale: str = "en") -> str | None:
     name = lower_first(name)
     if not name or table.sensitive.search(name) or _names_nothing(name, table):
         return None
-    if table.name_claims(name) or ADDRESSES_MODEL.search(label):
+    if table.name_claims(name) or ADDRESSES_MODEL.search(label) or table.shelves.match(name):
         return None
-    return name
+    return f"{name} {table.completion}" if table.unfinished.match(name) else name
 
 
 def _names_nothing(name: str, table: Locale) -> bool:

@@ -11,7 +11,11 @@ MAX_NAME_WORDS = 12
 MAX_NAME_CHARACTERS = 90
 
 _PACKAGING = re.compile(r"(?i)\(?\b(?:packaging|colou?rs?|styles?) (?:may|might) vary\b\)?")
-_LOOSE_END = re.compile(r"(?i)(?:\s(?:and|or|with|for|of|the|a|in|to|x|by|&|-|\d\S*))+$")
+_GARBLED = re.compile(r"(?<!\w)[\u00c2\u00c3](?:\s*[^\w\s,;:.()-])*(?!\w)")
+"""What is left of a symbol that was decoded twice."""
+_SHOUTED = re.compile(r"(?<!^)\b[A-Z]{4,}(?: [A-Z]{2,})+\b")
+"""Two or more words in capitals after the first; a single one may be a name."""
+_LOOSE_END = re.compile(r"(?i)(?:\s(?:and|or|with|w/?|for|of|the|a|in|to|x|by|&|-|\d\S*))+$")
 _KNOWN_ACRONYMS = frozenset(
     "bbq tv dvd cd pvc usb led lcd pcb npt abs pla ptfe hdmi dc ac pp pc psi rgb cpr hvac mdf nptf "
     "fnpt mnpt xl xxl xs kg mm cm ml lb lbs ft yd oz qt pt pk ct hr w v".split()
@@ -95,17 +99,27 @@ def quiet(text: str) -> str:
     return " ".join(lowered)
 
 
+def _said_quietly(match: re.Match[str]) -> str:
+    return " ".join(
+        w if w.lower() in _KNOWN_ACRONYMS or len(w) < 4 else w.capitalize()
+        for w in match.group().split(" ")
+    )
+
+
 @lru_cache(maxsize=65_536)
 def display_name(title: str) -> str:
     """Return a short name for an untrusted title, or "" if nothing of it is usable.
 
     Long titles are cut where the list of keywords begins.
 
+    >>> display_name("SEOH TEST TUBE RACK for 6 tubes"), display_name("Acme PLA PETG Filament")
+    ('SEOH Test Tube Rack for 6 tubes', 'Acme PLA PETG Filament')
     >>> display_name("HATCHBOX PLA Filament, Accuracy 0.03 mm, 1 kg (2.2 lb) Spool, Pink, 2 mm.")
     'HATCHBOX PLA Filament'
     """
-    title = _PACKAGING.sub(" ", title)
+    title = _PACKAGING.sub(" ", _GARBLED.sub(" ", title))
     text = quiet(tidy(" ".join(safe_sentences(title, max_words=60, prose=False))))
+    text = _SHOUTED.sub(_said_quietly, text)
     if len(text.split()) <= MAX_NAME_WORDS and len(text) <= MAX_NAME_CHARACTERS:
         return text
     for mark in (" - ", ", ", "; ", " (", " with ", " for "):
@@ -122,6 +136,9 @@ def display_name(title: str) -> str:
     return tidy(_LOOSE_END.sub("", tidy(head)))
 
 
+_LIST = re.compile(r"(?:[\w' -]+, )+[\w' -]+,? (?:and|&) [\w' -]+")
+"""Several kinds at once, which are not cut: "cards, wrap and party supplies"."""
+MAX_KIND_WORDS = 7
 _LEFTOVER = re.compile(r"(?i)\b(?:all others?|others?|misc(?:ellaneous)?)\b")
 
 
@@ -136,7 +153,8 @@ def readable_kind(label: str) -> str:
     """
     text = _LEFTOVER.sub(" ", re.sub(r"\([^)]*\)", " ", tidy(label)))
     head, _, tail = text.partition(":")
-    part = head if tail else re.split(r"\s-\s|(?<=[a-z])-\s|,", text)[0]
+    listed = _LIST.fullmatch(text) and len(text.split()) <= MAX_KIND_WORDS
+    part = head if tail else text if listed else re.split(r"\s-\s|(?<=[a-z])-\s|,", text)[0]
     found = next((p for p in map(tidy, part.split("/")) if is_readable(p)), "")
     words = found.split()
     if all(w[0].isupper() for w in words):  # a heading: "Exam Gloves"

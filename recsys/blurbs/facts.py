@@ -20,7 +20,7 @@ from recsys.blurbs.tokens import Quantity, quantities
 from recsys.errors import DataError
 from recsys.schema import ColumnRoles
 
-FACTS_VERSION = "3"
+FACTS_VERSION = "4"
 """Part of every fingerprint: raise it when the same row would give other facts."""
 
 ATTRIBUTES = (
@@ -148,8 +148,17 @@ def fact_sheet(
         facts.extend(_facts_of(name, str(text), locale, complete))
     facts.sort(key=lambda f: f.is_prose)
     title = row.get(roles.title)
+    if _names_a_shelf(facts):
+        title, facts = None, [f for f in facts if f.field != "title"]
     name = display_name(str(title)) if title is not None else ""
     return FactSheet(str(row.get("item_id", "")), name, tuple(facts))
+
+
+def _names_a_shelf(facts: Sequence[Fact]) -> bool:
+    """Tell whether the title is but a part of the category path, as broken feeds have it."""
+    title = next((f.text.lower() for f in facts if f.id == "title"), None)
+    path = next((f.text.lower() for f in facts if f.id == "categories"), "")
+    return title is not None and title in path.split(", ")[:-1]
 
 
 def _columns(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 
+from recsys.blurbs.articles import named
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 
-OPENER_VERSION = "2"
+OPENER_VERSION = "3"
 _LOWERED = re.compile(r"(?:This|These|The|An?|It|Its|All|Each|With|In|For|When|Has|Made)\b")
 """Words that begin a sentence, and stand small after the opener's colon."""
 
@@ -24,7 +25,10 @@ def opener(sheet: FactSheet, context: UserContext, locale: str = "en") -> str:
         return ""
     forms = get_locale(locale).openers[context.relation]
     form = forms[pick(f"{sheet.item_id}\x1f{context.anchor}", len(forms))]
-    return form.format(label=context.anchor)
+    label = context.anchor
+    if get_locale(locale).spaced and context.relation in ("often_buy", "bought"):
+        label = named(label)
+    return form.format(label=label)
 
 
 def join(opening: str, clause: str, locale: str = "en") -> str:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from recsys.blurbs.articles import mentioned
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.display import is_abbreviated
 from recsys.blurbs.facts import FactSheet, fact_sheet
@@ -312,7 +313,11 @@ class BlurbService:
         drafts += [(d.text, "extractive", EXTRACTIVE_WRITER) for d in clauses(sheet, self.locale)]
         if sheet.name and not is_abbreviated(sheet.name):
             forms = self._table.titles
-            line = forms[pick(sheet.item_id, len(forms))].format(title=sheet.name)
+            kind = sheet.value("type")
+            # A title that begins with its kind is no name: "a greeting card, 5 in".
+            plain = self._table.spaced and kind and sheet.name.startswith(kind)
+            name = mentioned(sheet.name) if plain else sheet.name
+            line = forms[pick(sheet.item_id, len(forms))].format(title=name)
             drafts.append((line, "title", TITLE_WRITER))
         for clause, tier, writer in drafts:
             blurb = self._check(clause, tier, writer, sheet, context)

@@ -55,6 +55,10 @@ class Locale:
         negations: what denies the words after it.
         denied_after: what denies the words before it.
         fits_after: what makes the words before it something the product fits.
+        empty: words that praise or name the product in general, and so say nothing new.
+        shelves: whole labels that no shopper would say they buy.
+        unfinished: labels that may be said once `completion` follows.
+        completion: such a word.
         occasions: times, people and places of use, silent likewise at the end of a phrase.
     """
 
@@ -90,6 +94,10 @@ class Locale:
     synonyms: tuple[tuple[str, ...], ...] = ()
     compliments: frozenset[str] = frozenset()
     occasions: frozenset[str] = frozenset()
+    empty: frozenset[str] = frozenset()
+    shelves: re.Pattern[str] = _NEVER
+    unfinished: re.Pattern[str] = _NEVER
+    completion: str = ""
     materials: frozenset[str] = frozenset()
     colours: frozenset[str] = frozenset()
     alike: Mapping[str, str] = field(default_factory=dict)
@@ -116,6 +124,13 @@ class Locale:
                 if key != "superlative" or " " in said or said.lower().endswith("est"):
                     return True
         return False
+
+    @cached_property
+    def empty_stems(self) -> frozenset[str]:
+        """Stems of the words that say nothing new."""
+        from recsys.blurbs.tokens import stem
+
+        return frozenset(stem(word) for word in self.empty)
 
     @cached_property
     def linking_stems(self) -> frozenset[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from recsys.blurbs.locales import Locale, glue_pattern
-from recsys.blurbs.locales.en_occasions import COMPLIMENTS, OCCASIONS, PREDICATES
+from recsys.blurbs.locales.en_labels import COMPLETION, SHELVES, UNFINISHED
+from recsys.blurbs.locales.en_occasions import COMPLIMENTS, EMPTY, OCCASIONS, PREDICATES
 from recsys.blurbs.locales.en_paraphrase import (
     GLUE,
     IDIOMS,
@@ -373,6 +374,10 @@ EN = Locale(
     synonyms=SYNONYMS,
     compliments=COMPLIMENTS | PREDICATES,
     occasions=OCCASIONS,
+    empty=COMPLIMENTS | EMPTY,
+    shelves=SHELVES,
+    unfinished=UNFINISHED,
+    completion=COMPLETION,
     materials=MATERIALS,
     colours=COLOURS,
 )

@@ -14,6 +14,16 @@ COMPLIMENTS = frozenset(
 )
 """Praise without content, and adverbs of ease."""
 
+EMPTY = frozenset(
+    "good great nice fine best better excellent ideal perfect wonderful quality efficient "
+    "ultra-efficient effective efficiently effectively reliable reliably convenient conveniently "
+    "versatile useful handy practical valuable helpful simple advanced modern innovative unique "
+    "special popular professional perform performance job work solution tool product item device "
+    "unit very ultra thing way choice option feature function purpose need want make help "
+    "use".split()
+)
+"""Words that may be true of anything, and say nothing new of a product."""
+
 PREDICATES = frozenset(
     "measure measures measuring blend blends blending mix mixes mixing combine combines "
     "combining "

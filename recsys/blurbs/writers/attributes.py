@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 
+from recsys.blurbs.articles import named, with_article
 from recsys.blurbs.display import readable_kind
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 from recsys.blurbs.opener import pick
 from recsys.blurbs.tokens import stem
+from recsys.blurbs.writers.kinds import kind_in_title
+from recsys.blurbs.writers.naming import BRAND, is_said
 
 _SIZE = re.compile(
     r"(\d+(?:\.\d+)?)\s*(oz|lb|ct|pk|ml|l|g|kg|gal|qt|pt|pack|ft|in|yd|count)\b", re.IGNORECASE
 )
+_SHOWN = {"l": "L"}
+"""Units that are not written in small letters."""
 _SIZE_WORDS = {"ct": "count pack", "count": "count pack", "pk": "pack", "pack": "pack"}
 
 
@@ -33,31 +38,32 @@ def _english(sheet: FactSheet) -> list[str]:
     category = readable_kind(sheet.value("category"))
     if not kind:
         # A mop may stand on the shelf of the trash cans: its own words must agree.
-        kind, category = category if _is_said(category, sheet) else "", ""
+        own = "" if sheet.value("type") else kind_in_title(sheet)[0]
+        kind = own or (category if is_said(category, sheet) else "")
+        category = ""
     if not kind:
         return []
     brand, size = sheet.value("brand"), _size_phrase(sheet.value("size"))
     shelf = ""
-    if category and not set(category.split()) & set(kind.split()):
+    nowhere = get_locale("en").shelves.match(category)
+    if category and not nowhere and not _stems(category) & _stems(kind):
         shelf = f" from the {category} section"
     material = sheet.value("material").lower()
     made_of = f" made of {material}" if material and material not in kind else ""
-    lead = tail = kind
+    lead = tail = named(kind)
     if brand.endswith("store brand"):
-        lead, tail = f"store-brand {kind}", f"{kind} from a store brand"
-    elif not brand.endswith(" brand") and re.fullmatch(r"[\w&.' -]{2,40}", brand):
-        lead = tail = kind if brand.lower() in kind.lower() else f"{kind} by {brand}"
+        lead, tail = named(f"store-brand {kind}"), f"{named(kind)} from a store brand"
+    elif not brand.endswith(" brand") and BRAND.fullmatch(brand):
+        by = "" if brand.lower() in kind.lower() else f" by {brand.rstrip('.')}"
+        lead = tail = f"{named(kind)}{by}"
     forms = [f"{lead}{made_of}{shelf}{size}", f"{tail}{made_of}{size}", f"{lead}{shelf}"]
     turn = pick(sheet.item_id, 2)
     ordered = dict.fromkeys([*forms[turn:2], *forms[:turn], *forms[2:]])
-    return [f"{form}." for form in ordered if form != kind]
+    return [f"{form}." for form in ordered if form not in (kind, named(kind))]
 
 
-def _is_said(kind: str, sheet: FactSheet) -> bool:
-    """Tell whether the title or the prose has the words of the kind."""
-    texts = [f.text for f in sheet.facts if f.field in ("title", "description")]
-    said = {stem(w) for text in texts for w in re.findall(r"[a-z0-9]+", text.lower())}
-    return bool(kind) and said.issuperset(stem(w) for w in re.findall(r"[a-z0-9]+", kind.lower()))
+def _stems(text: str) -> set[str]:
+    return {stem(w) for w in re.findall(r"[a-z]{3,}", text.lower())}
 
 
 def _size_phrase(size: str) -> str:
@@ -65,10 +71,9 @@ def _size_phrase(size: str) -> str:
     if not match:
         return ""
     number, unit = match.group(1), match.group(2).lower()
-    article = "an" if re.match(r"8|11(?!\d)|18(?!\d)", number) else "a"
     if unit in _SIZE_WORDS:
-        return f" in {article} {number}-{_SIZE_WORDS[unit]}"
-    return f" in {article} {number} {unit} size"
+        return f" in {with_article(f'{number}-{_SIZE_WORDS[unit]}')}"
+    return f" in {with_article(f'{number} {_SHOWN.get(unit, unit)} size')}"
 
 
 def _chinese(sheet: FactSheet) -> list[str]:

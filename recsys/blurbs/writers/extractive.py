@@ -10,18 +10,22 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
+from recsys.blurbs.articles import ENDS_PHRASE
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.display import tidy
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
+from recsys.blurbs.locales.en_nouns import PRODUCTS
 from recsys.blurbs.protocol import Draft
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.writers.attributes import from_attributes
 from recsys.blurbs.writers.fragments import fragments, shortened
+from recsys.blurbs.writers.grammar import is_sentence, repaired, verb_at, verb_end
+from recsys.blurbs.writers.phrases import phrases
 from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "4"
+EXTRACTIVE_VERSION = "5"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 5, 24
 MIN_NAMED_WORDS = 4
 """Of a sentence that begins with what the product is: "This sealant stays flexible"."""
@@ -34,19 +38,21 @@ _UNSUITED = re.compile(
     r"|\b(?:over|more than) \d+ years\b|\benthusiasts?\b|\btypical(?:ly)?\b"
     r"|\bnew level\b|\blife (?:so )?(?:much )?easier\b|\betc\.?$|\bequipments\b|^in general\b"
     r"|^can be\b|\bto-do list\b|\bquality (?:gauge|product|item|tool)\b"
-    r"|\bpull the trigger\b|\bperfect\b|\bideal\b"
+    r"|\b(?:wounds?|irritation|gums?|medicines?)\b"
+    r"|\bbrand (?:was|is|has)\b|\bpull the trigger\b|\bperfect\b|\bideal\b"
     # Speaks for the seller, or of the page.
-    r"|\b(?:note|warning|caution|disclaimer|important|attention|tips?|kindly|dear|hello|"
-    r"welcome|thanks?|thank)\b"
+    r"|^(?:note|warning|caution|important|attention|tips?)\b|\b(?:note|tip) that\b"
+    r"|\b(?:warnings|disclaimer|kindly|dear|hello|welcome|thanks?|thank)\b"
     r"|\b(?:founded|headquartered|company|companies|inc|llc|corp|ltd|manufacturers?|"
     r"manufactures|manufactured (?:by|in)|distributes|product quality|no different|save|dollars?|"
     r"detail page|referenced|"
     r"suppliers?|distributor"
     r"|family[- ]owned|committed to|mission)\b"
-    r"|\b(?:see|shown|pictured|photos?|pictures?|images?|below|above|list(?:ed|ing)|chart|"
+    r"|\b(?:see (?:the|our|also|below|above|attached|picture|photo|image|chart|list)|shown|"
+    r"pictured|photos?|pictures?|images?|below|above|list(?:ed|ing)|chart|"
     r"in the table|diagram|refers? to"
-    r"|may (?:vary|differ)|(?:model|item|part) (?:no|numbers?)|sku|upc|asin|this (?:product|"
-    r"item|listing))\b"
+    r"|may (?:vary|differ)|(?:model|item|part) (?:no|numbers?)|sku|upc|asin|"
+    r"this listing|(?<=\w )this (?:product|item))\b"
     r"|\b(?:non-?)?returna?b?l?e?s?\b|\b(?:refund|exchange|invoice|hazmat|var(?:y|ies)|"
     r"depend(?:s|ing)?|sold (?:in|as|with|by|separately)|configurations?|recommended for|"
     r"trademarks?|"
@@ -57,7 +63,7 @@ _UNSUITED = re.compile(
     r"multiple|sizes|colors)"
     r"|(?:various|assorted|many|several|different|multiple) (?:sizes|colou?rs|styles|models|"
     r"lengths)"
-    r"|experts?|hobbyists?|professionals?|full line|complete line|product line|line of)\b"
+    r"|experts|hobbyists?|professionals|full line|complete line|product line|line of)\b"
     # Tells the shopper what to do.
     r"|\b(?:if you|you (?:must|should|will|need|want)|do not|don't|never|be sure|make sure|"
     r"ensure|(?<!is )(?<!are )always|keep out"
@@ -65,7 +71,8 @@ _UNSUITED = re.compile(
     r"|\bnot\b(?! (?:require|need|yellow|crack|shrink|corrode|scratch|rust|stain|leak|mar|drip|"
     r"melt|"
     r"peel|fade|slip|tear|break|stretch|harden|dry out|sag|unravel|conduct)\b)"
-    r"|\b(?:cannot|can't|vulnerable|damages?|harm\w*|hazard\w*|may cause|limited)\b"
+    r"|\b(?:cannot|can't|vulnerable|(?<!from )(?<!without )(?<!prevent )(?<!prevents )damages?|"
+    r"harm\w*|hazard\w*|may cause|limited)\b"
     r"|\ball (?:models|sizes|products|items|units)\b|\bregulations?\b|\bregistered\b|"
     r"\bthan ever\b|\bis consist\b"
     r"|\bis the (?:\w+ )?(?:choice|solution|way|answer)\b|\baspirations?\b|\bbrand name\b"
@@ -75,9 +82,23 @@ _UNSUITED = re.compile(
     r"add|let|enjoy|wait|measure|control|connect|adjust|grip|push|can|it|they|this|these)\b"
     r"|我们|本公司|本店|亲|注意|警告|温馨提示|厂家|公司|如图|请|型号[:\uff1a]|编号"
 )
+_SPEAKS_OF = re.compile(r"(?i)(?:it|its|this|these|they|the|an?|you)\b")
+"""Beginnings of what is no bullet point."""
+_FEATURE = re.compile(r", (?=[A-Z][a-z]+ [a-z])")
+_LABEL = re.compile(r"(?i)^(?:(?:product |key )?(?:features?|descriptions?|specifications?)) ?: *")
+_SPEAKS_OTHERWISE = re.compile(
+    r"(?i)\b(?:we|our|ours|i|my|warning|caution|note|disclaimer|warranty|packing list|"
+    r"not (?:included|for|recommended)|dear|hello|thanks?)\b|\?"
+)
+"""Of the seller or the page: no phrase is taken out of it."""
 _FAULTY = re.compile(
     r"(?i)[a-z]{4,}\. [a-z]|\bwhen its\b|\b(?:of|for|by|with) it's\b|\beach \w+[^s]s (?:has|is)\b|"
-    r"& ?(?:quot|amp)\b|\b(?:engineered|designed|made|developed|here|used|finish for)\.?$|"
+    r"\bof \.?\d[\d./-]*\.?$|& ?(?:quot|amp)\b|\b(?:engineered|designed|made|developed|here|used|"
+    r"suitable|ideal|"
+    r"intended|compatible|rated|recommended|known|"
+    r"finish for|is|are|be|was|were|has|have|can|will|useful|well|good|great|suited|ready|approved|"
+    r"applied|needed|easy|handy|enough|best|widely|easily|available|necessary|"
+    r"primarily|mainly|especially|particularly|only|also|specifically)\.?$|"
     # Numbers that lost their unit.
     r"\b\d[\d./-]* (?:long|wide|high|tall|thick|deep|diameter|thickness)\b|\d/\d+ [a-z]+ thickness|"
     r"\d ?[lwhd] x\b|\bis \.?\d[\d./-]*(?:[,;]|\.?$)|"
@@ -102,7 +123,8 @@ _DANGLING = re.compile(
 )
 _IMPERATIVE = re.compile(
     r"(?i)^(?:simply |just |please |easily |quickly )*"
-    r"(?:use|adhere|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|turn|"
+    r"(?:use|adhere|apply|mix|shake|wash|clean|store|keep|test|label|place|remove|install|insert|"
+    r"turn|"
     r"press|pull|push|hold"
     r"|attach|wipe|check|choose|select|order|buy|add|avoid|read|follow|measure|cut|drill|"
     r"connect|try|get|enjoy"
@@ -114,29 +136,13 @@ _IMPERATIVE = re.compile(
     r"mount|fill|allow"
     r"|work|go|stay|organize|decorate|control|monitor|achieve|meet|see|look|feel)\b"
 )
-_VERB = re.compile(
-    r"(?i)\b(?:is|are|has|have|can|will|may|comes?|features?|includes?|provides?|offers?|fits?|"
-    r"works?|allows?"
-    r"|makes?|keeps?|helps?|gives?|holds?|uses?|contains?|resists?|connects?|protects?|"
-    r"measures?|delivers|meets?"
-    r"|supports?|combines?|creates?|ensures?|enables?|stays?|lets?|cleans?|removes?|reduces?|"
-    r"withstands?|produces?"
-    r"|adheres?|seals?|cuts?|runs?|requires?|consists?|accepts?|attaches|mounts?|covers?|"
-    r"fills?|dries|bonds?|stands?"
-    r"|opens?|closes?|adds?|brings?|eliminates?|controls?|operates?|replaces?|serves?|grips?|"
-    r"absorbs?|prevents?|boasts|improves|tolerates|retains?|maintains?|teaches|releases|converts|reads|"
-    r"sits|hangs|drains|dispenses|forms?|expands?|sticks?|glows?|slides?|rotates?|swivels?|hammers|cures?|"
-    r"adjusts?|folds?|locks?|snaps?|screws into|extends?|displays?|indicates?|detects?|senses|"
-    r"emits?|charges?|weighs?|stores?|carries|lifts?|moves?|rolls?|turns?|closes|softens|hardens|"
-    r"applies|sprays?|flows?|penetrates?|lubricates?|insulates?|conducts?|bends?|stretches|shrinks?"
-    r"|designed|made|built|constructed|suitable|compatible|intended|engineered|ideal)\b"
-)
 _SHAPELESS = re.compile(
-    r"[=_|\\^~@#<>{}*]|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
+    r"[=_|\\^~@<>{}*]|#(?!\d)|\.{2,}|--|\b\w+:\s*\w+.*:\s|\)\d|\d\)|^[^A-Za-z\u3400-\u9fff\d]|''|"
     r"\"\s*$|[a-z][A-Z]{2,}|\b(?:a|an|the) \d[\d./-]* ?(?:lb|oz|ft|in|mm|cm)\.$"
     r"|[a-z][A-Z]\w*[a-z][A-Z]|[a-z0-9]\.[A-Z][a-z]|[a-z]\.\d|"
     r"[a-z] (?:The|For|Features?|Made|Designed|Includes?|Can|It|"
-    r"This|These|With|Use|Our|Your|Has|Is|Are|Suitable|Ideal|Perfect|Great|Comes)\b|\b(?:of|to|for|with|"
+    r"This|These|With|Use|Our|Your|Has|Is|Are|Suitable|Ideal|Perfect|Great|Comes)\b|\b(?:of|to|"
+    r"for|with|"
     r"and|the|a|an|in|by)\.?$|[a-z],[a-z]|,,|"
     r"[;:]\s*$|\s/\s*$|"
     r"/[a-z]*\s/|"
@@ -163,31 +169,92 @@ def clauses(sheet: FactSheet, locale: str = "en") -> tuple[Draft, ...]:
     """Return every usable clause of a product, best first: prose, fragments, then attributes."""
     scored = sorted(_rated(sheet, locale), key=lambda x: (-x[0], x[1]))
     said = [_finish(text, locale) for _, _, text in scored]
+    if get_locale(locale).spaced:
+        said = list(_distinct([*said, *_further(sheet)], sheet))
     made = from_attributes(sheet, locale)
     return tuple(Draft(text, "extracted") for text in dict.fromkeys([*said, *made]))
+
+
+def _further(sheet: FactSheet) -> Iterator[str]:
+    """Yield the clauses without a verb."""
+    claims = get_locale("en").claims.values()
+    for fact in sheet.prose[:MAX_SENTENCES]:
+        made = (text for piece in _pieces(fact.text) for text in _made_of(piece, sheet))
+        for text in made:
+            if not _SHAPELESS.search(text) and not any(p.search(text) for p in claims):
+                yield _finish(text, "en")
+
+
+def _distinct(texts: list[str], sheet: FactSheet) -> Iterator[str]:
+    """Leave out what says nothing that a clause before it does not say."""
+    table = get_locale("en")
+    named = set(content_stems(" ".join(f.text for f in sheet.attributes), table))
+    known: list[set[str]] = []
+    for text in texts:
+        own = set(content_stems(text, table)) - named - table.empty_stems
+        if not own or not any(own <= other for other in known):
+            known.append(own)
+            yield text
 
 
 def _rated(sheet: FactSheet, locale: str) -> Iterator[tuple[float, int, str]]:
     """Yield (rating, place, text): of each sentence the least edited form that may be used."""
     table = get_locale(locale)
     for place, fact in enumerate(sheet.prose[:MAX_SENTENCES]):
-        for edits, form in enumerate(_forms(fact.text, sheet, table.spaced)):
-            value = rating(form, sheet, locale)
-            if value > 0:
-                yield value - EDIT * edits - POSITION * place, place, form
-                break
-        else:
-            for part in fragments(fact.text, sheet) if table.spaced else ():
-                if not any(p.search(part) for p in table.claims.values()):
-                    yield 0.0, place, part
+        for piece in _pieces(fact.text) if table.spaced else [fact.text]:
+            for edits, form in enumerate(_forms(piece, sheet, table.spaced)):
+                value = rating(form, sheet, locale)
+                if value > 0:
+                    yield value - EDIT * edits - POSITION * place, place, form
+                    break
+
+
+def _pieces(text: str) -> list[str]:
+    """Divide a list of features, each of which begins with a capital; else return the text."""
+    pieces = _FEATURE.split(text)
+    return pieces if len(pieces) > 2 else [text]
+
+
+def _made_of(text: str, sheet: FactSheet) -> Iterator[str]:
+    """Yield the clauses without a verb that are made of what is no sentence."""
+    text = _LABEL.sub("", text)
+    if not _SPEAKS_OF.match(text):
+        yield from fragments(text, sheet)
+    if not _SPEAKS_OTHERWISE.search(text):
+        yield from phrases(text, sheet)
 
 
 def _forms(text: str, sheet: FactSheet, spaced: bool) -> Iterator[str]:
     """Yield what may be made of a sentence; a beginning that cannot be saved stands alone."""
     if not spaced:
         return shortened(text)
-    hopeless = ":" in text or _SHAPELESS.search(text) or _OTHERS.match(text)
-    return iter((text,)) if hopeless else variants(text, sheet)
+    text = _LABEL.sub("", text)
+    if _COLON.search(text):
+        # A heading before a sentence, or a sentence before a list.
+        head, _, tail = text.partition(": ")
+        if _UNSUITED.search(head) or _ANNOUNCES.search(head):
+            return iter(())
+        text = tail if tail[:1].isupper() and is_sentence(tail) else f"{head}."
+        if not is_sentence(text):
+            return iter(())
+    if _COLON.search(text) or _SHAPELESS.search(text) or _OTHERS.match(text):
+        return iter(())
+    return filter(None, map(repaired, variants(text, sheet)))
+
+
+_ANNOUNCES = re.compile(
+    r"(?i)\b(?:sizes|following|features?|models?|colou?rs|items|includes?|are|options|types|"
+    r"applications|brands|printers|note|warning|tip)$"
+)
+"""Ends of what makes no sense without the list behind it."""
+_COLON = re.compile(r":(?!\d)|(?<!\d):")
+"""A colon that is no ratio's."""
+
+
+def shaped(text: str, sheet: FactSheet, locale: str = "en") -> str:
+    """Return a sentence that a model wrote, set right where it can be; "" if it is none."""
+    text = repaired(text) if get_locale(locale).spaced else text
+    return text if text and rating(text, sheet, locale) > 0 else ""
 
 
 _OTHERS = re.compile(r"(?i)(?:we|you|your|if|please|note|do|don't|and|but|or|no|not)\b")
@@ -215,42 +282,62 @@ def rating(text: str, sheet: FactSheet, locale: str = "en") -> float:
         text.count("(") != text.count(")")
         or text.count('"') % 2
         or text.count(",") > 6
-        or text.count(":")
+        or _COLON.search(text)
     ):
         return 0.0
     table = get_locale(locale)
-    if table.spaced and not _reads_well(text, words):
+    if table.spaced and not _reads_well(text, words, sheet.value("title")):
         return 0.0
     if any(p.search(text) for p in (_DANGLING, _IMPERATIVE, _SHAPELESS, _FAULTY, _UNSUITED)):
         return 0.0
     brand = re.escape(sheet.value("brand").split(" ")[0].lower())
-    if brand and re.match(
-        rf"{brand}\b.{{0,12}} (?:offers?|provides?|makes?|produces?|delivers?)\b", text.lower()
+    if brand and re.search(
+        rf"^{brand}\b.{{0,12}} (?:offers?|provides?|makes?|produces?|delivers?)\b|\b{brand}s\b",
+        text.lower(),
     ):
+        return 0.0  # of the maker; or its apostrophe is lost
+    if any(_lost_apostrophe(name, text) for name in _names(sheet)):
         return 0.0
     own = set(content_stems(text, table))
     title = set(content_stems(sheet.value("title"), table))
-    new = len(own - title)
+    new = len(own - title - table.empty_stems)
     if new < 1 or any(p.search(text) for p in table.claims.values()):
         return 0.0
     mentions = len(own & title) > 0
     return 10 + min(new, 10) + 2.0 * mentions - 0.1 * abs(words - 14)
 
 
-def _reads_well(text: str, words: float) -> bool:
+def _lost_apostrophe(name: str, text: str) -> bool:
+    """Tell whether a name with an "s" stands before a noun: "the O-Dusters brush"."""
+    match = re.search(rf"\b{re.escape(name)}s (?P<rest>(?P<next>[a-z]+)\b.*)", text)
+    if match is None or match.group("next") in ENDS_PHRASE:
+        return False
+    return not verb_at(match.group("rest"), sure=True)
+
+
+def _names(sheet: FactSheet) -> list[str]:
+    """Return the words of the title that are written like names."""
+    words = re.findall(r"[A-Z][\w-]{3,}", sheet.value("title"))
+    return [w for w in words if w.lower() not in PRODUCTS and not w.endswith("s")]
+
+
+def _reads_well(text: str, words: float, title: str) -> bool:
     """Tell whether an English text has the shape of a sentence."""
     capitals = sum(w[0].isupper() for w in text.split())
-    shouting = sum(w.isupper() and w.isalpha() and len(w) > 3 for w in text.split())
+    names = set(title.split())
+    shouting = sum(
+        w.isupper() and w.isalpha() and len(w) > 3 and w not in names for w in text.split()
+    )
     digits = sum(any(c.isdigit() for c in w) for w in text.split())
-    verb = _VERB.search(text)
+    verb = verb_end(text)
     # What follows the verb of a heading is in capitals, too.
-    headed = sum(w.istitle() for w in text[verb.end() :].split()) if verb else 0
+    headed = sum(w.istitle() for w in text[verb:].split())
     return (
         shouting <= 1
         and headed < 5
         and digits <= words / 3
         and not (words >= 8 and capitals > words / 2)
-        and verb is not None
+        and verb > 0
         and text[0].isalnum()
         and not text[0].islower()
         and bool(re.search(r"[.]$", text) or re.search(r"[a-z0-9)]$", text))

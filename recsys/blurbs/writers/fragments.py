@@ -6,11 +6,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recsys.blurbs.display import readable_kind, tidy
+from recsys.blurbs.articles import completed, with_article
+from recsys.blurbs.display import tidy
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.opener import lower_first_letter
 from recsys.blurbs.sanitise import count_words
-from recsys.blurbs.writers.kinds import kind_in_title, singular
+from recsys.blurbs.writers.grammar import is_sentence
+from recsys.blurbs.writers.naming import lead, subject
 from recsys.blurbs.writers.rewording import without_praise
 
 _VALUE = re.compile(
@@ -19,7 +21,9 @@ _VALUE = re.compile(
     r"|(?P<measure>(?:[a-z]+ ){0,2}?(?:capacity|length|width|height|diameter|thickness|weight|"
     r"voltage|power|thread size|thread|shape|style|finish|grit|resistance|accuracy|range|volume|"
     r"hardness|bandwidth|depth|rate|speed|frequency|current|temperature|pressure|magnification|"
-    r"wavelength|load|density|viscosity|torque|resolution|opening|stroke|size)))"
+    r"wavelength|load|density|viscosity|torque|resolution|opening|stroke|size|impedance|angle|"
+    r"gauge|pitch|distance|reach|flow|output|input|strength|shelf life|melting point|bore|travel|"
+    r"sensitivity|life)))"
     r"(?:\s*[:\uff1a]\s*|\s+(?:of |is )?(?=[\d+\u00b1-]))"
     r"(?P<value>[^:;|=(]{2,48}?)[.,;]?$"
 )
@@ -27,13 +31,18 @@ _NEXT_VALUE = re.compile(r"(?<=[^\sA-Z]) +(?=[A-Z][a-z]+(?:\(s\))?(?: [A-Za-z]+)
 """Between "Color: silver" and "Weight: 2 oz"."""
 _IN_WORDS = re.compile(r"(?i)\b(?:shape|style|finish|thread|thread size|size)$")
 """Measures whose value may do without a number; those with one need its unit."""
+_CAPITAL_UNIT = re.compile(r"(?<=\d) ?(?:In|Oz|Lb|Ft|Mm|Cm|Inch|Inches)\b")
+_ASIDE = re.compile(r" ?\([^()]*\)")
+_ITEM = 6
+"""Words at most of one thing in a list of features."""
 _MEASURED = re.compile(
     r"(?:[Aa]bout |[Aa]pprox\.? |[Uu]p to )?[+\u00b1]?NUMBER ?UNIT"
-    r"(?: ?(?:to|x|-|or|/|and) ?[+-]?NUMBER ?UNIT){0,2}".replace(
+    r"(?: ?(?:to|x|-|or|and) ?[+-]?NUMBER ?UNIT){0,2}".replace(
         "NUMBER", r"\d[\d./]*(?: ?- ?\d[\d./]*)?"
     ).replace(
         "UNIT",
-        r"(?:[A-Z]?[a-z]{1,11}\.?|[Dd]egrees? [CF]|\u00b0? ?[CFKVAW]|[a-zA-Z\u00b5\u03a9]{1,3}|"
+        r"(?:[A-Z]?[a-z]{1,11}\.?|[Dd]egrees? [CF]|\u00b0? ?[CFKVAW]|"
+        r"(?![MKG](?![a-zA-Z]))[a-zA-Z\u00b5\u03bc\u03a9]{1,3}|"
         r"%(?:RH)?|"
         r"\"|'')(?:/[a-z]+)?",
     )
@@ -41,10 +50,12 @@ _MEASURED = re.compile(
 """A number with its unit, or two or three of them."""
 _PROPERTY = (
     r"(?:[a-z]+[- ](?:proof|resistant|free|safe|proofed|coated|plated|activated|tolerant|based|"
-    r"soluble|compatible)|(?:non|self)-[a-z]+|(?:weather|water|rust|fire|dust|shock|leak|tamper)proof|"
+    r"soluble|compatible)|(?:non|self)-[a-z]+|(?:weather|water|rust|fire|dust|shock|leak|"
+    r"tamper)proof|"
     r"washable|reusable|disposable|paintable|sandable|adjustable|detachable|removable|portable|"
     r"lightweight|flexible|foldable|stackable|rechargeable|refillable|autoclavable|solderable|"
-    r"machinable|magnetic|conductive|transparent|translucent|odorless|unscented|biodegradable|"
+    r"machinable|breathable|washable|colou?r[- ]coded|RoHS compliant|magnetic|conductive|"
+    r"transparent|translucent|odorless|unscented|biodegradable|"
     r"recyclable|durable|flame[- ]retardant|easy to (?:clean|use|install|assemble|read|apply))"
 )
 _PROPERTIES = re.compile(
@@ -70,7 +81,9 @@ _HEAD = re.compile(
     r"tip|tips|head|heads|jaw|jaws|grip|grips|edge|edges|rim|spout|scale|display|screen|battery|"
     r"motor|switch|bag|bags|clip|clips|hook|hooks|ring|rings|plate|backing|adhesive|surface|"
     r"seal|seals|valve|thread|threads|connector|connectors|wire|cable|cord|sleeve|lining|"
-    r"insert|strap|straps|wheel|wheels|casters?|stand|bracket|brackets|closure|nozzle|filter|"
+    r"inserts?|contacts?|needles?|pins?|legs?|rollers?|bearings?|springs?|knobs?|latch(?:es)?|"
+    r"hinges?|lever|drawers?|shelves|tray|tube|chuck|shaft|button|buttons|cutouts?|mechanism|"
+    r"strap|straps|wheel|wheels|casters?|stand|bracket|brackets|closure|nozzle|filter|"
     r"foam|fibers?|bristles?|lens|lenses|sensor|probe|pockets?|zipper|stitching|construction|"
     r"design|steel|aluminum|brass|plastic|rubber|nylon|polypropylene|polyethylene|vinyl|pvc|"
     r"glass|ceramic|copper|zinc|wood|leather|cotton|latex|nitrile|silicone|acrylic|resin)\.?$"
@@ -85,8 +98,15 @@ def fragments(text: str, sheet: FactSheet) -> Iterator[str]:
     ...          Fact("category", "category", "Hose Clamps"))
     >>> sheet = FactSheet("1", "Acme hose clamp", facts)
     >>> list(fragments("Color: dull silver Weight: 2 oz", sheet))
-    ['hose clamps in dull silver.', 'hose clamps with a weight of 2 oz.']
+    ['a hose clamp in dull silver.', 'a hose clamp with a weight of 2 oz.']
     """
+    text = _ASIDE.sub("", text)
+    listed = text.rstrip(".").split(", ")
+    if len(listed) > 2 and ":" not in text and all(len(p.split()) <= _ITEM for p in listed):
+        # A list of features between commas; what stands in small letters is part of another.
+        items = [p for p in listed if p[:1].isupper() and len(p.split()) > 1]
+        yield from filter(None, (fragment(p, sheet) for p in items if len(items) > 2))
+        return
     parts: list[str] = []
     for piece in re.split(r"[;|]", text) if text.count(":") > 1 else [text]:
         parts.append("")
@@ -105,20 +125,22 @@ def fragment(text: str, sheet: FactSheet) -> str:
     """Return a clause made of a bullet point or a named value; "" where neither fits.
 
     >>> from recsys.blurbs.facts import Fact
-    >>> facts = (Fact("brand", "brand", "Acme"), Fact("category", "category", "Hose Clamps"))
-    >>> sheet = FactSheet("1", "Acme hose clamps", facts)
-    >>> fragment("Material: carbon steel", sheet), fragment("Zinc plated steel", sheet)
-    ('hose clamps by Acme made of carbon steel.', 'hose clamps by Acme with zinc plated steel.')
+    >>> facts = (Fact("title", "title", "Acme hose clamp"), Fact("brand", "brand", "Acme"))
+    >>> sheet = FactSheet("1", "Acme hose clamp", facts)
+    >>> fragment("Material: carbon steel", sheet), fragment("Slotted hex head", sheet)
+    ('a clamp by Acme made of carbon steel.', 'a clamp by Acme with a slotted hex head.')
     """
-    kind, several = kind_in_title(sheet)
-    subject = f"{'These' if several else 'This'} {kind}" if kind else ""
-    if subject and _PROPERTIES.match(text):
-        return f"{subject} {'are' if several else 'is'} {_plain(text.rstrip('.'))}."
+    who, several = subject(sheet)
+    if who and _PROPERTIES.match(text):
+        return f"{who} {'are' if several else 'is'} {_plain(text.rstrip('.'))}."
     match = _VALUE.match(text)
-    lead = _lead(sheet)
+    name = lead(sheet)
     if match:
         value = tidy(match.group("value"))
-        return _named_value(match, value, lead) if lead and _says_something(match, value) else ""
+        if not _says_something(match, value):
+            return ""
+        value = _CAPITAL_UNIT.sub(lambda m: m.group().lower(), value)
+        return _named_value(match, value, name) if name else _stated_value(match, value)
     body = tidy(without_praise(text))
     words = count_words(body)
     capitals = sum(w[0].isupper() for w in body.split()[1:])
@@ -126,10 +148,13 @@ def fragment(text: str, sheet: FactSheet) -> str:
         return ""
     if _NOT_A_PHRASE.search(body) or capitals > 2 or body.count(",") > 2:
         return ""
-    own = lead.partition(" by ")[0].split()[-1:]
-    if words < 3 or not lead or own[0].rstrip("s") in body.lower():
+    if is_sentence(f"X {body}") or re.match(r"(?i)\w+ed (?:by|in|for|with|to|from|on)\b", body):
         return ""
-    return f"{lead} with {_plain(body)}."
+    own = name.partition(" by ")[0].split()[-1:]
+    if words < 3 or not name or own[0].rstrip("s") in body.lower():
+        return ""
+    said = completed(f"X with {_plain(body)}")[2:]
+    return f"{name} {said}." if said else ""
 
 
 def _says_something(match: re.Match[str], value: str) -> bool:
@@ -144,32 +169,29 @@ def _says_something(match: re.Match[str], value: str) -> bool:
         return False
     if not match.group("measure"):
         return bool(value)
+    if match.group("measure").lower().endswith("range") and len(re.findall(r"\d+", value)) < 2:
+        return False
     in_words = _IN_WORDS.search(match.group("measure")) and not re.search(r"\d", value)
     return bool(in_words or _MEASURED.fullmatch(value))
 
 
-def _named_value(match: re.Match[str], value: str, lead: str) -> str:
+def _stated_value(match: re.Match[str], value: str) -> str:
+    """State a value of a product whose kind is not known."""
+    said = _named_value(match, value, "This product").rstrip(".")
+    for before, after in (("made of", "is made of"), ("in", "comes in"), ("with", "has")):
+        said = said.replace(f"This product {before} ", f"This product {after} ", 1)
+    return f"{said}."
+
+
+def _named_value(match: re.Match[str], value: str, name: str) -> str:
     if match.group("material"):
-        return f"{lead} made of {_plain(value)}."
+        return f"{name} made of {_plain(value)}."
     if match.group("color"):
-        return f"{lead} in {_plain(value)}."
-    name = _plain(match.group("measure"))
-    article = "an" if name[0] in "aeiou" else "a"
-    return f"{lead} with {article} {name} of {_plain(value)}."
-
-
-def _lead(sheet: FactSheet) -> str:
-    """Name the product and its brand: as its title does, else as its shelf does."""
-    plural = readable_kind(sheet.value("type") or sheet.value("category"))
-    kind = kind_in_title(sheet)[0]
-    if kind and (not plural or kind.split()[-1][:4] != plural.split()[-1][:4]):
-        plural = f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}" if singular(kind) == kind else kind
-    if not plural:
-        return ""
-    brand = sheet.value("brand")
-    if re.fullmatch(r"[\w&.' -]{2,40}", brand) and brand.lower() not in plural.lower():
-        return f"{plural} by {brand}"
-    return plural
+        return f"{name} in {_plain(value)}."
+    measure = _plain(match.group("measure"))
+    if _IN_WORDS.search(measure) and not re.search(r"\d", value):
+        return f"{name} with {with_article(f'{_plain(value)} {measure}')}."
+    return f"{name} with {with_article(measure)} of {_plain(value)}."
 
 
 def _plain(value: str) -> str:

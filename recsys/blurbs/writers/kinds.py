@@ -7,42 +7,9 @@ from functools import lru_cache
 
 from recsys.blurbs.display import lower_first, readable_kind
 from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.locales.en_nouns import ALWAYS_PLURAL, COMPOUNDS, COUNTED, PRODUCTS
 from recsys.blurbs.tokens import stem
 
-_NOUNS = (
-    "adapter|adhesive|amplifier|anchor|applicator|apron|assortment|backpack|bag|balance|"
-    "ball|bandage|barrel|battery|bead|beaker|bearing|belt|bench|bin|blade|blanket|"
-    "block|board|bolt|book|bottle|bowl|box|bracket|brush|bucket|buckle|bulb|burner|"
-    "bushing|button|cabinet|cable|calculator|caliper|camera|can|canister|cap|card|cart|"
-    "cartridge|case|caster|caulk|centrifuge|chain|chair|charger|chart|chisel|clamp|"
-    "cleaner|clip|clock|cloth|coating|collar|compass|compound|compressor|connector|"
-    "container|controller|converter|cord|cot|counter|coupler|coupling|cover|crayon|cream|"
-    "cup|curtain|cushion|cutoff wheel|cutter|cylinder|desk|detector|die|disc|dish|disk|"
-    "dispenser|display|dolly|door|drawer|drill|drill bit|driver|drum|dryer|duct|earmuff|"
-    "earplug|enclosure|end mill|envelope|epoxy|extruder|fabric|fan|fastener|faucet|"
-    "feeder|filament|file|film|filter|fitting|flange|flashlight|flask|foam|folder|"
-    "forceps|frame|funnel|fuse|gasket|gauge|gear|gel|generator|glasses|glove|glue|"
-    "goggle|gown|grease|grinder|grip|grommet|hammer|handle|hanger|hat|header|heat sink|"
-    "heater|helmet|hinge|holder|hook|hose|hotplate|hydrometer|incubator|indicator|insert|"
-    "inverter|jacket|jar|key|keyboard|kit|knife|knob|label|ladder|lamp|laser|latch|"
-    "lathe|lens|lever|light|liner|lock|lotion|lubricant|machine|magnet|magnifier|"
-    "manifold|marker|mask|mat|meter|micrometer|microphone|microscope|mirror|mixer|module|"
-    "monitor|mop|motor|mount|mouse|multimeter|nail|needle|notebook|nozzle|nut|oil|"
-    "oscilloscope|oven|pad|pail|paint|pan|panel|paper|paste|pen|pencil|photometer|pin|"
-    "pipe|pipette|plate|pliers|plug|pocket|pole|pouch|powder|primer|printer|probe|"
-    "protector|pulley|pump|punch|putty|rack|razor|reamer|receiver|reducer|refractometer|"
-    "regulator|relay|remover|resin|resistor|ring|rivet|robot|rod|roller|rope|router|"
-    "ruler|sander|sandpaper|saw blade|scale|scalpel|scissors|scoop|scraper|screen|screw|"
-    "screwdriver|seal|sealant|sealer|seat|sensor|set|shaft|sheet|shelf|shield|shim|"
-    "shirt|shoe|sign|siphon|sleeve|slide|soap|socket|solder|solution|solvent|spacer|"
-    "spatula|speaker|spindle|sponge|spool|spoon|spray|sprayer|spring|stand|stapler|"
-    "stethoscope|sticker|stirrer|stone|stool|stopper|stopwatch|strainer|strap|strip|swab|"
-    "switch|swivel|syringe|table|tachometer|tag|tape|tee|terminal|test lead|tester|"
-    "thermocouple|thermometer|thermostat|tie|timer|tire|tongs|tool|toothbrush|torch|"
-    "towel|towelette|toy|transducer|transformer|tray|trolley|tube|tubing|tweezers|vacuum|"
-    "valve|vest|vial|vise|washer|watch|wheel|whistle|wipe|wiper|wire|wrap|wrench"
-)
-"""Nouns that name a thing by themselves, in the singular, where a title ends with one."""
 _ENDS = (
     r"(?=\s*(?:$|[,;:|(\[.]|-\s|\u2013|\u2014|(?:with|w/|for|in|by|from|fits|size|black|white|"
     r"clear|blue|red|green|yellow|gr[ae]y|orange|brown|silver|pack|set of)\b|[#\d]))"
@@ -57,64 +24,106 @@ _VESSELS = frozenset(
     "pouch roll spool tray tube vial".split()
 )
 """Nouns that often name what the product comes in."""
-_ALWAYS_PLURAL = frozenset("forceps glasses pliers scissors tongs tweezers".split())
 _PLURAL = re.compile(r"(?i)(?:[^s]s|ses|xes|ches|shes)$")
+_BY = re.compile(r"(?i)(?<=[\d\"'])(?:[- ]?[a-z]{1,6}\.?)? (?:by|x) (?=\d)")
+"""Between the sides of a measure ("3/4-inch by 60 feet")."""
+_SEVERAL = re.compile(
+    r"(?i)\b(?:pack|box|set|case|bag|lot|pkg) of (?!1\b)\d|\b(?!1\b)\d[\d,]*[- ]?(?:packs?\b|"
+    r"pks?\b|pcs?\b|pieces?\b|count\b|ct\b|per (?:box|pack|case|bag)\b)|\bqty\.? \d{2}"
+)
+_WHOLE = frozenset("kit set assortment collection system box case assembly card".split())
+"""Things whose pieces a title counts."""
 
 
 @lru_cache(maxsize=16_384)
 def kind_in_title(sheet: FactSheet) -> tuple[str, bool]:
     """Return the product's kind as its title says it, and whether it is several; "" if it does not.
 
-    The category's name is trusted only where the title uses the same words, so that "this
-    hose clamp" is never said of something that merely stands on that shelf. Else the noun
-    counts that the first part of the title ends with, if it names a thing.
+    The category's name is trusted only where the title uses the same words for the product
+    itself, so that "this hose clamp" is never said of something that merely stands on that
+    shelf or fits one. Else the noun counts that the first part of the title ends with, if it
+    names a thing. A pack of several is spoken of as several.
 
     >>> from recsys.blurbs.facts import Fact
     >>> def of(title: str) -> tuple[str, bool]:
     ...     facts = (Fact("title", "title", title), Fact("category", "category", "Safety Valves"))
     ...     return kind_in_title(FactSheet("1", title, facts))
-    >>> of("Safety valve, 150 psi"), of("Brass Pop-Off Valve, 150 psi"), of("Cap for a safety pipe")
+    >>> of("Safety valve, 150 psi"), of("Brass Pop-Off Valve, 1 in"), of("Cap for a safety valve")
     (('safety valve', False), ('valve', False), ('cap', False))
+    >>> of("Safety Valve, 150 psi (Pack of 5)")
+    ('safety valves', True)
     """
-    return _of_category(sheet) or _head(sheet) or ("", False)
+    title = _own_part(sheet)
+    kind, several = _of_category(sheet, title) or _head(sheet, title) or ("", False)
+    last = kind.rpartition(" ")[2]
+    if kind and not several and last in COUNTED and last not in _WHOLE:
+        if _SEVERAL.search(sheet.value("title")):
+            return plural(kind), True
+    return kind, several
 
 
-def _of_category(sheet: FactSheet) -> tuple[str, bool] | None:
+def _own_part(sheet: FactSheet) -> str:
+    """Return the title in small letters, without its brand and measures' "by"."""
+    title = sheet.value("title").lower()
+    brand = sheet.value("brand").lower()
+    if len(brand) > 2:
+        title = re.sub(rf"\b(?:by )?{re.escape(brand)}(?!\w)", " ", title)
+    return re.sub(r"\s+", " ", _BY.sub(" x ", title)).strip()
+
+
+def _of_category(sheet: FactSheet, title: str) -> tuple[str, bool] | None:
     kind = readable_kind(sheet.value("type") or sheet.value("category"))
     words = kind.split()
     if not words or len(words) > 3 or not kind.isascii() or "-" in kind:
         return None
-    title = re.findall(r"[a-z]+", sheet.value("title").lower())
-    stems = [stem(w) for w in title]
+    other = _AFTER.search(title)
+    named = re.findall(r"[a-z0-9]+", title[: other.start()] if other else title)
+    stems = [stem(w) for w in named]
     if not all(stem(w.lower()) in stems for w in words):
         return None
     last = words[-1].lower()
-    written = title[stems.index(stem(last))]
+    written = named[stems.index(stem(last))]
     single = singular(last)
     if written == last and last != single:
         return lower_first(kind), True
     return lower_first(" ".join([*words[:-1], single])), False
 
 
-def _head(sheet: FactSheet) -> tuple[str, bool] | None:
+def _head(sheet: FactSheet, title: str) -> tuple[str, bool] | None:
     """Return the first noun of the title that a part of it ends with."""
-    title = sheet.value("title").lower()
     shelf = re.findall(r"[a-z]{3,}", sheet.value("category").lower())[-1:]
-    found = _noun(singular(shelf[0]) if shelf else "").search(title)
-    if found is None or _AFTER.search(title[: found.start()]):
+    own = singular(shelf[0]) if shelf else ""
+    found = _noun(own).search(title)
+    if found is None:
         return None
     word = found.group()
     one = singular(word)
-    if one in _VESSELS and shelf and one != singular(shelf[0]):
+    other = _AFTER.search(title[: found.start()])
+    if other and not (one == own and other.group() in ("and", "&")):
         return None
-    return word, word in _ALWAYS_PLURAL or word != one
+    if one in _VESSELS and shelf and one != own:
+        return None
+    return word, word in ALWAYS_PLURAL or word != one
 
 
 @lru_cache(maxsize=4_096)
 def _noun(more: str) -> re.Pattern[str]:
     """Match the nouns, and one more, in singular or plural, where a part of a title ends."""
-    nouns = "|".join(sorted([*_NOUNS.split("|"), *([more] if more else [])], key=len, reverse=True))
-    return re.compile(rf"(?<![\w-])(?:{nouns})(?:es|s)?\b{_ENDS}")
+    nouns = "|".join(sorted({*PRODUCTS, *COMPOUNDS, *([more] if more else [])}, key=len)[::-1])
+    return re.compile(rf"(?<![\w-])(?<!\d )(?:{nouns})(?:es|s)?\b{_ENDS}")
+
+
+def plural(kind: str) -> str:
+    """Return the plural of a kind.
+
+    >>> [plural(x) for x in ("hose clamp", "scratch brush", "battery", "knife")]
+    ['hose clamps', 'scratch brushes', 'batteries', 'knives']
+    """
+    if kind.endswith("knife"):
+        return kind[:-2] + "ves"
+    if re.search(r"[^aeiou]y$", kind):
+        return kind[:-1] + "ies"
+    return kind + ("es" if re.search(r"(?:s|x|ch|sh|z)$", kind) else "s")
 
 
 def singular(word: str) -> str:

@@ -25,7 +25,7 @@ from recsys.blurbs.prompt import PROMPT_VERSION, completion_prompt, scoring_prom
 from recsys.blurbs.protocol import Draft, How, Usage
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.verify import verify_truth
-from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses, rating
+from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses, shaped
 
 if TYPE_CHECKING:
     from recsys.blurbs.writers.causal_lm import CausalLM
@@ -41,7 +41,8 @@ class Settings:
 
     Attributes:
         mode: `choose` among catalogue clauses; `write` new ones; `both`: choose, and write
-            where fewer than two of them say more than what it is; `auto` is `both` for a
+            where just one of them says more than what it is: where none does, there is
+            nothing that a small model could write of; `auto` is `both` for a
             model that was tuned to write clauses, else `choose`.
         max_new_tokens: longest clause it writes.
         temperature: of sampling; 0 is greedy.
@@ -132,18 +133,19 @@ class LocalLlmWriter:
             for mine, sheet in zip(texts, sheets, strict=True):
                 options = [d.text for d in clauses(sheet, self.locale)[: 2 * n]]
                 mine.update({x: "extracted" for x in self._true(options, sheet)[:n]})
-        poor = [
-            i
-            for i, (mine, sheet) in enumerate(zip(texts, sheets, strict=True))
-            if sum(self._news(text, sheet) > 0 for text in mine) < ENOUGH
+        telling = [
+            sum(self._news(text, sheet) > 0 for text in mine)
+            for mine, sheet in zip(texts, sheets, strict=True)
         ]
+        alone = self.settings.mode == "write"
+        poor = [i for i, k in enumerate(telling) if alone or 0 < k < ENOUGH]
         if self.settings.mode != "choose" and poor:
             wanted = [min(LINES, max(1, n - len(texts[i]))) for i in poor]
             written = self._sampled([sheets[i] for i in poor], wanted)
             for i, lines in zip(poor, written, strict=True):
                 mine, sheet = texts[i], sheets[i]
                 # What is true may still be no sentence.
-                good = [x for x in lines if rating(x, sheet, self.locale) > 0]
+                good = [x for x in (shaped(x, sheet, self.locale) for x in lines) if x]
                 # It may well be one that the catalogue has: the model wrote it all the same.
                 mine.update({x: "wrote" for x in self._true(good, sheet)})
         drafts = [[Draft(text, how) for text, how in mine.items()] for mine in texts]
@@ -153,10 +155,10 @@ class LocalLlmWriter:
         return [x for x in texts if verify_truth(x, sheet, UserContext(), self.locale).ok]
 
     def _news(self, text: str, sheet: FactSheet) -> int:
-        """Count the content words beyond title, brand and category."""
+        """Count the content words beyond title, brand and category, empty ones left out."""
         table = get_locale(self.locale)
         known = (content_stems(sheet.value(x), table) for x in IDENTITY)
-        return len(set(content_stems(text, table)).difference(*known))
+        return len(set(content_stems(text, table)).difference(table.empty_stems, *known))
 
     def _sampled(self, sheets: Sequence[FactSheet], n: Sequence[int]) -> list[list[str]]:
         s = self.settings
@@ -208,7 +210,7 @@ IDENTITY = ("title", "brand", "category", "categories")
 """Facts that say what the product is; a clause that says no more comes last."""
 ENOUGH = 2
 """Catalogue clauses that say more, from which on nothing is written."""
-LINES = 4
+LINES = 2
 """Lines at most that are written for a product: further ones are mostly the same again."""
 NEWS = 0.15
 """Credit, in nats a token, for each content word beyond that, up to six."""

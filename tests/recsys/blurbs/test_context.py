@@ -23,6 +23,24 @@ def test_sizes_and_abbreviations_are_cut_from_labels() -> None:
     assert UserContext.of(labels).labels == ("soft drinks", "bags")
 
 
+def test_shelves_are_no_labels_and_headings_are_completed() -> None:
+    shelves = ["Continuities", "Bookstore", "Christmas seasonal", "Fitness and diet", "Standards"]
+    assert UserContext.of(shelves).labels == ()
+    assert UserContext.of([*shelves, "Sewing boxes"]).labels == ("sewing boxes",)
+    finished = UserContext.of(["Sewing", "Hair care", "Bath"]).labels
+    assert finished == ("sewing products", "hair care products", "bath products")
+    assert UserContext.of(finished).labels == finished
+    assert UserContext.of(["沐浴"], locale="zh").labels == ("沐浴",)
+
+
+def test_one_thing_that_is_counted_is_named_with_an_article(fitting: FactSheet) -> None:
+    for label, named in (("candy bar", "a candy bar"), ("duct tape", "duct tape")):
+        context = UserContext.of([label], anchor=label, relation="bought")
+        assert f" {named}:" in opener(fitting, context)
+    paired = UserContext.of(["candy bar"], anchor="candy bar", relation="goes_with")
+    assert "the candy bar you buy" in opener(fitting, paired)
+
+
 def test_a_sensitive_anchor_leaves_none() -> None:
     context = UserContext.of(["Bread"], anchor="Diabetic supplies")
     assert context == UserContext(("bread",), None, None)

@@ -129,5 +129,21 @@ def test_readable_kinds() -> None:
     assert readable_kind("Pizza/economy") == "pizza"
     assert readable_kind("Non-crbntd drnking/mneral wate") == ""
     assert readable_kind("Cards everyday") == "cards everyday"
+    assert readable_kind("Cards, wrap and party supplies") == "cards, wrap and party supplies"
+    assert readable_kind("Frozen dinner, light") == "frozen dinner"
     assert is_readable("baby diapers")
     assert not is_readable("sft drnk")
+
+
+def test_shouting_and_garbled_titles_are_made_readable() -> None:
+    assert display_name("SEOH TEST TUBE RACK for 6 tubes") == "SEOH Test Tube Rack for 6 tubes"
+    assert display_name("GREX pins, PVC ABS pipe") == "GREX pins, PVC ABS pipe"
+    assert display_name("Uxcell \u00c2 SMA cable") == "Uxcell SMA cable"
+
+
+def test_a_title_that_is_a_shelf_of_the_path_is_none() -> None:
+    row = {"item_id": "1", "title": "Tools", "categories": "Tools,Clamps,Hose Clamps"}
+    sheet = fact_sheet(row, ROLES)
+    assert (sheet.name, sheet.value("title")) == ("", "")
+    row["title"] = "Hose Clamps"
+    assert fact_sheet(row, ROLES).name == "Hose Clamps"

@@ -125,6 +125,19 @@ def test_where_there_is_enough_to_choose_from_nothing_is_written(
     assert writer.write([(fitting, NOBODY)], 6)[0][0].how == "chose"
 
 
+def test_where_nothing_more_is_said_nothing_is_written(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> list[list[str]]:
+        raise AssertionError("written")
+
+    monkeypatch.setattr(LocalLlmWriter, "_sampled", never)
+    row = {"item_id": "1", "title": "Acme hose clamp", "brand": "Acme", "description": "Buy now!"}
+    writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("both"))
+    drafts = writer.write([(fact_sheet(row, ROLES), NOBODY)], 6)[0]
+    assert [(d.text, d.how) for d in drafts] == [("a clamp by Acme.", "extracted")]
+
+
 def test_random_weights_write_nothing_that_is_shown(tiny: Path, fitting: FactSheet) -> None:
     writer = LocalLlmWriter(tiny, device="cpu", settings=Settings("write", max_new_tokens=12))
     drafts = writer.write([(fitting, NOBODY)] * 2, 3)
