@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,6 @@ from experiments.terminal import say
 from experiments.tracking import RECIPE_FILE, MlflowLogger, open_run
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
-from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
 from recsys.splits import Split
 from training.recipe import Recipe
@@ -72,15 +70,13 @@ def tracked(
         yield run
 
 
-def publish_measured(run: MlflowLogger, recommender: Recommender) -> None:
+def publish_measured(run: MlflowLogger, bundle: Path) -> None:
     """Keep the bundle that was measured, where the one to be registered is refitted.
 
     A refit has seen every test window until today; only the measured one can be compared
     with later runs.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        recommender.save(Path(folder) / "bundle")
-        run.artefact(Path(folder) / "bundle", MEASURED)
+    run.artefact(bundle, MEASURED)
 
 
 def publish(

@@ -18,18 +18,21 @@ from experiments.html.training import write_report
 from experiments.publish import WARM_START, publish, publish_measured, tracked
 from experiments.recording import RecordingLogger
 from experiments.terminal import Bars, Stopwatch, say, warnings_as_notes
+from recsys.bundle import Manifest
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
 from recsys.protocols import TextEncoder
 from recsys.recommender import Recommender
 from recsys.splits import Split
 from training.encoders import encoder_for
-from training.networks import HERE, Networks
 from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
+from training.steps import HERE, Steps
 from training.warm import WarmStart
 
 CHECKPOINTS_SUFFIX = ".training"
+MEASURED = "bundle"
+"""In that folder, of a recommender that is refitted."""
 SCORECARD_SUFFIX = ".scorecard"
 REPORT_SUFFIX = ".report.html"
 
@@ -38,8 +41,20 @@ class Engine(Protocol):
     """Other processes that do the work of a training job."""
 
     @property
-    def networks(self) -> Networks:
-        """Trains the networks."""
+    def steps(self) -> Steps:
+        """Fit and train."""
+        ...
+
+    def read(self, data: Path, recipe: Recipe) -> tuple[Dataset, Split]:
+        """Read a dataset directory and cut the test window."""
+        ...
+
+    def warm_start(self, bundle: Path | None, parts: Split, recipe: Recipe) -> WarmStart | None:
+        """Take the weights of a bundle to go on from."""
+        ...
+
+    def save(self, recommender: Recommender, path: Path) -> Manifest:
+        """Write a bundle; the recommender gets its manifest."""
         ...
 
     def encoder(self, encoder: TextEncoder) -> TextEncoder:
@@ -125,25 +140,29 @@ def train(
     Raises:
         RecsysError: the data, the recipe or the store have a fault.
     """
-    watch = Stopwatch()
+    watch, engine = Stopwatch(), options.engine
+    save = Recommender.save if engine is None else engine.save
     began("read")
     with watch.stage("read"):
-        dataset = Dataset.read(data)
-        parts = cut(dataset, recipe)
-        warm = warm_start(options.warm_start, parts, recipe)
+        if engine is None:
+            dataset = Dataset.read(data)
+            parts = cut(dataset, recipe)
+            warm = warm_start(options.warm_start, parts, recipe)
+        else:
+            dataset, parts = engine.read(data, recipe)
+            warm = engine.warm_start(options.warm_start, parts, recipe)
     with warnings_as_notes(), tracked(recipe, dataset, parts, data, options) as run:
         logger = RecordingLogger(run)
         if run is not None and warm is not None:
             run.tags({WARM_START: warm.version})
         kept = checkpoints_folder(options.out)
-        engine = options.engine
         recommender, aside = _fit(
             parts.train, recipe, logger, watch, began, kept, engine, warm=warm
         )
         began("evaluate")
         with watch.stage("evaluate"):
             affordable = max(1, recipe.evaluate.max_pairs // dataset.n_items)
-            with _measured_by(options.engine, recommender) as elsewhere:
+            with _measured_by(engine, recommender) as elsewhere:
                 scorecard = measure(
                     recommender, parts, recipe, max_users=affordable, elsewhere=elsewhere
                 )
@@ -157,7 +176,8 @@ def train(
                 report = _report(options.out, recipe, recommender, scorecard, logger, parts)
         if options.refit:
             if run is not None:
-                publish_measured(run, recommender)
+                save(recommender, kept / MEASURED)
+                publish_measured(run, kept / MEASURED)
             warm = WarmStart.of(recommender) if warm is not None else None
             metrics = recommender.manifest.metrics
             recommender, aside = _fit(
@@ -166,7 +186,7 @@ def train(
             recommender.manifest = recommender.manifest.model_copy(update={"metrics": metrics})
         began("save")
         with watch.stage("save"):
-            recommender.save(options.out)
+            save(recommender, options.out)
             scorecard.save(scorecard_folder(options.out))
         trained = Trained(
             recommender,
@@ -278,7 +298,7 @@ def _fit(
             stages=stages,
             warm=warm,
             checkpoints=checkpoints / ("refit" if prefix else "measured"),
-            networks=HERE if engine is None else engine.networks,
+            steps=HERE if engine is None else engine.steps,
         )
     watch.seconds.update({prefix + name: spent for name, spent in stages.seconds.items()})
     return recommender, stages.aside

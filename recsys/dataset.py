@@ -201,6 +201,17 @@ class Dataset:
         times = self.histories.times
         return max(int(times.max()) if len(times) else 0, self.known_until)
 
+    @cached_property
+    def begin(self) -> int:
+        """Time of the first interaction; 0 when there is none."""
+        times = self.histories.times
+        return int(times.min()) if len(times) else 0
+
+    @cached_property
+    def item_counts(self) -> IntArray:
+        """Interactions of each item, [n_items]."""
+        return np.bincount(self.histories.items, minlength=self.n_items)
+
     def keep(self, mask: BoolArray) -> Dataset:
         """Keep the interactions where `mask`, [m], is true; rows keep their numbers."""
         return replace(self, interactions=self.interactions.keep(mask), known_until=0)

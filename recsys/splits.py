@@ -8,7 +8,9 @@ ids, with a training set that holds nothing of what came later, user ids include
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -104,11 +106,13 @@ def temporal_window(dataset: Dataset, start: int, end: int | None = None) -> Win
     return Window(past, users, np.full(len(users), start, dtype=np.int64), labels)
 
 
-def rolling_windows(dataset: Dataset, n: int, length: int) -> list[Window]:
-    """Return the last `n` windows of `length` before the end, oldest first."""
-    end = dataset.end + 1
-    starts = [end - length * (i + 1) for i in range(n)]
-    return [temporal_window(dataset, s, s + length) for s in reversed(starts)]
+def rolling_cuts(end: int, n: int, length: int) -> list[Callable[[Dataset], Window]]:
+    """Return what cuts the last `n` windows of `length` before `end`, oldest first.
+
+    Each is cut shopper by shopper, so it may be cut from some at a time.
+    """
+    starts = [end + 1 - length * (i + 1) for i in reversed(range(n))]
+    return [partial(temporal_window, start=start, end=start + length) for start in starts]
 
 
 def last_item_window(dataset: Dataset, depth: int = 0) -> Window:
@@ -174,24 +178,65 @@ def split(
         DataError: the kind of split needs another kind of time, or the test window takes
             every interaction.
     """
+    how, start = resolved(dataset, kind=kind, cut=cut, days=days)
+    window = outer_window(dataset, how, start, fraction=fraction, rng=rng)
+    leaves_something(dataset, window.past, start)
+    return Split.from_window(window, how, start)
+
+
+def resolved(
+    dataset: Dataset, *, kind: str = "auto", cut: int | None = None, days: float = 28
+) -> tuple[str, int | None]:
+    """Return the kind of split that `split` makes, and where a temporal one is cut."""
     if kind == "auto":
         by_time = {"global": "temporal", "per_user_order": "leave_last_out", "none": "holdout"}
-        kind = by_time[dataset.info.time]  # type: ignore[assignment]
+        kind = by_time[dataset.info.time]
+    if kind == "leave_last_out" and dataset.info.time == "global":
+        warnings.warn(
+            "leave-last-out trains on what happened after other users' test items; "
+            "use a temporal split where timestamps exist",
+            stacklevel=3,
+        )
+    if kind != "temporal":
+        return kind, None
+    return kind, cut if cut is not None else dataset.end + 1 - int(days * DAY)
+
+
+def outer_window(
+    dataset: Dataset,
+    kind: str,
+    start: int | None,
+    *,
+    fraction: float,
+    rng: np.random.Generator | None = None,
+) -> Window:
+    """Cut the window of a split that was `resolved`.
+
+    All but a holdout is cut shopper by shopper, so it may be cut from some at a time.
+    """
     if kind == "temporal":
-        start = cut if cut is not None else dataset.end + 1 - int(days * DAY)
-        window = temporal_window(dataset, start)
-        _leaves_something(dataset, start)
-        return Split.from_window(window, kind, start)
+        assert start is not None
+        return temporal_window(dataset, start)
     if kind == "leave_last_out":
-        if dataset.info.time == "global":
-            warnings.warn(
-                "leave-last-out trains on what happened after other users' test items; "
-                "use a temporal split where timestamps exist",
-                stacklevel=2,
-            )
-        return Split.from_window(last_item_window(dataset), kind, None)
-    rng = rng or np.random.default_rng(0)
-    return Split.from_window(holdout_window(dataset, fraction, rng), kind, None)
+        return last_item_window(dataset)
+    return holdout_window(dataset, fraction, rng or np.random.default_rng(0))
+
+
+def leaves_something(dataset: Dataset, train: Dataset, start: int | None) -> None:
+    """Refuse a temporal cut that leaves nothing of a dataset to train on.
+
+    Raises:
+        DataError: the test window takes every interaction.
+    """
+    if start is None or len(train.interactions) or not len(dataset.interactions):
+        return
+    span = (dataset.end - dataset.begin) / DAY
+    raise DataError(
+        f"{dataset.info.name}: the test window holds all {len(dataset.interactions):,} "
+        f"interactions, none is left to train on; they span {span:.3g} days: take a shorter one "
+        "(--set split.days=...), or hold out a share of each history "
+        "(--set split.kind=holdout)"
+    )
 
 
 def _needs(dataset: Dataset, time: str) -> None:
@@ -199,18 +244,6 @@ def _needs(dataset: Dataset, time: str) -> None:
         raise DataError(
             f'this split needs time "{time}", the dataset {dataset.info.name!r} declares '
             f'"{dataset.info.time}"; use kind="auto"'
-        )
-
-
-def _leaves_something(dataset: Dataset, start: int) -> None:
-    times = dataset.histories.times
-    if len(times) and times.min() >= start:
-        span = (dataset.end - int(times.min())) / DAY
-        raise DataError(
-            f"{dataset.info.name}: the test window holds all {len(times):,} interactions, none "
-            f"is left to train on; they span {span:.3g} days: take a shorter one "
-            "(--set split.days=...), or hold out a share of each history "
-            "(--set split.kind=holdout)"
         )
 
 

@@ -12,14 +12,13 @@ import polars as pl
 
 from recsys import __version__
 from recsys.bundle import Bundle, Manifest, write_bundle
-from recsys.candidates.registry import generator_class
+from recsys.candidates.registry import restored
 from recsys.dataset import Catalogue, Dataset, Interactions
 from recsys.engine import Engine
 from recsys.errors import BundleError, WeightsError
 from recsys.protocols import (
     CandidateGenerator,
     FineTuned,
-    NeedsEmbeddings,
     State,
     TextEncoder,
 )
@@ -103,17 +102,13 @@ def load_recommender(kind: type[R], path: Path, device: str) -> R:
 
 def _generator(bundle: Bundle, name: str, embeddings: HalfArray) -> CandidateGenerator:
     state = bundle.state(GENERATOR + name)
-    model, _ = generator_class(name)
     try:
-        generator: CandidateGenerator = model.from_state(state)
+        return restored(name, state, embeddings)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"{bundle.path}: {name} was saved by another version of recsys "
             f"({bundle.manifest.recsys_version}) and cannot be read: {error!r}; train it anew"
         ) from error
-    if isinstance(generator, NeedsEmbeddings):
-        generator.attach(embeddings)
-    return generator
 
 
 def _interactions_state(log: Interactions) -> State:

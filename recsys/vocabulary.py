@@ -8,11 +8,13 @@ from copy import copy
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from recsys.errors import DataError
 from recsys.types import BoolArray, IntArray
 
+Hashes = npt.NDArray[np.uint64]
 FEW = 32
 """Up to so many ids are looked up one by one."""
 MISSING_ROW = -1
@@ -43,12 +45,24 @@ class Vocabulary:
         if self._ids.n_unique() != len(self._ids):
             twice = self._ids.filter(self._ids.is_duplicated()).unique().head(3).to_list()
             raise DataError(f"ids are there twice: {twice}; keep one row for each")
-        self._index()
-
-    def _index(self) -> None:
         hashes = _hash(self._ids)
-        self._order: IntArray = np.argsort(hashes, kind="stable").astype(np.int64)
+        self._order = np.argsort(hashes, kind="stable").astype(np.int64)
         self._hashes = hashes[self._order]
+
+    @classmethod
+    def trusted(cls, ids: pl.Series) -> Vocabulary:
+        """Take the ids of a vocabulary again: nothing is checked, or hashed before it is asked."""
+        made = cls.__new__(cls)
+        made._ids = _as_series(ids)
+        return made
+
+    @cached_property
+    def _order(self) -> IntArray:
+        return np.argsort(_hash(self._ids), kind="stable").astype(np.int64)
+
+    @cached_property
+    def _hashes(self) -> Hashes:
+        return _hash(self._ids)[self._order]
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -146,5 +160,5 @@ def _as_series(ids: pl.Series | Iterable[str]) -> pl.Series:
     return pl.Series("id", list(ids), dtype=pl.String)
 
 
-def _hash(ids: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def _hash(ids: pl.Series) -> Hashes:
     return ids.hash(seed=0).to_numpy()

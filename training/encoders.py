@@ -7,18 +7,14 @@ from contextlib import nullcontext
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
 from recsys import weights
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError, WeightsError
 from recsys.protocols import RunLogger, TextEncoder
 from recsys.text import CachedEncoder, SentenceEncoder, load_encoder
-from training.copurchases import co_purchases
-from training.history import held_out
 from training.recipe import Recipe, TextConfig
+from training.steps import HERE, Steps
 from training.text_tuning import tune
-from training.windows import label_windows
 
 Say = Callable[[str], None]
 
@@ -72,7 +68,11 @@ def encoder_for(
 
 
 def tuned_for(
-    recipe: Recipe, dataset: Dataset, encoder: TextEncoder, logger: RunLogger | None = None
+    recipe: Recipe,
+    dataset: Dataset,
+    encoder: TextEncoder,
+    logger: RunLogger | None = None,
+    steps: Steps = HERE,
 ) -> tuple[TextEncoder, str]:
     """Fine-tune an encoder as the recipe says, on what no part of the training holds out.
 
@@ -89,7 +89,7 @@ def tuned_for(
     inner = encoder.encoder if isinstance(encoder, CachedEncoder) else encoder
     if not isinstance(inner, SentenceEncoder):
         return encoder, f"{type(inner).__name__} cannot be tuned, only a sentence encoder can"
-    pairs = co_purchases(tuning_window(dataset, recipe), np.random.default_rng(recipe.seed))
+    pairs = steps.tuning_pairs(dataset, recipe)
     if not len(pairs):
         return encoder, "no two items with different texts were bought one after the other"
     with nullcontext() if logger is None else logger.child("text_encoder") as curves:
@@ -102,14 +102,3 @@ def tuned_for(
             logger=curves,
         )
     return encoder.around(tuned) if isinstance(encoder, CachedEncoder) else tuned, ""
-
-
-def tuning_window(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """Return the part of `dataset` that comes before everything that a fit holds out of it."""
-    if recipe.ranker.enabled:
-        windows = label_windows(dataset, recipe.ranker, np.random.default_rng([recipe.seed, 1]))
-        dataset = windows[0].past if windows else dataset
-    if recipe.history.enabled and recipe.history.early_stopping:
-        held = held_out(dataset, recipe.history)
-        dataset = held.past if held else dataset
-    return dataset

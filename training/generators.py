@@ -5,27 +5,20 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from importlib import import_module
-
-import numpy as np
-from pydantic import BaseModel
 
 from recsys.candidates.history import HistoryGenerator
-from recsys.candidates.registry import generator_class
 from recsys.dataset import Dataset
-from recsys.errors import MissingExtraError
-from recsys.parallel import parallel
-from recsys.protocols import CandidateGenerator, NeedsEmbeddings, RunLogger
+from recsys.protocols import CandidateGenerator, RunLogger
 from recsys.types import HalfArray
 from training.checkpoints import Shelf
-from training.networks import HERE, Networks
+from training.closed_form import rng_of
 from training.recipe import Recipe
+from training.steps import HERE, Steps
 from training.windows import unlabelled
 
 HISTORY = "history"
-NO_TEXTS = 'it reads texts, and text.encoder = "none" leaves them out'
 
 
 @dataclass
@@ -53,7 +46,7 @@ def fit_generators(
     warm: Mapping[str, CandidateGenerator] | None = None,
     logger: RunLogger | None = None,
     shelf: Shelf | None = None,
-    networks: Networks = HERE,
+    steps: Steps = HERE,
 ) -> Fitted:
     """Fit all generators that are switched on.
 
@@ -66,61 +59,20 @@ def fit_generators(
         warm: generators of an earlier fit on a part of `dataset` to start from.
         logger: gets a child run a component.
         shelf: where the history Transformer's checkpoints go; None: nowhere.
-        networks: trains the history Transformer.
+        steps: does the work.
     """
     fitted = Fitted()
     chosen = {n: c for n, c in recipe.generators().items() if only is None or n in only}
-    for name in chosen:
-        _import_libraries(name)
-    # Every generator draws from its own randomness, so side by side changes nothing.
-    found = parallel(
-        lambda item: _fit_one(dataset, recipe, embeddings, device, *item), chosen.items()
-    )
-    for name, (generator, reason, seconds) in zip(chosen, found, strict=True):
-        fitted.seconds[name] = seconds
-        if generator is not None:
-            fitted.generators[name] = generator
+    for name, fit in steps.generators(dataset, chosen, embeddings, recipe.seed).items():
+        fitted.seconds[name] = fit.seconds
+        if fit.generator is not None:
+            fitted.generators[name] = fit.generator.to(device)
         else:
-            fitted.aside[name] = reason
-            warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
+            fitted.aside[name] = fit.reason
+            warnings.warn(f"{name} is left out: {fit.reason}", stacklevel=2)
     if recipe.history.enabled and (only is None or HISTORY in only):
-        _fit_history(
-            dataset, recipe, embeddings, device, warm or {}, logger, shelf, fitted, networks
-        )
+        _fit_history(dataset, recipe, embeddings, device, warm or {}, logger, shelf, fitted, steps)
     return fitted
-
-
-def _import_libraries(name: str) -> None:
-    """Import what a fit needs: two threads that import one package can lock each other out."""
-    for library in generator_class(name)[0].libraries:
-        with suppress(ImportError):
-            import_module(library)
-
-
-def _fit_one(
-    dataset: Dataset,
-    recipe: Recipe,
-    embeddings: HalfArray,
-    device: str,
-    name: str,
-    config: BaseModel,
-) -> tuple[CandidateGenerator | None, str, float]:
-    """Fit one generator; return it, or why it steps aside, and how long it took."""
-    began = time.monotonic()
-    model, _ = generator_class(name)
-    generator = model(config)
-    reason = generator.limits(dataset)
-    if reason is not None:
-        return None, reason, time.monotonic() - began
-    if isinstance(generator, NeedsEmbeddings):
-        if not embeddings.shape[1]:
-            return None, NO_TEXTS, time.monotonic() - began
-        generator.attach(embeddings)
-    try:
-        fitted = generator.fit(dataset, rng=_rng(recipe, name)).to(device)
-    except MissingExtraError as error:
-        return None, str(error), time.monotonic() - began
-    return fitted, "", time.monotonic() - began
 
 
 def _fit_history(
@@ -132,7 +84,7 @@ def _fit_history(
     logger: RunLogger | None,
     shelf: Shelf | None,
     fitted: Fitted,
-    networks: Networks,
+    steps: Steps,
 ) -> None:
     """Fit the history Transformer: from nothing, or a few epochs on.
 
@@ -140,17 +92,17 @@ def _fit_history(
     then goes over all of it, so that it has seen what the other generators have.
     """
     began = time.monotonic()
-    reason = HistoryGenerator.limits(dataset)
+    reason = steps.history_limits(dataset)
     if reason is not None:
         fitted.aside[HISTORY] = reason
         warnings.warn(f"{HISTORY} is left out: {reason}", stacklevel=3)
         return
-    seed = int(_rng(recipe, HISTORY).integers(2**31))
+    seed = int(rng_of(recipe.seed, HISTORY).integers(2**31))
     found = warm.get(HISTORY)
     earlier = found if isinstance(found, HistoryGenerator) else None
     with nullcontext() if logger is None or earlier else logger.child(HISTORY) as curves:
         if earlier is None and recipe.history.early_stopping:
-            earlier = networks.history(
+            earlier = steps.history(
                 dataset,
                 embeddings,
                 recipe.history,
@@ -162,7 +114,7 @@ def _fit_history(
                 checkpoint=shelf.next(HISTORY) if shelf else None,
             )
             curves = None
-        fitted.generators[HISTORY] = networks.history(
+        fitted.generators[HISTORY] = steps.history(
             dataset,
             embeddings,
             recipe.history,
@@ -174,8 +126,3 @@ def _fit_history(
             checkpoint=shelf.next(HISTORY) if shelf else None,
         )
     fitted.seconds[HISTORY] = time.monotonic() - began
-
-
-def _rng(recipe: Recipe, name: str) -> np.random.Generator:
-    """Return the generator's own randomness, whoever else is switched on."""
-    return np.random.default_rng([recipe.seed, *name.encode()])

@@ -16,9 +16,8 @@ from torch import Tensor
 from recsys.candidates.history import HistoryGenerator
 from recsys.candidates.history_model import Grid, HistoryModelConfig
 from recsys.dataset import Dataset
-from recsys.errors import DataError
 from recsys.protocols import RunLogger
-from recsys.splits import DAY, Window, last_item_window, temporal_window
+from recsys.splits import DAY, Window
 from recsys.types import AnyFloats, DoubleArray, IntArray, pointers
 from training.history_batches import (
     SHAPE_STEP,
@@ -29,7 +28,7 @@ from training.history_batches import (
 )
 from training.history_loss import NegativeSampler, gbce, sampled_softmax
 from training.history_trend import Trend, trend
-from training.history_validation import Watched
+from training.history_validation import Watched, held_out, refuse
 from training.sharing import ALONE, Share
 from training.trainer import TrainerConfig, TrainResult, fit
 
@@ -173,11 +172,10 @@ def lesson(
     Raises:
         DataError: the dataset has no order of time, or too little to learn from.
     """
-    if reason := HistoryGenerator.limits(dataset):
-        raise DataError(f"history: {reason}")
+    refuse(dataset)
     if validation is None:
         validation = held_out(dataset, config)
-        dataset = validation.past if validation else dataset
+        dataset = validation.past
     return dataset, Watched.of(validation, config.validation_users, seed)
 
 
@@ -371,16 +369,6 @@ def closed_pairs(
     queries = np.arange(counts.sum()) + np.repeat(since[drawn] - pointers(counts)[:-1], counts)
     order = np.argsort(queries, kind="stable")
     return queries[order], np.repeat(places[drawn], counts)[order]
-
-
-def held_out(dataset: Dataset, config: HistoryConfig) -> Window | None:
-    """Cut off the end of `dataset`, which tells when to stop; None where that leaves nothing."""
-    if dataset.info.time != "global":
-        return last_item_window(dataset)
-    times = dataset.histories.times
-    span = int(times.max()) - int(times.min())
-    start = dataset.end + 1 - min(int(config.validation_days * DAY), span // 5)
-    return temporal_window(dataset, start)
 
 
 def _single_items(dataset: Dataset, share: Share) -> bool:

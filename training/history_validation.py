@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from recsys.candidates.history import HistoryGenerator
-from recsys.splits import Window
+from recsys.dataset import Dataset
+from recsys.errors import DataError
+from recsys.splits import DAY, Window, last_item_window, temporal_window
 from recsys.types import Candidates, Queries, Ragged
+
+if TYPE_CHECKING:
+    from training.history import HistoryConfig
 
 DEPTH = 10
 
@@ -47,6 +54,30 @@ class Watched:
         """Return the mean NDCG@10 of a generator as it is."""
         generator.refresh()
         return ndcg(generator.candidates(self.queries, DEPTH), self.labels, DEPTH)
+
+
+def refuse(dataset: Dataset) -> None:
+    """Refuse a dataset that the history Transformer cannot learn from.
+
+    Raises:
+        DataError: it has no order of time, or too little to learn from.
+    """
+    if reason := HistoryGenerator.limits(dataset):
+        raise DataError(f"history: {reason}")
+
+
+def held_out(dataset: Dataset, config: HistoryConfig) -> Window:
+    """Cut off the end of `dataset`, which tells when to stop."""
+    return holding_out(dataset, config)(dataset)
+
+
+def holding_out(dataset: Dataset, config: HistoryConfig) -> Callable[[Dataset], Window]:
+    """Return what cuts the end of `dataset` off some or all of its shoppers."""
+    if dataset.info.time != "global":
+        return last_item_window
+    span = dataset.end - dataset.begin
+    start = dataset.end + 1 - min(int(config.validation_days * DAY), span // 5)
+    return partial(temporal_window, start=start)
 
 
 def ndcg(candidates: Candidates, labels: Ragged, k: int) -> float:

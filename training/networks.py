@@ -1,7 +1,4 @@
-"""What trains the networks of a recommender and makes the tables that its ranker learns from.
-
-It is this process, or whoever is put in its place.
-"""
+"""What trains the networks of a recommender and makes the tables that its ranker learns from."""
 
 from __future__ import annotations
 
@@ -115,6 +112,3 @@ class Here:
     ) -> list[Table]:
         """Keep what teaches something."""
         return [table.useful(negatives, rng) for table in tables]
-
-
-HERE: Networks = Here()

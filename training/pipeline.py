@@ -26,7 +26,7 @@ import numpy as np
 
 from recsys import __version__
 from recsys.bundle import Manifest
-from recsys.candidates.popular import Popular
+from recsys.candidates.popular import Popular, PopularConfig
 from recsys.dataset import Dataset
 from recsys.engine import Engine
 from recsys.errors import DataError
@@ -43,12 +43,11 @@ from training.checkpoints import Shelf
 from training.devices import resolve_device
 from training.encoders import encoder_for, tuned_for
 from training.generators import Fitted, fit_generators
-from training.networks import HERE, Networks
 from training.recipe import Recipe
+from training.steps import HERE, Steps
 from training.tables import Table
 from training.trainer import TrainResult
 from training.warm import WarmStart
-from training.windows import label_windows
 
 Tables = dict[Head, list[list[Table]]]
 """By head, then by window; each in one part or in several."""
@@ -96,7 +95,7 @@ def fit_recommender(
     stages: Stages | None = None,
     warm: WarmStart | None = None,
     checkpoints: Path | None = None,
-    networks: Networks = HERE,
+    steps: Steps = HERE,
 ) -> Recommender:
     """Train everything on `dataset` and return a recommender that knows all of it.
 
@@ -112,8 +111,7 @@ def fit_recommender(
             fit may not see.
         checkpoints: folder in which networks are saved after each of their epochs. The
             same call goes on from what a killed one left there; who calls removes it.
-        networks: trains the history Transformer and the ranker's heads, and makes the
-            heads' tables.
+        steps: reads the interactions, fits and trains: this process, or others.
 
     Raises:
         DataError: the dataset has no interactions or no items.
@@ -126,7 +124,7 @@ def fit_recommender(
         texts = dataset.catalogue.texts()
         if encoder is None:
             encoder, encoder_spec = encoder_for(recipe.text, texts, device=recipe.device)
-        encoder, untuned = tuned_for(recipe, dataset, encoder, logger)
+        encoder, untuned = tuned_for(recipe, dataset, encoder, logger, steps)
         if untuned:
             stages.aside["text.tuning"] = untuned
             warnings.warn(f"text.tuning is left out: {untuned}", stacklevel=2)
@@ -137,9 +135,9 @@ def fit_recommender(
     if checkpoints is not None:
         shelf = Shelf(checkpoints, _job(dataset, recipe, encoder, warm))
     tables, chained = _tables(
-        dataset, recipe, embeddings, device, stages, logger, earlier, shelf, networks
+        dataset, recipe, embeddings, device, stages, logger, earlier, shelf, steps
     )
-    nets = _fit_heads(tables, recipe, device, stages, logger, shelf, networks) if tables else {}
+    nets = _fit_heads(tables, recipe, device, stages, logger, shelf, steps) if tables else {}
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
@@ -149,17 +147,17 @@ def fit_recommender(
             warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
             logger=logger,
             shelf=shelf,
-            networks=networks,
+            steps=steps,
         )
     stages.aside.update(fitted.aside)
     _log_times(fitted, stages, logger)
     ranker = None
     if nets:
         until = dataset.end + 1 if dataset.info.time == "global" else None
-        builder = FeatureBuilder.fit(dataset, tuple(fitted.generators), until)
+        builder = steps.builder(dataset, tuple(fitted.generators), until)
         ranker = HybridRanker(builder, nets).to(device)
     engine = Engine(
-        fitted.generators, ranker, popularity(dataset, fitted), recipe.ranker.n_candidates
+        fitted.generators, ranker, popularity(dataset, fitted, steps), recipe.ranker.n_candidates
     )
     spec = (
         {}
@@ -214,11 +212,14 @@ def _chained(
     return generators if recipe.history.early_stopping else {}
 
 
-def popularity(dataset: Dataset, fitted: Fitted) -> IntArray:
+def popularity(dataset: Dataset, fitted: Fitted, steps: Steps) -> IntArray:
     """Return all item rows, most popular first: what stands behind every list."""
-    model = fitted.generators.get("popular")
+    model = fitted.generators.get(Popular.name)
     if not isinstance(model, Popular):
-        model = Popular().fit(dataset, rng=np.random.default_rng(0))
+        none = np.empty((dataset.n_items, 0), dtype=np.float16)
+        configs = {Popular.name: PopularConfig()}
+        model = steps.generators(dataset, configs, none, seed=0)[Popular.name].generator
+        assert isinstance(model, Popular)
     return model.order()
 
 
@@ -231,13 +232,13 @@ def _tables(
     logger: RunLogger | None,
     earlier: _Earlier,
     shelf: Shelf | None,
-    networks: Networks,
+    steps: Steps,
 ) -> tuple[Tables, dict[str, CandidateGenerator]]:
     """Tabulate every window; return the tables and the newest window's generators."""
     if not recipe.ranker.enabled:
         return {}, {}
     rng = np.random.default_rng([recipe.seed, 1])
-    windows = label_windows(dataset, recipe.ranker, rng)
+    windows = steps.windows(dataset, recipe.ranker, rng)
     tables: Tables = {head: [] for head in HEADS}
     warm: dict[str, CandidateGenerator] = {}
     previous: Window | None = None
@@ -254,14 +255,14 @@ def _tables(
                     warm=_chained(warm, recipe) | earlier.generators(window.past, until),
                     logger=logger,
                     shelf=shelf,
-                    networks=networks,
+                    steps=steps,
                 ).generators
-            builder = FeatureBuilder.fit(window.past, tuple(warm), until)
+            builder = steps.builder(window.past, tuple(warm), until)
         previous = window
         assert builder is not None
         newest = i == len(windows) - 1
         with stages.time("windows: features"):
-            made = networks.tables(
+            made = steps.tables(
                 warm,
                 builder,
                 window,
@@ -282,7 +283,7 @@ def _fit_heads(
     stages: Stages,
     logger: RunLogger | None,
     shelf: Shelf | None,
-    networks: Networks,
+    steps: Steps,
 ) -> dict[Head, HybridNet]:
     nets: dict[Head, HybridNet] = {}
     config = recipe.ranker
@@ -292,14 +293,12 @@ def _fit_heads(
         if not _teach(train):
             continue
         seed = recipe.seed + number
-        fit = partial(
-            _fit_head, seed=seed, device=device, logger=logger, shelf=shelf, networks=networks
-        )
+        fit = partial(_fit_head, seed=seed, device=device, logger=logger, shelf=shelf, steps=steps)
         with stages.time(f"ranker: {head}"):
             nets[head], result = fit(head, train, newest, config)
             if config.refit and _teach(newest):
                 rng = np.random.default_rng([seed, 2])
-                whole = [*train, *networks.useful(newest, 2 * config.negatives, rng)]
+                whole = [*train, *steps.useful(newest, 2 * config.negatives, rng)]
                 epochs = config.model_copy(update={"epochs": result.best_epoch})
                 nets[head], _ = fit(f"{head}_refit", whole, [], epochs)
     return nets
@@ -320,10 +319,10 @@ def _fit_head(
     device: str,
     logger: RunLogger | None,
     shelf: Shelf | None,
-    networks: Networks,
+    steps: Steps,
 ) -> tuple[HybridNet, TrainResult]:
     with _logged(logger, f"ranker_{name}") as child:
-        return networks.head(
+        return steps.head(
             train,
             validation,
             config,

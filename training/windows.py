@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from recsys.dataset import Dataset
 from recsys.ranking.config import RankerConfig
-from recsys.splits import DAY, Window, holdout_window, last_item_window, rolling_windows
+from recsys.splits import DAY, Window, holdout_window, last_item_window, rolling_cuts
 from recsys.types import Ragged
 
 MIN_HISTORY = 2
@@ -21,21 +23,33 @@ def label_windows(dataset: Dataset, config: RankerConfig, rng: np.random.Generat
     back far enough); each user's last target where it is an order; a random holdout
     where there is none. The last two give one window, whose users are divided.
     """
-    if dataset.info.time == "global":
-        length = int(config.window_days * DAY)
-        h = dataset.histories
-        span = dataset.end - int(h.times.min()) if len(h.times) else 0
-        n = config.n_windows
-        length = min(length, max(span // (MIN_HISTORY + n), 1))
-        windows = rolling_windows(dataset, n, length)
-    elif dataset.info.time == "per_user_order":
-        windows = [last_item_window(dataset)]
-    else:
+    if dataset.info.time == "none":
         windows = [holdout_window(dataset, HOLDOUT, rng)]
-    windows = [sample(w, config.max_users, rng) for w in windows if len(w.users)]
-    if len(windows) == 1:
-        windows = halves(windows[0], rng)
-    return windows
+    else:
+        windows = [cut(dataset) for cut in cuts(dataset, config)]
+    return chosen(windows, config, rng)
+
+
+def cuts(dataset: Dataset, config: RankerConfig) -> list[Callable[[Dataset], Window]]:
+    """Return what cuts each window, oldest first, off some or all shoppers of a dataset.
+
+    Its time must be `global` or an order: a holdout is drawn over all shoppers at once.
+    """
+    if dataset.info.time != "global":
+        return [last_item_window]
+    length = int(config.window_days * DAY)
+    span = dataset.end - dataset.begin if len(dataset.interactions) else 0
+    n = config.n_windows
+    length = min(length, max(span // (MIN_HISTORY + n), 1))
+    return rolling_cuts(dataset.end, n, length)
+
+
+def chosen(
+    windows: Sequence[Window], config: RankerConfig, rng: np.random.Generator
+) -> list[Window]:
+    """Take the windows that have labels, of some shoppers each; divide a single one."""
+    found = [sample(w, config.max_users, rng) for w in windows if len(w.users)]
+    return halves(found[0], rng) if len(found) == 1 else found
 
 
 def sample(window: Window, n: int, rng: np.random.Generator) -> Window:

@@ -1,12 +1,13 @@
 """Training on Ray: the driver's memory beside that of the processes that do its work.
 
-    python -m experiments.benchmarks.cluster_training --users 3000 6000
+    python -m experiments.benchmarks.cluster_training --users 25000 50000 100000
     python -m experiments.benchmarks.cluster_training --users 3000 6000 --here
 
-Trains a recipe on made-up shops, in a driver process of its own for each number of shoppers,
-all of whom are in the ranker's windows. Shown are the driver's peak of resident memory from
-the first stage of training on, what of it is its own (`RssAnon`: neither files that are mapped
-nor Ray's object store), and the largest of each kind of Ray process, by what is theirs alone.
+Runs all of `recsys train` but MLflow on made-up shops, from the dataset directory to the saved
+bundle, in a driver process of its own for each number of shoppers. Shown are the driver's peak
+of resident memory from the first stage on, what of it is its own (`RssAnon`: neither files that
+are mapped nor Ray's object store), and the largest of each kind of Ray process, by what is
+theirs alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -27,16 +28,15 @@ import psutil
 from experiments.cluster.connection import Cluster, connected
 from experiments.cluster.training import OnCluster
 from experiments.shipped import find
-from recsys.dataset import Dataset
+from experiments.train import TrainOptions, checkpoints_folder, train
 from recsys.datasets.synthetic import synthetic_shop
-from training.encoders import encoder_for
-from training.networks import HERE
-from training.pipeline import Stages, fit_recommender
+from recsys.directory import write_dataset
 
 ITEMS, EVENTS = 4_000, 40
 LEFT_OUT = ("als", "bpr", "lightfm", "ease")
 SECONDS = 0.25
 STATUS = Path("/proc/self/status")
+MODULE = "experiments.benchmarks.cluster_training"
 
 
 def main() -> None:
@@ -53,22 +53,29 @@ def main() -> None:
     parser.add_argument("--child", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
-        print(json.dumps(child(**json.loads(args.child))))
+        what = json.loads(args.child)
+        print(json.dumps(measured(**what) if "overrides" in what else made(**what)))
         return
     for n in args.users:
-        off = [f"candidates.{name}.enabled=false" for name in LEFT_OUT]
-        what = {
-            "users": n,
-            "items": args.items,
-            "events": args.events,
-            "recipe": args.recipe,
-            "overrides": [*off, f"ranker.max_users={n}", *args.set],
-            "workers": 0 if args.here else args.workers,
-            "address": args.address,
-        }
-        command = [sys.executable, "-m", "experiments.benchmarks.cluster_training", "--child"]
-        done = subprocess.run([*command, json.dumps(what)], stdout=subprocess.PIPE, check=True)
-        print(line(json.loads(done.stdout.decode().strip().splitlines()[-1])), flush=True)
+        with tempfile.TemporaryDirectory(prefix="recsys-training-") as folder:
+            shop = {"folder": folder, "users": n, "items": args.items, "events": args.events}
+            rows = _child(shop)
+            off = [f"candidates.{name}.enabled=false" for name in LEFT_OUT]
+            how = {
+                "folder": folder,
+                "recipe": args.recipe,
+                "overrides": [*off, *args.set],
+                "workers": 0 if args.here else args.workers,
+                "address": args.address,
+            }
+            print(line({"users": n, "rows": rows, **_child(how)}), flush=True)
+
+
+def _child(what: dict[str, Any]) -> Any:
+    """Do something in a process of its own; return its answer."""
+    command = [sys.executable, "-m", MODULE, "--child", json.dumps(what)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout.decode().strip().splitlines()[-1])
 
 
 def line(row: dict[str, Any]) -> str:
@@ -76,67 +83,70 @@ def line(row: dict[str, Any]) -> str:
     others = "".join(f"; {name} {size:,.0f}" for name, size in row["others"].items())
     stages = ", ".join(f"{name} {spent:.0f}" for name, spent in row["seconds"].items())
     return (
-        f"{row['users']:>9,} users: driver's peak {row['peak']:,.0f} MiB, its own "
-        f"{row['own']:,.0f}, before training {row['before']:,.0f}{others} MiB; seconds: {stages}"
+        f"{row['users']:>9,} users, {row['rows']:,} events: driver's peak {row['peak']:,.0f} MiB "
+        f"in {row['at']}, its own {row['own']:,.0f}, at the start {row['before']:,.0f}{others} "
+        f"MiB; seconds: {stages}"
     )
 
 
-def child(
-    users: int,
-    items: int,
-    events: int,
-    recipe: str,
-    overrides: list[str],
-    workers: int,
-    address: str,
+def made(folder: str, users: int, items: int, events: int) -> int:
+    """Write a dataset directory; return its interactions."""
+    shop = synthetic_shop(users, items, users * events, seed=1)
+    write_dataset(Path(folder) / "data", shop.interactions, shop.items, shop.users, info=shop.info)
+    return shop.interactions.height
+
+
+def measured(
+    folder: str, recipe: str, overrides: Sequence[str], workers: int, address: str
 ) -> dict[str, Any]:
     """Train once; return what it took."""
-    shop = synthetic_shop(users, items, users * events, seed=1)
-    dataset = Dataset.from_frames(shop.interactions, shop.items, shop.users, shop.info)
-    del shop
-    chosen = find(recipe, overrides)
-    encoder, spec = encoder_for(chosen.text, dataset.catalogue.texts())
+    out, chosen = Path(folder) / "bundle", find(recipe, list(overrides))
     cluster = Cluster(address, workers or None)
-    stages = Stages()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        connected(cluster) if workers else nullcontext(),
-        watched() as peaks,
-    ):
+    engine = OnCluster(cluster, checkpoints_folder(out)) if workers else None
+    options = TrainOptions(out, track=False, engine=engine)
+    with connected(cluster) if workers else nullcontext(), watched() as peaks:
         before = _resident()["VmRSS"]
-        networks = OnCluster(cluster, Path(folder)) if workers else HERE
-        fit_recommender(
-            dataset,
-            chosen,
-            encoder=encoder,
-            encoder_spec=spec,
-            stages=stages,
-            checkpoints=Path(folder),
-            networks=networks,
-        )
+        trained = train(chosen, Path(folder) / "data", options, began=peaks.begin)
+    sizes = dict(peaks.sizes)
     return {
-        "users": users,
         "before": before,
-        "peak": peaks.pop("VmRSS"),
-        "own": peaks.pop("RssAnon"),
-        "others": peaks,
-        "seconds": stages.seconds,
+        "peak": sizes.pop("VmRSS"),
+        "at": peaks.at,
+        "own": sizes.pop("RssAnon"),
+        "others": sizes,
+        "seconds": trained.seconds,
     }
 
 
+class Peaks:
+    """The largest that was seen of each number, MiB, and the stage of the driver's peak."""
+
+    def __init__(self) -> None:
+        self.sizes: dict[str, float] = {"VmRSS": 0.0, "RssAnon": 0.0}
+        self.stage = self.at = ""
+
+    def begin(self, stage: str) -> None:
+        """Take the name of the stage that begins."""
+        self.stage = stage
+
+    def see(self, found: dict[str, float]) -> None:
+        """Take a sample."""
+        if found["VmRSS"] > self.sizes["VmRSS"]:
+            self.at = self.stage
+        for name, size in found.items():
+            self.sizes[name] = max(self.sizes.get(name, 0.0), size)
+
+
 @contextmanager
-def watched() -> Iterator[dict[str, float]]:
-    """Sample memory within the block: MiB at most, of this process and of Ray's by kind."""
-    peaks: dict[str, float] = {"VmRSS": 0.0, "RssAnon": 0.0}
-    over = threading.Event()
+def watched() -> Iterator[Peaks]:
+    """Sample memory within the block: of this process and of Ray's by kind."""
+    peaks, over = Peaks(), threading.Event()
 
     def watch() -> None:
         ticks = 0
         while not over.wait(SECONDS):
             ticks += 1
-            found = _resident() | (_others() if ticks % 8 == 0 else {})
-            for name, size in found.items():
-                peaks[name] = max(peaks.get(name, 0.0), size)
+            peaks.see(_resident() | (_others() if ticks % 8 == 0 else {}))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

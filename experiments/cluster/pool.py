@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Generic, Protocol, TypeVar
@@ -153,11 +154,44 @@ def once(task: Callable[..., Any], *arguments: Any) -> Any:
         RecsysError: as the function raised it.
         ClusterError: it was lost more often than Ray tries again.
     """
+    return each(task, [arguments])[0]
+
+
+def each(
+    task: Callable[..., Any], arguments: Sequence[Sequence[Any]], *, cpus: int = 1
+) -> list[Any]:
+    """Run a function on each of some arguments, side by side where there are `cpus` for it.
+
+    What is done twice, after a loss, must come to the same. Large arguments by `shared`.
+
+    Raises:
+        RecsysError: as the function raised it.
+        ClusterError: the cluster lost more than it can make up for.
+    """
     ray = require_ray()
+    remote = ray.remote(num_cpus=cpus)(_limited)
+    answers = [remote.remote(cpus, task, *some) for some in arguments]
     try:
-        return ray.get(ray.remote(num_cpus=1)(task).remote(*arguments))
+        return [_plain(answer) for answer in ray.get(answers)]
     except ray.exceptions.RayError as error:
+        for answer in answers:
+            ray.cancel(answer)
         raise ours(error) from error
+
+
+def _limited(cpus: int, task: Callable[..., Any], *arguments: Any) -> tuple[Any, list[str]]:
+    """Run a task on the CPUs that it was given; return what it warned of too."""
+    limit(cpus)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        answer = task(*arguments)
+    return answer, [str(one.message) for one in caught if one.category is UserWarning]
+
+
+def _plain(answer: tuple[Any, list[str]]) -> Any:
+    for message in answer[1]:
+        warnings.warn(message, stacklevel=4)
+    return answer[0]
 
 
 def ours(error: BaseException) -> RecsysError:

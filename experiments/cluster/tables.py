@@ -1,15 +1,13 @@
 """The ranker's tables, made by actors: a pass of shoppers at a time, each in a file.
 
 The passes are those of one machine, so their features are the same. The components that
-propose and count are written once, as a bundle, and each worker loads them. What comes back
-to the driver are mapped files: it reads their labels and never their features.
+propose and count, and the histories of the shoppers, are mapped from files by each worker.
+What comes back to the driver are mapped files: it reads their labels and never their features.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -17,19 +15,13 @@ from uuid import uuid4
 import numpy as np
 
 from experiments.cluster.connection import Cluster
-from experiments.cluster.pool import run, shared
-from experiments.cluster.storage import Place
-from experiments.cluster.workers import load_same
-from recsys.bundle import Manifest
+from experiments.cluster.fitting import Fitting, open_generators
+from experiments.cluster.pool import once, run, shared
+from experiments.cluster.windows import StoredWindow
 from recsys.dataset import Dataset
-from recsys.engine import Engine
 from recsys.protocols import CandidateGenerator, State
 from recsys.ranking.config import HEADS, Head
 from recsys.ranking.features import FeatureBuilder
-from recsys.recommender import Recommender
-from recsys.row_blocks import RowBlocks
-from recsys.splits import Window
-from recsys.storage import save_recommender
 from recsys.types import HalfArray
 from training.table_files import opened, store
 from training.tables import Pass, Table, passes, tabulate
@@ -42,16 +34,18 @@ class Tables:
     Attributes:
         cluster: how many workers.
         scratch: folder that all nodes see; the files stay there.
+        fitting: knows where generators are.
     """
 
     cluster: Cluster
     scratch: Path
+    fitting: Fitting
 
     def of_window(
         self,
         generators: Mapping[str, CandidateGenerator],
         builder: FeatureBuilder,
-        window: Window,
+        window: StoredWindow,
         embeddings: HalfArray,
         n_candidates: int,
         *,
@@ -63,22 +57,20 @@ class Tables:
         Raises:
             ClusterError: the cluster lost more than it can make up for.
         """
-        asked = [
-            one for head in HEADS for one in passes(window, head, negatives=negatives, rng=rng)
-        ]
+        asked, after = once(_passes, window, negatives, rng)
+        rng.bit_generator.state = after.bit_generator.state
         folder = self._folder("tables")
-        path = self._folder("bundle")
-        with _bundled(generators, window.past, embeddings, path) as (bundle, version):
-            arguments = {
-                "bundle": bundle,
-                "version": version,
-                "builder": shared(builder.state()),
-                "asked": shared(asked),
-                "n_candidates": n_candidates,
-                "folder": folder,
-            }
-            for _ in run(TableWorker, arguments, range(len(asked)), self.cluster):
-                pass
+        arguments = {
+            "generators": self.fitting.places(generators),
+            "past": window.past,
+            "embeddings": shared(embeddings),
+            "builder": shared(builder.state()),
+            "asked": shared(asked),
+            "n_candidates": n_candidates,
+            "folder": folder,
+        }
+        for _ in run(TableWorker, arguments, range(len(asked)), self.cluster):
+            pass
         made: dict[Head, list[Table]] = {head: [] for head in HEADS}
         for number, one in enumerate(asked):
             made[one.head].append(opened(_part(folder, number)))
@@ -112,29 +104,26 @@ class TableWorker:
 
     def __init__(
         self,
-        bundle: Place,
-        version: str,
+        generators: Mapping[str, Path],
+        past: Dataset,
+        embeddings: HalfArray,
         builder: State,
         asked: Sequence[Pass],
         n_candidates: int,
         folder: Path,
     ) -> None:
-        """Load the components.
-
-        Raises:
-            DataError: this node has other ones at the place.
-        """
-        self._components = load_same(bundle, version)
+        """Map the components; `generators` says where their states are."""
+        self._generators = open_generators(generators, embeddings)
         self._builder = FeatureBuilder.from_state(builder)
-        self._asked, self._n_candidates, self._folder = asked, n_candidates, folder
+        self._past, self._asked = past, asked
+        self._n_candidates, self._folder = n_candidates, folder
 
     def work(self, number: int) -> int:
         """Tabulate a pass; return how many rows it has."""
-        components = self._components
         table = tabulate(
-            components.engine.generators,
+            self._generators,
             self._builder,
-            components.dataset,
+            self._past,
             self._n_candidates,
             self._asked[number],
         )
@@ -160,24 +149,12 @@ class UsefulWorker:
         return len(table.features)
 
 
-@contextmanager
-def _bundled(
-    generators: Mapping[str, CandidateGenerator],
-    past: Dataset,
-    embeddings: HalfArray,
-    path: Path,
-) -> Iterator[tuple[Place, str]]:
-    """Keep components as a bundle within the block; give its place and version.
-
-    Nobody asks it for recommendations, so it lacks what only those need.
-    """
-    engine = Engine(dict(generators), None, np.arange(past.n_items), n_candidates=1)
-    manifest = Manifest(trained_until=past.end, time=past.info.time, components=tuple(generators))
-    made = Recommender(past, engine, RowBlocks.of(embeddings), None, manifest)
-    try:
-        yield Place.of(path), save_recommender(made, path).version
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+def _passes(
+    window: StoredWindow, negatives: int | None, rng: np.random.Generator
+) -> tuple[list[Pass], np.random.Generator]:
+    """Cut a window into passes; return them, and what draws next."""
+    asked = [one for head in HEADS for one in passes(window, head, negatives=negatives, rng=rng)]
+    return asked, rng
 
 
 def _part(folder: Path, number: int) -> Path:

@@ -1,35 +1,45 @@
-"""`recsys train --engine ray`: the networks under Ray Train; texts, tables, metrics by actors.
+"""`recsys train --engine ray`: rows are read by tasks, networks trained under Ray Train.
 
-The history Transformer and the ranker's heads are trained by several processes, each on data
-of its own, one step along the mean of their gradients (`training.sharing`). After every epoch
-the leading one's checkpoint goes to the storage that all nodes see, beside the bundle; when a
-worker is lost, Ray Train starts all of them anew and they go on from it, and so does the same
-command when the driver was lost. What is fitted in closed form is fitted by the driver.
+The driver holds items and users and the places of files, never the interactions: tasks read,
+split and cut them (`preparing`), fit what fits itself (`fitting`) and write the bundle
+(`saving`); texts, tables and metrics are made by actors. The history Transformer and the
+ranker's heads are trained by several processes, each on data of its own, one step along the
+mean of their gradients (`training.sharing`). After every epoch the leading one's checkpoint
+goes to the storage that all nodes see, beside the bundle; when a worker is lost, Ray Train
+starts all of them anew and they go on from it, and so does the same command when the driver
+was lost.
 """
 
 from __future__ import annotations
 
 import pickle
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from importlib import import_module
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from pydantic import BaseModel
 
-from experiments.cluster.connection import Cluster, cpus_by_node, require_ray
+from experiments.cluster.connection import Cluster
+from experiments.cluster.datasets import StoredDataset, opened, store
+from experiments.cluster.fitting import Fitting
 from experiments.cluster.measuring import OnCluster as Measuring
-from experiments.cluster.pool import fetched, ours, shared
+from experiments.cluster.pool import once
+from experiments.cluster.preparing import Preparing
+from experiments.cluster.processes import processes, together
+from experiments.cluster.saving import save_on_cluster
 from experiments.cluster.storage import Place
 from experiments.cluster.tables import Tables
 from experiments.cluster.texts import on_cluster
+from experiments.cluster.windows import StoredWindow, opened_window, store_window
 from experiments.evaluation import Elsewhere
-from recsys import weights
+from experiments.train import warm_start
+from recsys.bundle import Manifest
 from recsys.candidates.history import HistoryGenerator
 from recsys.dataset import Dataset
 from recsys.errors import DataError
@@ -38,18 +48,21 @@ from recsys.ranking.config import Head, RankerConfig
 from recsys.ranking.features import FeatureBuilder
 from recsys.ranking.hybrid import HybridNet
 from recsys.recommender import Recommender
-from recsys.splits import Window
-from recsys.storage import save_recommender
+from recsys.splits import Split, Window
 from recsys.types import AnyFloats, HalfArray
-from training.history import HistoryConfig, learn, lesson
+from training.closed_form import Fit
+from training.copurchases import CoPurchases
+from training.history import HistoryConfig, learn
+from training.history_validation import Watched, holding_out, refuse
 from training.ranker import fit_head
+from training.recipe import Recipe
 from training.sharing import Share
 from training.tables import Table
 from training.trainer import TrainResult
+from training.tuning_pairs import tuning_pairs
+from training.warm import WarmStart
 
-RESTARTS = 3
-"""Of the workers, when one of them is lost."""
-CHECKPOINT = "state.safetensors"
+WORK = "work"
 
 
 @dataclass(frozen=True)
@@ -65,23 +78,100 @@ class OnCluster:
     scratch: Path
 
     @property
-    def networks(self) -> OnCluster:
-        """This itself; `training.networks.Networks`."""
+    def steps(self) -> OnCluster:
+        """This itself; `training.steps.Steps`."""
         return self
+
+    @property
+    def work(self) -> Path:
+        """Folder of everything but the checkpoints."""
+        return self.scratch.absolute() / WORK
+
+    @cached_property
+    def preparing(self) -> Preparing:
+        """Who reads and cuts."""
+        return Preparing(self.work)
+
+    @cached_property
+    def fitting(self) -> Fitting:
+        """Who fits in closed form."""
+        return Fitting(self.work)
+
+    def read(self, data: Path, recipe: Recipe) -> tuple[Dataset, Split]:
+        """Read a dataset directory that all nodes see, and cut the test window.
+
+        What a killed job left is removed, its checkpoints excepted.
+
+        Raises:
+            DataError: a file breaks its contract, or nothing is left to train on.
+        """
+        shutil.rmtree(self.work, ignore_errors=True)
+        dataset = self.preparing.read(data)
+        return dataset, self.preparing.split(dataset, recipe)
+
+    def warm_start(self, bundle: Path | None, parts: Split, recipe: Recipe) -> WarmStart | None:
+        """Take the weights of a bundle, as `experiments.train.warm_start` does."""
+        if bundle is None:
+            return None
+        known = replace(parts, truth=parts.truth.clear())
+        found: WarmStart = once(warm_start, bundle.absolute(), known, recipe)
+        return found
 
     def encoder(self, encoder: TextEncoder) -> TextEncoder:
         """Return an encoder whose texts the workers encode."""
         return on_cluster(encoder, self.cluster)
 
+    def save(self, recommender: Recommender, path: Path) -> Manifest:
+        """Write a bundle, as `Recommender.save` does."""
+        manifest = save_on_cluster(
+            recommender, self._stored(recommender.dataset), self.fitting, path
+        )
+        recommender.manifest = manifest
+        return manifest
+
     @contextmanager
     def elsewhere(self, recommender: Recommender) -> Iterator[Elsewhere]:
         """Have a recommender measured by the workers, who read it from a bundle."""
-        path = self.scratch / f"bundle-{uuid4().hex}"
-        version = save_recommender(recommender, path).version
+        path = self._new("bundle")
+        version = save_on_cluster(
+            recommender, self._stored(recommender.dataset), self.fitting, path
+        ).version
         try:
             yield Measuring(Place.of(path), self.cluster, version)
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def tuning_pairs(self, dataset: Dataset, recipe: Recipe) -> CoPurchases:
+        """Pair texts in a task, as `training.tuning_pairs` does."""
+        found: CoPurchases = once(tuning_pairs, self._stored(dataset), recipe)
+        return found
+
+    def windows(
+        self, dataset: Dataset, config: RankerConfig, rng: np.random.Generator
+    ) -> list[Window]:
+        """Cut the ranker's windows by tasks, as `training.windows.label_windows` does."""
+        return self.preparing.windows(self._stored(dataset), config, rng)
+
+    def generators(
+        self,
+        dataset: Dataset,
+        configs: Mapping[str, BaseModel],
+        embeddings: HalfArray,
+        seed: int,
+    ) -> dict[str, Fit]:
+        """Fit each generator in a task, as `training.closed_form.fit_one` does."""
+        return self.fitting.generators(self._stored(dataset), configs, embeddings, seed)
+
+    def builder(
+        self, dataset: Dataset, generators: Sequence[str], until: int | None
+    ) -> FeatureBuilder:
+        """Count item statistics in a task, as `FeatureBuilder.fit` does."""
+        return self.fitting.builder(self._stored(dataset), generators, until)
+
+    def history_limits(self, dataset: Dataset) -> str | None:
+        """Say why the history Transformer should step aside; a task looks."""
+        reason: str | None = once(HistoryGenerator.limits, self._stored(dataset))
+        return reason
 
     def history(
         self,
@@ -98,30 +188,26 @@ class OnCluster:
     ) -> HistoryGenerator:
         """Train the history Transformer, as `training.history.fit_history` does.
 
-        Each process gets the interactions of its own shoppers.
+        Each process maps the interactions, and takes those of its own shoppers.
 
         Raises:
             DataError: there is too little to learn from.
-            ClusterError: workers were lost more often than `RESTARTS`.
+            ClusterError: workers were lost more often than Ray Train starts anew.
         """
-        dataset, watched = lesson(dataset, config, seed=seed, validation=validation)
+        stored = self._stored(dataset)
+        if validation is None:
+            once(refuse, stored)
+            validation = self.preparing.window(stored, holding_out(stored, config))
+            stored = self._stored(validation.past)
         what = {
+            "dataset": stored,
+            "watched": once(_watched, stored, validation, config, seed, processes(self.cluster)),
             "embeddings": embeddings,
             "config": config,
             "seed": seed,
             "warm_start": warm_start,
         }
-
-        def own(share: Share) -> dict[str, Any]:
-            part = share.shoppers(dataset)
-            if not len(part.interactions):
-                raise DataError(
-                    f"history: {share.size} processes are too many for "
-                    f"{dataset.n_users} shoppers; take fewer --workers"
-                )
-            return {"dataset": part, "watched": watched if share.leads else None}
-
-        state, result = self._run(_history, what, device, checkpoint, "history", own)
+        state, result = self._run(_history, what, device, checkpoint, "history")
         _log(result, logger)
         generator = HistoryGenerator.from_state(state).to(device)
         return generator if embeddings is None else generator.attach(embeddings)
@@ -142,10 +228,10 @@ class OnCluster:
         Raises:
             ClusterError: the cluster lost more than it can make up for.
         """
-        return Tables(self.cluster, self.scratch).of_window(
+        return self._tables().of_window(
             generators,
             builder,
-            window,
+            self._stored_window(window),
             embeddings,
             n_candidates,
             negatives=negatives,
@@ -160,7 +246,7 @@ class OnCluster:
         Raises:
             ClusterError: the cluster lost more than it can make up for.
         """
-        return Tables(self.cluster, self.scratch).useful(tables, negatives, rng)
+        return self._tables().useful(tables, negatives, rng)
 
     def head(
         self,
@@ -177,7 +263,7 @@ class OnCluster:
         """Train a head of the ranker, as `training.ranker.fit_head` does.
 
         Raises:
-            ClusterError: workers were lost more often than `RESTARTS`.
+            ClusterError: workers were lost more often than Ray Train starts anew.
         """
         what = {
             "train": list(train),
@@ -191,6 +277,28 @@ class OnCluster:
         net: HybridNet = pickle.loads(packed)
         return net.to(device), result
 
+    def _tables(self) -> Tables:
+        return Tables(self.cluster, self.work, self.fitting)
+
+    def _stored(self, dataset: Dataset) -> StoredDataset:
+        """Return a dataset in files; one that is in memory is written."""
+        if isinstance(dataset, StoredDataset) and dataset.folder is not None:
+            return dataset
+        folder = self._new("data")
+        store(dataset, folder)
+        return opened(folder)
+
+    def _stored_window(self, window: Window) -> StoredWindow:
+        if isinstance(window, StoredWindow):
+            return window
+        past, folder = self._stored(window.past), self._new("labels")
+        assert past.folder is not None
+        store_window(window, past.folder, folder)
+        return opened_window(folder, past)
+
+    def _new(self, name: str) -> Path:
+        return self.work / f"{name}-{uuid4().hex}"
+
     def _run(
         self,
         make: Callable[..., Any],
@@ -198,73 +306,28 @@ class OnCluster:
         device: str,
         checkpoint: Path | None,
         name: str,
-        own: Callable[[Share], Mapping[str, Any]] = lambda share: {},
     ) -> Any:
-        """Run a job on all processes; return what the leading one returned.
+        return together(self.cluster, make, what, device, checkpoint, name)
 
-        `what` goes to all of them, and to each what `own` says.
-        """
-        ray, train = require_ray(), import_module("ray.train")
-        torch = import_module("ray.train.torch")
 
-        place = checkpoint or weights.home() / "ray-runs" / f"{name}-{uuid4().hex}"
-        on_gpu = device != "cpu"
-        there = cpus_by_node()
-        workers = self.cluster.workers or len(there)
-        a_node = -(-workers // len(there))
-        trainer = torch.TorchTrainer(
-            _loop,
-            train_loop_config={
-                "make": make,
-                "what": shared(dict(what)),
-                "own": [shared(dict(own(Share(rank, workers)))) for rank in range(workers)],
-                "on_gpu": on_gpu,
-            },
-            torch_config=torch.TorchConfig(backend="nccl" if on_gpu else "gloo"),
-            scaling_config=train.ScalingConfig(
-                num_workers=workers,
-                use_gpu=on_gpu,
-                resources_per_worker={"CPU": max(1, min(there) // a_node)},
-            ),
-            run_config=train.RunConfig(
-                name=place.stem,
-                storage_path=str(place.parent.absolute()),
-                failure_config=train.FailureConfig(max_failures=RESTARTS),
-                checkpoint_config=train.CheckpointConfig(num_to_keep=1),
-            ),
+def _watched(
+    dataset: StoredDataset, validation: Window, config: HistoryConfig, seed: int, size: int
+) -> Watched | None:
+    """Return what says when to stop; refuse to share histories among too many processes."""
+    counts = dataset.histories.counts
+    if not all(counts[rank::size].any() for rank in range(size)):
+        raise DataError(
+            f"history: {size} processes are too many for {dataset.n_users} shoppers; take "
+            "fewer --workers"
         )
-        try:
-            return trainer.fit().return_value
-        except (ray.exceptions.RayError, train.TrainingFailedError) as error:
-            raise ours(error) from error
+    return Watched.of(validation, config.validation_users, seed)
 
 
-def _loop(config: dict[str, Any]) -> Any:
-    """Run on each process: go on from the latest checkpoint, report one every epoch."""
-    from ray import train
-    from ray.train.torch import get_device
-
-    device = str(get_device()) if config["on_gpu"] else "cpu"
-    share = Share.of_process()
-    given = fetched(config["what"]) | fetched(config["own"][share.rank])
-    with tempfile.TemporaryDirectory(prefix="recsys-training-") as folder:
-        file = Path(folder) / CHECKPOINT
-        latest = train.get_checkpoint()
-        if latest is not None:
-            with latest.as_directory() as saved:
-                shutil.copyfile(Path(saved) / CHECKPOINT, file)
-
-        def told(result: TrainResult) -> None:
-            metrics = {"epoch": len(result.losses), "loss": result.losses[-1]}
-            own = train.Checkpoint.from_directory(folder) if share.leads else None
-            train.report(metrics, checkpoint=own)
-
-        made = config["make"](**given, device=device, checkpoint=file, share=share, saved=told)
-    return made if share.leads else None
-
-
-def _history(**given: Any) -> tuple[State, TrainResult]:
-    generator, result = learn(**given, logger=None)
+def _history(
+    dataset: Dataset, watched: Watched | None, share: Share, **given: Any
+) -> tuple[State, TrainResult]:
+    own, asked = share.shoppers(dataset), watched if share.leads else None
+    generator, result = learn(own, watched=asked, share=share, logger=None, **given)
     return generator.to("cpu").state(), result
 
 

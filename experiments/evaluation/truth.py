@@ -54,8 +54,7 @@ class Truth:
         known = recommender.items
         strange = pairs["item_id"].filter(pl.Series(known.rows(pairs["item_id"]) == MISSING_ROW))
         self.items = known.extended(strange.unique().sort()) if len(strange) else known
-        counts = np.bincount(recommender.dataset.histories.items, minlength=len(known))
-        self.item_counts = _padded(counts, len(self.items), 0)
+        self.item_counts = _padded(recommender.dataset.item_counts, len(self.items), 0)
         self.relevant = self._relevant(pairs)
         self.digest = _digest(pairs)
 

@@ -58,7 +58,7 @@ def measure(
         say(f"measured on {max_users:,} of {len(users):,} shoppers, drawn at random")
         some = users.sample(max_users, seed=recipe.seed)
         truth = truth.filter(pl.col("user_id").is_in(some.implode()))
-    if len(users):
+    if len(users) and elsewhere is None:
         # What models make when first asked, each of many threads would make beside its scores.
         recommender.recommend_rows([users[0]], max(how.k))
     with Bars("users") as bars:

@@ -25,7 +25,7 @@ def embedding_map(recommender: Recommender, seed: int = 0) -> tuple[Figure, floa
     known = np.flatnonzero(np.asarray(recommender.embeddings.any(axis=1)))
     if len(known) < 3:
         return None
-    counts = np.bincount(recommender.dataset.histories.items, minlength=len(recommender.items))
+    counts = recommender.dataset.item_counts
     rows = _chosen(known, counts, seed)
     points, share = principal(recommender.embeddings[rows].astype(np.float64))
     numbers, names = recommender.catalogue.categories()
@@ -87,8 +87,8 @@ def shown_by_category(recommender: Recommender, item_ids: list[str]) -> Figure |
     rows = rows[rows != MISSING_ROW]
     if len(names) < 3 or not len(rows):
         return None
-    bought = _shares(numbers[recommender.dataset.histories.items], len(names))
-    shown = _shares(numbers[rows], len(names))
+    bought = _shares(numbers, recommender.dataset.item_counts, len(names))
+    shown = _shares(numbers[rows], np.ones(len(rows)), len(names))
     order = np.argsort(-np.maximum(bought, shown), kind="stable")
     largest = [int(c) for c in order if c][:12]
     return category_shares(
@@ -98,8 +98,8 @@ def shown_by_category(recommender: Recommender, item_ids: list[str]) -> Figure |
     )
 
 
-def _shares(numbers: IntArray, n: int) -> DoubleArray:
-    counts = np.bincount(numbers, minlength=n).astype(np.float64)
+def _shares(numbers: IntArray, often: IntArray | DoubleArray, n: int) -> DoubleArray:
+    counts = np.bincount(numbers, often, n)
     return counts / max(float(counts.sum()), 1.0)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from recsys.errors import RecipeError
+from recsys.protocols import CandidateGenerator, NeedsEmbeddings, State
+from recsys.types import AnyFloats
 
 GENERATORS: Mapping[str, tuple[str, str]] = {
     "popular": (
@@ -50,6 +52,18 @@ def generator_class(name: str) -> tuple[type[Any], type[BaseModel]]:
         raise RecipeError(f"no generator is called {name!r}; there are {', '.join(GENERATORS)}")
     model, config = GENERATORS[name]
     return _imported(model), _imported(config)
+
+
+def restored(name: str, state: State, embeddings: AnyFloats) -> CandidateGenerator:
+    """Rebuild a generator from its state; `embeddings`, [n_items, dim], for who reads them.
+
+    Raises:
+        KeyError, TypeError or ValueError: another version made the state.
+    """
+    generator: CandidateGenerator = generator_class(name)[0].from_state(state)
+    if isinstance(generator, NeedsEmbeddings):
+        generator.attach(embeddings)
+    return generator
 
 
 def _imported(path: str) -> Any:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from recsys.dataset import Dataset
+from recsys.dataset import Catalogue, Dataset
 from recsys.errors import LeakageError
 from recsys.protocols import State
-from recsys.types import DoubleArray, FloatArray, IntArray
+from recsys.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 DAY = 24 * 3600 * 1_000_000
 SPANS_DAYS = (7.0, 28.0, 84.0)
@@ -55,24 +56,21 @@ class ItemStats:
         Raises:
             LeakageError: a row is from `until` or later.
         """
-        h, n = dataset.histories, dataset.n_items
-        is_global = dataset.info.time == "global"
-        if is_global and until is not None and len(h.times) and h.times.max() >= until:
-            late = int((h.times >= until).sum())
-            raise LeakageError(
-                f"features: {late} interactions are from the cut ({until}) or later; "
-                "fit them on dataset.before(cut)"
-            )
-        unit = float(DAY) if is_global else 1.0
-        moment = until if until is not None else dataset.end + 1
-        age = (moment - h.times) / unit if is_global else _steps_back(dataset)
-        table = _table(dataset, age)
+        return cls.of([ItemCounts.count(dataset, until)], dataset)
+
+    @classmethod
+    def of(cls, parts: Sequence[ItemCounts], dataset: Dataset) -> Self:
+        """Put together what was counted of parts of a dataset, each of other shoppers.
+
+        The order of the parts is nothing to the result. Of `dataset` the catalogue is read.
+        """
+        unit = float(DAY) if dataset.info.time == "global" else 1.0
         categories, _ = dataset.catalogue.categories()
-        return (
-            cls(table, _prices(dataset), categories, _brands(dataset), unit)
-            if n
-            else cls(table, np.empty(0, np.float32), categories, categories, unit)
-        )
+        if not dataset.n_items:
+            empty = np.empty(0, dtype=np.float32)
+            return cls(_table(parts, 0), empty, categories, categories, unit)
+        table, price = _table(parts, dataset.n_items), _prices(parts, dataset.catalogue)
+        return cls(table, price, categories, _brands(dataset.catalogue), unit)
 
     def with_items(self, n: int) -> ItemStats:
         """Return the statistics with `n` unknown items after the known ones."""
@@ -102,77 +100,138 @@ class ItemStats:
         return cls(**state.arrays, unit=state.config["unit"])
 
 
+@dataclass(frozen=True)
+class ItemCounts:
+    """What is counted of each item in the interactions of some shoppers.
+
+    Attributes:
+        users: [n_items], shoppers who bought it.
+        bought: [n_items], interactions.
+        oldest: [n_items], age of its first interaction; 0 where there is none.
+        newest: [n_items], age of its last one; infinite where there is none.
+        recent: [len(SPANS_DAYS), n_items], interactions of the last days.
+        before: [n_items], those of as many days before the second span.
+        gap_items: [g], item of every gap between two purchases of it by one shopper.
+        gaps: [g], how long each is.
+        paid_items: [p], item of every interaction with a price.
+        paid: [p], the prices.
+    """
+
+    users: DoubleArray
+    bought: DoubleArray
+    oldest: DoubleArray
+    newest: DoubleArray
+    recent: DoubleArray
+    before: DoubleArray
+    gap_items: IntArray
+    gaps: DoubleArray
+    paid_items: IntArray
+    paid: FloatArray
+
+    @classmethod
+    def count(cls, dataset: Dataset, until: int | None) -> Self:
+        """Count everything in `dataset`, as of `until`.
+
+        Raises:
+            LeakageError: a row is from `until` or later.
+        """
+        h, n = dataset.histories, dataset.n_items
+        is_global = dataset.info.time == "global"
+        if is_global and until is not None and len(h.times) and h.times.max() >= until:
+            late = int((h.times >= until).sum())
+            raise LeakageError(
+                f"features: {late} interactions are from the cut ({until}) or later; "
+                "fit them on dataset.before(cut)"
+            )
+        moment = until if until is not None else dataset.end + 1
+        age = (moment - h.times) / float(DAY) if is_global else _steps_back(dataset)
+        oldest, newest = np.zeros(n), np.full(n, np.inf)
+        np.maximum.at(oldest, h.items, age)
+        np.minimum.at(newest, h.items, age)
+
+        def count(mask: BoolArray) -> DoubleArray:
+            return np.bincount(h.items[mask], minlength=n).astype(np.float64)
+
+        paid = dataset.interactions.prices
+        known = np.isfinite(paid) & (paid > 0)
+        gap_items, gaps = _gaps(dataset, age)
+        return cls(
+            users=np.bincount(h.unique().rows, minlength=n).astype(np.float64),
+            bought=np.bincount(h.items, minlength=n).astype(np.float64),
+            oldest=oldest,
+            newest=newest,
+            recent=np.stack([count(age <= s) for s in SPANS_DAYS]),
+            before=count((age > SPANS_DAYS[1]) & (age <= 2 * SPANS_DAYS[1])),
+            gap_items=gap_items,
+            gaps=gaps,
+            paid_items=h.items[known],
+            paid=paid[known],
+        )
+
+
 def _steps_back(dataset: Dataset) -> DoubleArray:
     """Age of each interaction in the steps of its user's own order."""
     h = dataset.histories
     return np.asarray(dataset.default_at(h)[h.owner] - h.times, dtype=np.float64)
 
 
-def _table(dataset: Dataset, age: DoubleArray) -> FloatArray:
-    h, n = dataset.histories, dataset.n_items
-    items = h.items
+def _gaps(dataset: Dataset, age: DoubleArray) -> tuple[IntArray, DoubleArray]:
+    """Return item and time of every gap between two purchases of an item by one user."""
+    h = dataset.histories
+    order = np.lexsort((-age, h.items, h.owner))
+    owner, item, old = h.owner[order], h.items[order], age[order]
+    same = (owner[1:] == owner[:-1]) & (item[1:] == item[:-1]) & (old[1:] < old[:-1])
+    return item[1:][same], (old[:-1] - old[1:])[same]
 
-    def count(mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> DoubleArray:
-        return np.bincount(items[mask], minlength=n).astype(np.float64)
 
-    users = np.bincount(h.unique().rows, minlength=n).astype(np.float64)
-    bought = count(np.ones(len(items), dtype=bool))
-    oldest = np.zeros(n)
-    np.maximum.at(oldest, items, age)
-    newest = np.full(n, np.inf)
-    np.minimum.at(newest, items, age)
+def _table(parts: Sequence[ItemCounts], n: int) -> FloatArray:
+    users, bought, before = (
+        np.sum([getattr(part, name) for part in parts], axis=0)
+        for name in ("users", "bought", "before")
+    )
+    recent = np.sum([part.recent for part in parts], axis=0)
+    oldest = np.max([part.oldest for part in parts], axis=0)
+    newest = np.min([part.newest for part in parts], axis=0)
     newest[~np.isfinite(newest)] = 1e4
-    recent = [count(age <= s) for s in SPANS_DAYS]
-    before = count((age > SPANS_DAYS[1]) & (age <= 2 * SPANS_DAYS[1]))
-    trend = np.log1p(recent[1]) - np.log1p(before)
-    rebuy = bought / np.maximum(users, 1)
+    median = np.zeros(n)
+    items, gaps = _medians([(part.gap_items, part.gaps) for part in parts])
+    median[items] = np.log1p(gaps)
     columns = [
         np.log1p(users),
         np.log1p(bought),
-        rebuy,
+        bought / np.maximum(users, 1),
         np.log1p(oldest),
         np.log1p(newest),
         *[np.log1p(r) for r in recent],
-        trend,
-        _median_gap(dataset, age),
+        np.log1p(recent[1]) - np.log1p(before),
+        median,
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _median_gap(dataset: Dataset, age: DoubleArray) -> DoubleArray:
-    """Median time between two purchases of an item by one user; 0 if nobody came back."""
-    h, n = dataset.histories, dataset.n_items
-    order = np.lexsort((-age, h.items, h.owner))
-    owner, item, old = h.owner[order], h.items[order], age[order]
-    same = (owner[1:] == owner[:-1]) & (item[1:] == item[:-1]) & (old[1:] < old[:-1])
-    gaps, of = (old[:-1] - old[1:])[same], item[1:][same]
-    order = np.lexsort((gaps, of))
-    gaps, of = gaps[order], of[order]
-    items, start, counts = np.unique(of, return_index=True, return_counts=True)
-    median = np.zeros(n)
-    median[items] = np.log1p(gaps[start + counts // 2])
-    return median
+def _medians(parts: Sequence[tuple[IntArray, Any]]) -> tuple[IntArray, Any]:
+    """Return the items that have values, and the (upper) median of each one's."""
+    items, values = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+    order = np.lexsort((values, items))
+    rows, start, counts = np.unique(items[order], return_index=True, return_counts=True)
+    return rows, values[order][start + counts // 2]
 
 
-def _prices(dataset: Dataset) -> FloatArray:
+def _prices(parts: Sequence[ItemCounts], catalogue: Catalogue) -> FloatArray:
     """Median price paid for each item, else its list price, else NaN."""
-    role, frame = dataset.catalogue.info.roles.price, dataset.catalogue.frame
-    price = np.full(dataset.n_items, np.nan, dtype=np.float32)
+    role, frame = catalogue.info.roles.price, catalogue.frame
+    price = np.full(len(catalogue), np.nan, dtype=np.float32)
     if role is not None and role in frame.columns:
         price = frame[role].cast(float, strict=False).fill_null(np.nan).to_numpy().astype("f4")
-    paid = dataset.interactions.prices
-    known = np.isfinite(paid) & (paid > 0)
-    items, paid = dataset.histories.items[known], paid[known]
-    order = np.lexsort((paid, items))
-    rows, start, counts = np.unique(items[order], return_index=True, return_counts=True)
+    rows, paid = _medians([(part.paid_items, part.paid) for part in parts])
     price = price.copy()
-    price[rows] = paid[order][start + counts // 2]
+    price[rows] = paid
     return price
 
 
-def _brands(dataset: Dataset) -> IntArray:
-    role, frame = dataset.catalogue.info.roles.brand, dataset.catalogue.frame
+def _brands(catalogue: Catalogue) -> IntArray:
+    role, frame = catalogue.info.roles.brand, catalogue.frame
     if role is None or role not in frame.columns:
-        return np.zeros(dataset.n_items, dtype=np.int64)
+        return np.zeros(len(catalogue), dtype=np.int64)
     codes = frame[role].cast(str).fill_null("").rank("dense").cast(int).to_numpy()
     return np.asarray(codes, dtype=np.int64)

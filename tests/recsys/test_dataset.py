@@ -62,6 +62,13 @@ def test_before_drops_what_came_later_and_compact_forgets_the_users(shop: Datase
     assert past.compact().histories.items.tolist() == past.histories.items.tolist()
 
 
+def test_what_is_known_of_all_interactions(shop: Dataset) -> None:
+    assert (shop.begin, shop.end) == (as_time(day(1)), as_time(day(3)))
+    assert shop.item_counts.tolist() == [2, 1, 1, 0]
+    nothing = shop.before(shop.begin)
+    assert (nothing.begin, nothing.end, nothing.item_counts.tolist()) == (0, 0, [0, 0, 0, 0])
+
+
 def test_matrix_counts_or_marks(shop: Dataset) -> None:
     assert shop.matrix("count").toarray().tolist() == [[2, 1, 0, 0], [0, 0, 1, 0]]
     assert shop.matrix().toarray().tolist() == [[1, 1, 0, 0], [0, 0, 1, 0]]

@@ -14,7 +14,7 @@ from recsys.splits import (
     Window,
     holdout_window,
     last_item_window,
-    rolling_windows,
+    rolling_cuts,
     split,
     temporal_window,
 )
@@ -72,7 +72,8 @@ def test_a_window_that_leaves_nothing_to_train_on_is_refused() -> None:
 
 
 def test_rolling_windows_do_not_overlap_and_are_oldest_first() -> None:
-    first, second = rolling_windows(shop(ROWS, "global"), 2, 2 * DAY)
+    dataset = shop(ROWS, "global")
+    first, second = (cut(dataset) for cut in rolling_cuts(dataset.end, 2, 2 * DAY))
     assert labels(first) == {"ann": {"b"}, "bob": {"e"}}
     assert labels(second) == {"ann": {"a", "c"}, "new": {"a"}}
     assert second.past.end == 4 * DAY

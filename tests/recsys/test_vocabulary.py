@@ -78,3 +78,13 @@ def test_ids_stay_sorted_when_a_few_are_added(known: list[str], more: list[str])
     assert "_sorted" in vars(longer)
     sorted_ids = [longer.ids[row] for row in longer._sorted]
     assert sorted_ids == sorted([*known, "~", *added])
+
+
+def test_trusted_ids_are_looked_up_as_ever() -> None:
+    ids = pl.Series([f"id {i}" for i in range(100)])
+    known, trusted = Vocabulary(ids), Vocabulary.trusted(ids)
+    asked = [*reversed(ids.to_list()), "nobody"]
+    np.testing.assert_array_equal(trusted.rows(asked), known.rows(asked))
+    assert trusted.rows(["id 7", "nobody"]).tolist() == [7, MISSING_ROW]
+    longer = Vocabulary.trusted(ids).extended(["nobody"])
+    assert longer.rows(asked)[-1] == 100

@@ -11,8 +11,8 @@ from experiments.scoreboards.reading import read
 from recsys.dataset import Dataset
 from recsys.schema import ColumnRoles, DatasetInfo
 from training.copurchases import CoPurchases, co_purchases
-from training.encoders import tuning_window
 from training.recipe import Recipe
+from training.tuning_pairs import tuning_window
 
 HOUR = 3_600_000_000
 

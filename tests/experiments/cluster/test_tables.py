@@ -11,7 +11,10 @@ import pytest
 
 from experiments.cluster import tables as tables_module
 from experiments.cluster.connection import Cluster
+from experiments.cluster.datasets import store
+from experiments.cluster.fitting import Fitting
 from experiments.cluster.tables import Tables
+from experiments.cluster.windows import opened_window, store_window
 from recsys.ranking.config import HEADS
 from recsys.ranking.features import FeatureBuilder
 from recsys.types import HalfArray
@@ -20,7 +23,7 @@ from tests.recsys.shop import SMOKE, small_shop
 from training import Recipe
 from training.encoders import encoder_for
 from training.generators import fit_generators
-from training.networks import HERE
+from training.steps import HERE
 from training.table_files import StoredTable
 from training.tables import Table, merge
 from training.windows import label_windows
@@ -43,6 +46,7 @@ def one_after_the_other(
 def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables_module, "run", one_after_the_other)
     monkeypatch.setattr(tables_module, "shared", lambda value: value)
+    monkeypatch.setattr(tables_module, "once", lambda task, *given: task(*given))
     monkeypatch.setattr("training.tables.QUERIES_PER_CHUNK", 4)
 
 
@@ -63,24 +67,29 @@ def test_the_features_are_those_of_one_machine(tmp_path: Path, negatives: int | 
     generators = fit_generators(window.past, recipe, embeddings, device="cpu").generators
     assert {"history", "text_knn", "repeat_purchase"} <= set(generators)
     builder = FeatureBuilder.fit(window.past, tuple(generators), int(window.at.max()))
+    store(window.past, tmp_path / "past")
+    store_window(window, tmp_path / "past", tmp_path / "labels")
+    tables = Tables(Cluster(), tmp_path, Fitting(tmp_path))
     made, here = (
         networks(
             generators,
             builder,
-            window,
+            asked,
             embeddings,
             recipe.ranker.n_candidates,
             negatives=negatives,
             rng=np.random.default_rng(7),
         )
-        for networks in (Tables(Cluster(), tmp_path).of_window, HERE.tables)
+        for networks, asked in (
+            (tables.of_window, opened_window(tmp_path / "labels")),
+            (HERE.tables, window),
+        )
     )
     for head in HEADS:
         assert len(made[head]) > 2
         assert all(isinstance(part, StoredTable) and len(part) <= 4 for part in made[head])
         assert same(merge(made[head], len(builder.names)), here[head][0])
-    assert not list(tmp_path.glob("bundle-*"))
-    kept = Tables(Cluster(), tmp_path).useful(made["all"], 3, np.random.default_rng(1))
+    kept = tables.useful(made["all"], 3, np.random.default_rng(1))
     for part, whole in zip(kept, made["all"], strict=True):
         relevant = np.bincount(whole.owner, whole.labels, len(whole))
         assert len(part) == (relevant > 0).sum()

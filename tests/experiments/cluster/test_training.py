@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pytest
 
 from experiments.cluster import training
 from experiments.cluster.connection import Cluster
+from experiments.cluster.datasets import StoredDataset
+from experiments.cluster.preparing import Preparing
 from experiments.evaluation import cut, evaluate_recommender
 from experiments.train import TrainOptions, train
 from recsys.candidates.history import HistoryGenerator
@@ -20,10 +23,11 @@ from recsys.dataset import Dataset
 from recsys.ranking.config import HEADS
 from recsys.ranking.features import FeatureBuilder
 from recsys.recommender import Recommender
+from recsys.splits import last_item_window
 from tests.experiments.cluster import dying
 from training import Recipe
-from training.networks import HERE
 from training.ranker import ndcg
+from training.steps import HERE
 from training.table_files import StoredTable, opened, store
 from training.tables import Table, merge
 from training.windows import label_windows, unlabelled
@@ -64,7 +68,30 @@ def test_training_is_as_good_as_here_and_evaluates_the_same(
         both = [card.value(targets, "hybrid", "ndcg@10") for card in (here, again)]
         assert abs(both[0] - both[1]) < 0.15 * max(both), both
     assert {p.name for p in tmp_path.iterdir()} == {"shop", "shop.scorecard", "scratch"}
-    assert not list((tmp_path / "scratch").glob("bundle-*"))
+    assert not list((tmp_path / "scratch" / training.WORK).glob("*bundle-*"))
+
+
+def test_one_process_makes_the_bundle_of_one_machine(
+    cluster: Cluster, shop: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    # All but the history Transformer; the cluster is connected to already.
+    recipe = recipe.model_copy(
+        update={"history": recipe.history.model_copy(update={"enabled": False})}
+    )
+    alone = Cluster(cluster.address, workers=1)
+    made = []
+    for name, engine in (
+        ("here", None),
+        ("there", training.OnCluster(alone, tmp_path / "scratch")),
+    ):
+        options = TrainOptions(tmp_path / name, track=False, report=False, engine=engine)
+        made.append(train(recipe, shop, options))
+    here, there = made
+    assert there.recommender.manifest.files == here.recommender.manifest.files
+    assert there.scorecard.values.equals(here.scorecard.values)
+    assert {"item_knn", "ease", "als"} <= set(there.recommender.components)
+    # The driver has mapped all interactions and holds none.
+    assert isinstance(there.recommender.dataset, StoredDataset)
 
 
 def test_a_killed_process_is_made_up_for(
@@ -110,6 +137,20 @@ def test_a_killed_process_is_made_up_for(
     assert (tmp_path / "epochs-0.txt").read_text().split() == ran
     for name, array in model.state().arrays.items():
         assert np.array_equal(again.state().arrays[name], array), name
+
+
+def test_a_task_whose_process_is_lost_is_done_again(
+    cluster: Cluster, shop: Path, tmp_path: Path
+) -> None:
+    preparing = Preparing(tmp_path)
+    dataset = preparing.read(shop)
+    mark = tmp_path / "killed"
+    window = preparing.window(dataset, partial(dying.cut, mark))
+    assert not psutil.pid_exists(int(mark.read_text()))
+    want = last_item_window(Dataset.read(shop))
+    np.testing.assert_array_equal(window.users, want.users)
+    np.testing.assert_array_equal(window.labels.rows, want.labels.rows)
+    np.testing.assert_array_equal(window.past.histories.items, want.past.histories.items)
 
 
 def test_workers_make_the_tables_of_one_machine(
