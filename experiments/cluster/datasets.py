@@ -71,7 +71,9 @@ def store(dataset: Dataset, folder: Path, like: Path | None = None) -> None:
     log, h = dataset.interactions, dataset.histories
     with written(folder) as work:
         np.save(work / "indptr.npy", h.indptr)
-        columns = (h.items, h.times, h.weights, log.target, log.seen, log.prices)
+        columns: tuple[npt.NDArray[Any], ...] = (
+            h.items, h.times, h.weights, log.target, log.seen, log.prices
+        )  # fmt: skip
         for name, column in zip(_COLUMNS, columns, strict=True):
             np.save(work / f"{name}.npy", column)
         np.save(work / "item_counts.npy", dataset.item_counts)

@@ -75,9 +75,8 @@ def test_the_whole_way(trained: Made, worse: str, client: Any, run: Run) -> None
     refused = run("promote", worse, *PATIENT, *tracking(trained))
     assert refused.code == 1
     first = refused.err.splitlines()[1]
-    assert re.search(
-        r"ALL \S+@\d+ on all: 0\.\d+, champion 0\.\d+, difference -0\.\d+ \[-0\.\d+, -0", first
-    )
+    named = r"(ALL|NEW) \S+@\d+ on all: 0\.\d+, champion 0\.\d+, difference -0\.\d+ \[-0\.\d+, -0"
+    assert re.search(named, first)
     assert alias(client) == "2"
     assert client.get_model_version(MODEL, "1").tags["gate"].startswith("refused: ")
 
