@@ -45,11 +45,14 @@ def evaluate_command(
     candidates: int,
     endpoint: str | None,
     model: str | None,
+    runtime: str = "torch",
     sheet: Path | None,
 ) -> tuple[Any, ...]:
     """Measure blurbs over a catalogue; return a plain value and what to show of it."""
     frame, roles = read_items(items, mapping)
-    hand = writer_for(writer, locale=locale, endpoint=endpoint, model=model, say=say)
+    hand = writer_for(
+        writer, locale=locale, endpoint=endpoint, model=model, runtime=runtime, say=say
+    )
     rows, contexts = draw(frame, roles, n, seed, rich, locale)
     report = evaluate(rows, contexts, roles, hand, locale=locale, n_drafts=candidates)
     value = asdict(report)

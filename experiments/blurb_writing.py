@@ -48,6 +48,7 @@ def write_command(
     budget: Budget,
     endpoint: str | None,
     model: str | None,
+    runtime: str = "torch",
     prices: str | None,
 ) -> tuple[Any, ...]:
     """Write the blurbs of a catalogue file; return a plain value and what to show of it."""
@@ -57,7 +58,13 @@ def write_command(
         shoppers = read_histories(histories)
         wanted = read_pairs(pairs, shoppers, frame["item_id"]) if pairs else None
         hand = writer_for(
-            writer, locale=locale, endpoint=endpoint, model=model, prices=prices, say=say
+            writer,
+            locale=locale,
+            endpoint=endpoint,
+            model=model,
+            prices=prices,
+            runtime=runtime,
+            say=say,
         )
     with watch.stage("write"), Bars("pairs") as bars:
         tiers = write_file(

@@ -28,6 +28,11 @@ REQUESTS_PER_CHUNK = 256
 PAIRS_PER_CHUNK = 256
 WRITERS = ("auto", "local_llm", "endpoint", "extractive")
 IN_RECIPES = {"llm": "local_llm"}
+RUNTIMES = {
+    "torch": ("llm", ("accelerate", "gguf", "transformers")),
+    "openvino": ("openvino", ("openvino_genai",)),
+}
+"""What a local model computes with -> the extra, and packages of it."""
 
 Pair = tuple[Any, UserContext]
 Key = tuple[str, str | None, str | None]
@@ -91,6 +96,7 @@ def writer_for(
     endpoint: str | None = None,
     model: str | None = None,
     prices: str | None = None,
+    runtime: str = "torch",
     say: Callable[[str], None] = lambda message: None,
 ) -> BlurbWriter | None:
     """Return a writer; None for `extractive`, which needs no writing ahead.
@@ -103,16 +109,19 @@ def writer_for(
         endpoint: base URL of the service; its key is read from `RECSYS_LLM_API_KEY`.
         model: name of the service's model, or path of another local one.
         prices: of a million tokens that the service reads and writes, `0.15/0.60`.
+        runtime: what the local model computes with, `torch` or `openvino`.
         say: told why `auto` goes without a model.
 
     Raises:
         MissingExtraError: the writer's packages are missing.
         WeightsError: the model's weights cannot be had.
-        DataError: there is no such writer, or the endpoint lacks a URL or a model.
+        DataError: there is no such writer or runtime, or the endpoint lacks a URL or a model.
     """
     name = IN_RECIPES.get(name, name)
     if name not in WRITERS:
         raise DataError(f"no writer is called {name!r}; there are {', '.join(WRITERS)}")
+    if runtime not in RUNTIMES:
+        raise DataError(f"no runtime is called {runtime!r}; there are {', '.join(RUNTIMES)}")
     if name == "extractive":
         return None
     if name == "endpoint":
@@ -125,13 +134,15 @@ def writer_for(
             endpoint, model, api_key=key, locale=locale, price=parse_prices(prices)
         )
     try:
-        for package in ("accelerate", "gguf", "transformers"):
+        extra, packages = RUNTIMES[runtime]
+        for package in packages:
             if find_spec(package) is None:
-                raise MissingExtraError("llm", "writing blurbs with a local model")
-        from recsys.blurbs.writers.local_llm import LocalLlmWriter
+                raise MissingExtraError(extra, "writing blurbs with a local model")
+        from recsys.blurbs.writers.local_llm import LocalLlmWriter, Settings
 
         weights_path = weights.fetch("language-model", source=model)
-        return LocalLlmWriter(weights_path, locale=locale)
+        settings = Settings(runtime="openvino" if runtime == "openvino" else "torch")
+        return LocalLlmWriter(weights_path, settings=settings, locale=locale)
     except (MissingExtraError, WeightsError) as error:
         if name != "auto":
             raise
@@ -212,6 +223,7 @@ def generate_command(
     endpoint: str | None,
     model: str | None,
     prices: str | None,
+    runtime: str | None = None,
     store: Path | None,
     candidates: int,
     budget: Budget,
@@ -221,15 +233,23 @@ def generate_command(
 ) -> tuple[Any, ...]:
     """Write blurbs for many shoppers; return a plain value and what to show of it.
 
-    `elsewhere` makes the processes that do the work from what this one has loaded.
+    `elsewhere` makes the processes that do the work from what this one has loaded; the
+    `runtime` of a local model is that of the bundle's recipe unless named.
     """
     watch = Stopwatch()
     with watch.stage("load"):
         recommender = Recommender.load(bundle)
         asked = head_users(recommender, head) if head else read_users(users or "", recommender)
-        locale = Recipe.from_toml(recommender.manifest.recipe).blurbs.locale
+        recipe = Recipe.from_toml(recommender.manifest.recipe).blurbs
+        locale = recipe.locale
         hand = writer_for(
-            writer, locale=locale, endpoint=endpoint, model=model, prices=prices, say=say
+            writer,
+            locale=locale,
+            endpoint=endpoint,
+            model=model,
+            prices=prices,
+            runtime=runtime or recipe.runtime,
+            say=say,
         )
         service = attach_store(recommender, store, hand, locale)
     with watch.stage("write"), Bars("pairs") as bars:

@@ -198,7 +198,7 @@ def _write_blurbs(
     """Write the blurbs of these shoppers' lists ahead, where the recipe has a writer."""
     writer = None
     if how.writer != "none":
-        writer = writer_for(how.writer, locale=how.locale, say=say)
+        writer = writer_for(how.writer, locale=how.locale, runtime=how.runtime, say=say)
     service = attach_store(recommender, writer=writer, locale=how.locale)
     write_blurbs(
         recommender,

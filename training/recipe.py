@@ -100,10 +100,12 @@ class BlurbsConfig(Section):
     Attributes:
         writer: `auto` is the local language model where its weights are there, else
             sentences taken from the catalogue; `none` switches blurbs off.
+        runtime: what the local language model computes with; `openvino` is for CPUs.
         locale: language of openers and checks.
     """
 
     writer: Literal["auto", "extractive", "llm", "none"] = "auto"
+    runtime: Literal["torch", "openvino"] = "torch"
     locale: str = "en"
 
 

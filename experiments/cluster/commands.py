@@ -104,6 +104,7 @@ def generate_command(
     endpoint: str | None,
     model: str | None,
     prices: str | None,
+    runtime: str | None = None,
     **options: Any,
 ) -> tuple[Any, ...]:
     """Write blurbs as `experiments.blurbing.generate_command` does, by the same arguments."""
@@ -114,9 +115,15 @@ def generate_command(
     hand: dict[str, Any] = {"endpoint": endpoint, "model": model, "prices": prices}
 
     def elsewhere(recommender: Recommender, own: BlurbWriter | None) -> Blurbs:
-        locale = Recipe.from_toml(recommender.manifest.recipe).blurbs.locale
+        recipe = Recipe.from_toml(recommender.manifest.recipe).blurbs
         name = "local_llm" if writer == "auto" else writer
-        make = partial(blurbing.writer_for, name, locale=locale, **hand)
+        make = partial(
+            blurbing.writer_for,
+            name,
+            locale=recipe.locale,
+            runtime=runtime or recipe.runtime,
+            **hand,
+        )
         return Blurbs(place, recommender.manifest.version, cluster, own, make)
 
     with connected(cluster):
@@ -127,6 +134,7 @@ def generate_command(
             k,
             repeats,
             writer=writer,
+            runtime=runtime,
             elsewhere=elsewhere,
             **hand,
             **options,

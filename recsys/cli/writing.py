@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -45,6 +45,10 @@ Endpoint = Annotated[
 Model = Annotated[
     str | None, typer.Option(help="The service's model, or another local one (a directory).")
 ]
+Runtime = Annotated[
+    Literal["torch", "openvino"],
+    typer.Option(help="What local_llm computes with; openvino (an extra) is for CPUs."),
+]
 Prices = Annotated[
     str | None,
     typer.Option(help="Of a million tokens read and written, for the account: 0.15/0.60."),
@@ -80,6 +84,7 @@ def write(
     candidates: Candidates = 6,
     endpoint: Endpoint = None,
     model: Model = None,
+    runtime: Runtime = "torch",
     prices: Prices = None,
     max_seconds: MaxSeconds = None,
     max_tokens: MaxTokens = None,
@@ -109,6 +114,7 @@ def write(
                 budget=Budget(max_seconds, max_tokens),
                 endpoint=endpoint,
                 model=model,
+                runtime=runtime,
                 prices=prices,
             )
         )
@@ -153,6 +159,10 @@ def generate(
     ] = "auto",
     endpoint: Endpoint = None,
     model: Model = None,
+    runtime: Annotated[
+        Literal["torch", "openvino"] | None,
+        typer.Option(help="What local_llm computes with; default the bundle's recipe."),
+    ] = None,
     prices: Prices = None,
     store: Store = None,
     candidates: Candidates = 6,
@@ -181,6 +191,7 @@ def generate(
         "writer": writer,
         "endpoint": endpoint,
         "model": model,
+        "runtime": runtime,
         "prices": prices,
         "store": store,
         "candidates": candidates,
@@ -266,6 +277,7 @@ def evaluate(
     candidates: Candidates = 6,
     endpoint: Endpoint = None,
     model: Model = None,
+    runtime: Runtime = "torch",
     sheet: Annotated[
         Path | None, typer.Option(help="HTML file to read blind: writer, extractive, nothing.")
     ] = None,
@@ -290,6 +302,7 @@ def evaluate(
                 candidates=candidates,
                 endpoint=endpoint,
                 model=model,
+                runtime=runtime,
                 sheet=sheet,
             )
         )

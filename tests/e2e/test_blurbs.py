@@ -10,7 +10,7 @@ import pytest
 from experiments.blurbing import attach_store, write_blurbs, writer_for
 from recsys import Recommender
 from recsys.blurbs import Draft, FactSheet, UserContext
-from recsys.errors import DataError
+from recsys.errors import DataError, MissingExtraError
 from tests.e2e.conftest import Made
 from tests.experiments.shop import ABOUT
 
@@ -73,6 +73,7 @@ def test_what_was_written_is_verified_kept_and_shown(
     ("arguments", "named"),
     [
         ({"name": "poet"}, "extractive"),
+        ({"name": "local_llm", "runtime": "onnx"}, "torch, openvino"),
         ({"name": "endpoint"}, "--endpoint"),
         ({"name": "endpoint", "endpoint": "http://127.0.0.1:1/v1"}, "--model"),
     ],
@@ -80,6 +81,15 @@ def test_what_was_written_is_verified_kept_and_shown(
 def test_a_writer_that_cannot_be_is_explained(arguments: dict[str, str], named: str) -> None:
     with pytest.raises(DataError, match=named):
         writer_for(**arguments)
+
+
+def test_a_runtime_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("experiments.blurbing.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r'pip install "recsys\[openvino\]"'):
+        writer_for("local_llm", runtime="openvino")
+    said: list[str] = []
+    assert writer_for("auto", runtime="openvino", say=said.append) is None
+    assert "recsys[openvino]" in said[0]
 
 
 def test_the_extractive_tier_needs_no_writing() -> None:

@@ -29,7 +29,9 @@ from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses, shaped
 
 if TYPE_CHECKING:
     from recsys.blurbs.writers.causal_lm import CausalLM
+    from recsys.blurbs.writers.openvino_lm import OpenVinoLM
 
+Runtime = Literal["torch", "openvino"]
 Mode = Literal["auto", "choose", "write", "both"]
 TUNED = "writer.json"
 """Stands in the directory of a model that was tuned to write clauses, see `training`."""
@@ -48,6 +50,8 @@ class Settings:
         temperature: of sampling; 0 is greedy.
         top_p: share of probability that is sampled from.
         seed: of sampling.
+        runtime: what computes: `torch`, on a GPU where there is one, or `openvino` (extra
+            `openvino`), on the CPU, which reads a `.gguf` file as it is.
     """
 
     mode: Mode = "auto"
@@ -55,6 +59,7 @@ class Settings:
     temperature: float = 0.6
     top_p: float = 0.9
     seed: int = 0
+    runtime: Runtime = "torch"
 
 
 class LocalLlmWriter:
@@ -62,9 +67,10 @@ class LocalLlmWriter:
 
     Args:
         model: a directory that `transformers` reads, or a `.gguf` file.
-        cache_dir: where a GGUF file is converted to; beside the file by default.
-        device: "auto" takes CUDA, then CPU.
-        settings: mode and sampling.
+        cache_dir: where a conversion goes, which torch needs of a GGUF file and openvino of
+            a directory; with the model by default.
+        device: "auto" takes CUDA, then CPU; openvino only has the CPU.
+        settings: mode, sampling and runtime.
         locale: language of prompts.
     """
 
@@ -92,17 +98,26 @@ class LocalLlmWriter:
 
     @cached_property
     def version(self) -> str:
-        """Hash of weights, prompts and settings."""
+        """Hash of weights, prompts, settings and runtime."""
         from recsys.blurbs.writers.causal_lm import weights_version
 
         parts = [
             weights_version(self.model), PROMPT_VERSION, EXTRACTIVE_VERSION, self.locale,
-            self.tuned, *vars(self.settings).values(),
+            self.tuned, *(v for k, v in vars(self.settings).items() if k != "runtime"),
         ]  # fmt: skip
+        if self.settings.runtime != "torch":  # what torch wrote before there was a choice stays
+            from recsys.blurbs.writers.gguf_file import reading
+
+            parts += [self.settings.runtime, reading(self.model)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     @cached_property
-    def _lm(self) -> CausalLM:
+    def _lm(self) -> CausalLM | OpenVinoLM:
+        if self.settings.runtime == "openvino":
+            from recsys.blurbs.writers.gguf_file import gguf_for
+            from recsys.blurbs.writers.openvino_lm import OpenVinoLM
+
+            return OpenVinoLM(gguf_for(self.model, self.cache_dir), self.device)
         from recsys.blurbs.writers.causal_lm import CausalLM, prepare
 
         return CausalLM(prepare(self.model, self.cache_dir), self.device)
