@@ -19,10 +19,8 @@ from typing import Any
 
 import torch
 
+from recsys.blurbs.writers.fingerprint import STAMP, file_hash
 from recsys.errors import MissingExtraError, WeightsError
-
-_STAMP = "source.json"
-_CHUNK = 1 << 22
 
 
 def prepare(model: str | Path, cache_dir: str | Path | None = None) -> Path:
@@ -54,18 +52,18 @@ def prepare(model: str | Path, cache_dir: str | Path | None = None) -> Path:
     source = file_hash(path)
     home = Path(cache_dir) if cache_dir is not None else path.parent
     target = home / f"{path.stem}-{source[:12]}"
-    if (target / _STAMP).exists():
+    if (target / STAMP).exists():
         return target
     home.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=home))
     try:
         _convert(path, partial)
-        (partial / _STAMP).write_text(json.dumps({"file": path.name, "sha256": source}))
+        (partial / STAMP).write_text(json.dumps({"file": path.name, "sha256": source}))
         partial.chmod(0o755)
         shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     except (OSError, ValueError, KeyError) as error:
-        if (target / _STAMP).exists():  # another process was faster
+        if (target / STAMP).exists():  # another process was faster
             return target
         raise WeightsError(f"{path} cannot be converted to safetensors: {error}") from error
     finally:
@@ -93,31 +91,6 @@ def _convert(path: Path, out: Path) -> None:
             del model.config.quantization_config
         model.save_pretrained(out)
         transformers.AutoTokenizer.from_pretrained(path.parent, **where).save_pretrained(out)
-
-
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-def weights_version(model: str | Path) -> str:
-    """Return a short hash of the weights' content, without loading them."""
-    path = Path(model)
-    stamp = path / _STAMP
-    if stamp.exists():
-        return str(json.loads(stamp.read_text())["sha256"])[:12]
-    if path.is_file():
-        return file_hash(path)[:12]
-    files = sorted([*path.glob("*.safetensors"), *path.glob("*.gguf"), *path.glob("config.json")])
-    if not files:
-        raise WeightsError(f'no weights at {path}; run "recsys weights fetch"')
-    if len(files) == 1 and files[0].suffix == ".gguf":
-        return file_hash(files[0])[:12]
-    return hashlib.sha256("".join(file_hash(f) for f in files).encode()).hexdigest()[:12]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from recsys.blurbs.writers.fingerprint import weights_version
 from recsys.errors import MissingExtraError, WeightsError
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ Reading = Literal["gguf", "q8_0"]
 FOLDER = "openvino"
 _PRE_TOKENIZERS = (("ByteLevel",), ("Digits", "ByteLevel"))
 _SMOLLM = "smollm"
-"""GGUF's name for byte-level pairs in which every digit stands alone."""
+"""GGUF's name for byte-level pairs in which every digit stands alone.
+
+A tokenizer whose vocabulary has no token of two digits differs from it only in several blanks
+or line ends right before a digit, which prompts do not have.
+"""
 _NORMAL, _CONTROL, _USER = 1, 3, 4
 
 
@@ -44,8 +49,6 @@ def gguf_for(model: str | Path, cache_dir: str | Path | None = None) -> Path:
         WeightsError: there is no model, or none that can be written as GGUF.
         MissingExtraError: writing it needs packages that are missing.
     """
-    from recsys.blurbs.writers.causal_lm import weights_version
-
     path = Path(model)
     if reading(path) == "gguf":
         found = sorted(path.glob("*.gguf")) if path.is_dir() else [path]

@@ -26,6 +26,8 @@ from recsys.blurbs.protocol import Draft, How, Usage
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.verify import verify_truth
 from recsys.blurbs.writers.extractive import EXTRACTIVE_VERSION, clauses, shaped
+from recsys.blurbs.writers.fingerprint import weights_version
+from recsys.blurbs.writers.gguf_file import gguf_for, reading
 
 if TYPE_CHECKING:
     from recsys.blurbs.writers.causal_lm import CausalLM
@@ -99,22 +101,17 @@ class LocalLlmWriter:
     @cached_property
     def version(self) -> str:
         """Hash of weights, prompts, settings and runtime."""
-        from recsys.blurbs.writers.causal_lm import weights_version
-
         parts = [
             weights_version(self.model), PROMPT_VERSION, EXTRACTIVE_VERSION, self.locale,
             self.tuned, *(v for k, v in vars(self.settings).items() if k != "runtime"),
         ]  # fmt: skip
         if self.settings.runtime != "torch":  # what torch wrote before there was a choice stays
-            from recsys.blurbs.writers.gguf_file import reading
-
             parts += [self.settings.runtime, reading(self.model)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
     @cached_property
     def _lm(self) -> CausalLM | OpenVinoLM:
         if self.settings.runtime == "openvino":
-            from recsys.blurbs.writers.gguf_file import gguf_for
             from recsys.blurbs.writers.openvino_lm import OpenVinoLM
 
             return OpenVinoLM(gguf_for(self.model, self.cache_dir), self.device)

@@ -14,7 +14,8 @@ from .conftest import FITTING, ROLES
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from recsys.blurbs.writers.causal_lm import CausalLM, prepare, weights_version  # noqa: E402
+from recsys.blurbs.writers.causal_lm import CausalLM, prepare  # noqa: E402
+from recsys.blurbs.writers.fingerprint import weights_version  # noqa: E402
 from recsys.blurbs.writers.local_llm import LocalLlmWriter, Settings  # noqa: E402
 
 NOBODY = UserContext()

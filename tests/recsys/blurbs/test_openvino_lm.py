@@ -187,6 +187,7 @@ def test_choosing_and_writing_behind_the_same_checks(tiny: Path, fitting: FactSh
 
 
 @needs_openvino
+@pytest.mark.slow
 def test_the_real_model_from_its_own_file(
     real: OpenVinoLM, language_model_path: Path, fitting: FactSheet, shopper: UserContext
 ) -> None:
@@ -203,9 +204,13 @@ def test_the_real_model_from_its_own_file(
 
 
 @needs_openvino
+@pytest.mark.slow
 def test_the_real_tokenizer_is_read_alike(real: OpenVinoLM, language_model_path: Path) -> None:
     here = transformers.AutoTokenizer.from_pretrained(prepare(language_model_path))
-    for text in ("L'été, 1/2\" 30mm – 商品\n\nx: 12345\n7 don't <|im_end|>", "Facts: a; b\nSentence:"):
+    for text in (
+        "L'été, 1/2\" 30mm – 商品\n\nx: 12345\n7 don't <|im_end|>",
+        "Facts: a; b\nSentence:",
+    ):
         assert real._ids(text) == here(text, add_special_tokens=False)["input_ids"]
 
 
