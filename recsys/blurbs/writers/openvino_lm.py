@@ -23,8 +23,9 @@ TOP_K = 100
 class OpenVinoLM:
     """A causal language model in a `.gguf` file.
 
-    The same prompts, numbers and seed give the same lines on the same machine. They are
-    other lines than torch draws: the generators differ.
+    The same prompts, numbers and seed give the same lines on the same machine. Beside other
+    prompts, sums are rounded differently, and a line may differ. They are other lines than
+    torch draws: the generators differ.
 
     Args:
         file: the model, see `gguf_for`.
