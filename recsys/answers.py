@@ -12,6 +12,7 @@ from recsys.blurbs import BlurbService, UserContext
 from recsys.blurbs.context import Relation, safe_label
 from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
+from recsys.parallel import one_torch_thread
 from recsys.ranking.config import Head
 from recsys.requests import Batch
 from recsys.types import (
@@ -190,7 +191,9 @@ def _drops(
     items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
     columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
     wanted = (np.arange(len(gone))[:, None] * len(union.items) + columns).ravel()
-    scores = recommender.engine.rescore(without, items, head, wanted).reshape(len(gone), -1)
+    # Torch's threads and those of numpy's products would wait for each other.
+    with one_torch_thread():
+        scores = recommender.engine.rescore(without, items, head, wanted).reshape(len(gone), -1)
     drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)
     drops[:, union.items[columns] != rows] = np.nan
     return drops

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from recsys.candidates.blend import blend
-from recsys.parallel import parallel
+from recsys.parallel import one_torch_thread, parallel
 from recsys.protocols import Accelerable, CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.ranker import HybridRanker, reciprocal_rank_fusion
@@ -33,6 +34,8 @@ from recsys.types import (
 QUERIES_PER_CHUNK = 256
 CELLS_PER_CHUNK = 6_000_000
 """Queries x items: some generators score the whole catalogue for each query of a chunk."""
+FEW = 16
+"""Queries, below which one thread of torch is enough."""
 FILL_SOURCE = "popular"
 PINNED = -2
 PINNED_SOURCE = "pinned"
@@ -114,7 +117,9 @@ class Engine:
         def answer(chunk: IntArray) -> Ranked:
             return self._rank_chunk(queries.take(chunk), k, head)
 
-        parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
+        # Torch's threads and those of numpy's products would wait for each other.
+        with one_torch_thread() if len(queries) < FEW else nullcontext():
+            parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         return _concatenate(parts, tuple(self.generators), self._pool(k))
 
     def rank_with(self, component: str, queries: Queries, k: int) -> Ranked:
