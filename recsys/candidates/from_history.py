@@ -96,14 +96,13 @@ class FromHistory(Generator, Generic[Made]):
         """Return the `n` best items of each query by score."""
         if n < 1:
             raise ValueError(f"n is {n}; ask for at least one candidate: n >= 1")
-        return joined(
-            [_Answered(self, queries.take(c)).candidates(n) for c in self._chunks(queries)]
-        )
+        return joined([_Answered(self, part).candidates(n) for part, _ in self._chunks(queries)])
 
     def score(self, queries: Queries, items: Ragged) -> FloatArray:
         """Score the listed items of each query; NaN where the model is silent."""
         parts = [
-            _Answered(self, queries.take(c)).score(items.take(c)) for c in self._chunks(queries)
+            _Answered(self, part).score(items if part is queries else items.take(chunk))
+            for part, chunk in self._chunks(queries)
         ]
         return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
 
@@ -138,10 +137,12 @@ class FromHistory(Generator, Generic[Made]):
             max(SCORES_PER_CHUNK // max(len(self._known), 1), 1), USERS_PER_CHUNK
         )
 
-    def _chunks(self, queries: Queries) -> Iterator[IntArray]:
+    def _chunks(self, queries: Queries) -> Iterator[tuple[Queries, IntArray]]:
+        """Yield some queries at a time, and which; all, with what they know, where they fit."""
         n, size = len(queries), self._chunk_size()
         for start in range(0, n, size):
-            yield np.arange(start, min(start + size, n), dtype=np.int64)
+            chunk = np.arange(start, min(start + size, n), dtype=np.int64)
+            yield (queries if n <= size else queries.take(chunk)), chunk
 
     def _answerable(self, queries: Queries) -> tuple[Queries, IntArray]:
         """Return the queries with a known item in their history, and which they are."""
