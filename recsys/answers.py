@@ -191,7 +191,6 @@ def _drops(
     items = Ragged(union.indptr, union.items).take(np.zeros(len(gone), dtype=np.int64))
     columns = np.minimum(np.searchsorted(union.items, rows), len(union.items) - 1)
     wanted = (np.arange(len(gone))[:, None] * len(union.items) + columns).ravel()
-    # Torch's threads and those of numpy's products would wait for each other.
     with one_torch_thread():
         scores = recommender.engine.rescore(without, items, head, wanted).reshape(len(gone), -1)
     drops: FloatArray = np.round(scores[-1:] - scores[:-1], DECIMALS)

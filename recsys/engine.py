@@ -117,7 +117,6 @@ class Engine:
         def answer(chunk: IntArray) -> Ranked:
             return self._rank_chunk(queries.take(chunk), k, head)
 
-        # Torch's threads and those of numpy's products would wait for each other.
         with one_torch_thread() if len(queries) < FEW else nullcontext():
             parts = list(parallel(answer, _chunks(len(queries), self.n_items)))
         return _concatenate(parts, tuple(self.generators), self._pool(k))

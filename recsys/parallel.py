@@ -7,6 +7,7 @@ interpreter's lock, so threads are enough and nothing is copied.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -49,18 +50,41 @@ def limit(n: int | None) -> None:
     _limit = n
 
 
+class _Inside(threading.local):
+    """How deep this thread is in blocks of `one_torch_thread`."""
+
+    depth = 0
+
+
+_inside = _Inside()
+_entering = threading.Lock()
+_many, _threads_inside = 1, 0
+"""Threads of torch outside of all blocks; how many threads are in one."""
+
+
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
     """Let torch work on one thread within the block.
 
-    Operations of a few microseconds gain nothing from a second core, and where that core
-    is busy with other work, each of them waits for it.
+    Operations of a few microseconds gain nothing from a second core: where that core is busy,
+    each of them waits for it, and torch's threads and those of numpy's products wait for each
+    other. Threads may be in blocks at once, and blocks in each other.
     """
     import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    global _many, _threads_inside
+    with _entering:
+        if not _inside.depth:
+            # Who comes second reads what the first has set.
+            _many = _many if _threads_inside else torch.get_num_threads()
+            _threads_inside += 1
+        _inside.depth += 1
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _entering:
+            _inside.depth -= 1
+            if not _inside.depth:
+                _threads_inside -= 1
+                torch.set_num_threads(_many)
