@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_silent_run_is_ended_and_a_live_one_is_not(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "BEAT", 0.05)
-    monkeypatch.setattr(heartbeat, "STALE", 2.0)
+    monkeypatch.setattr(heartbeat, "STALE", 5.0)
     client = store.connect(uri_of(home))
     experiment = store.experiment_for(client, "hearts", uri_of(home))
     old = {heartbeat.ALIVE: f"{time.time() - 60:.0f}"}
@@ -79,7 +80,12 @@ def test_a_silent_run_is_ended_and_a_live_one_is_not(
     foreign = client.create_run(experiment).info.run_id
     with tracking.open_run("alive", uri=uri_of(home), experiment="hearts") as run:
         with run.child("component") as component:
-            time.sleep(2.5)
+            begun = last_beat(client, run.run_id)
+            for _ in range(600):
+                if last_beat(client, run.run_id) > begun:
+                    break
+                time.sleep(0.05)
+            assert last_beat(client, run.run_id) > begun
             ended = heartbeat.end_stale(client)
             assert client.get_run(run.run_id).info.status == "RUNNING"
             assert client.get_run(component.run_id).info.status == "RUNNING"
@@ -90,6 +96,10 @@ def test_a_silent_run_is_ended_and_a_live_one_is_not(
     assert client.get_run(foreign).info.status == "RUNNING"
     assert client.get_run(run.run_id).info.status == "FINISHED"
     client.set_terminated(foreign)
+
+
+def last_beat(client: Any, run_id: str) -> float:
+    return float(client.get_run(run_id).data.tags[heartbeat.ALIVE])
 
 
 HOLD = """

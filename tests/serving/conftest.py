@@ -38,8 +38,6 @@ def service(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         model=str(bundle),
         store=f"sqlite:///{store}",
         items_poll_seconds=0.1,
-        model_budget_ms=20_000,
-        queue_ms=60_000,
         rate=0,
     ) as found:
         yield found

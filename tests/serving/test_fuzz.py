@@ -70,5 +70,5 @@ def test_thousands_of_cases_with_state(
         if kind == "sqlite"
         else request.getfixturevalue("postgresql_store")
     )
-    with running(model=str(bundle), store=store, rate=0, queue_ms=60_000) as found:
+    with running(model=str(bundle), store=store, rate=0) as found:
         assert fuzz(found, tmp_path, examples=25, seconds=200) > 1_000

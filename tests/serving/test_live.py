@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from recsys import Recommender
-from tests.serving.running import Running
+from tests.serving.running import PATIENCE, Running
 
 _numbers = itertools.count()
 
@@ -170,13 +170,11 @@ def test_a_withdrawn_item_is_in_no_later_answer(shop: httpx.Client, user: str) -
     assert first in ids(recommend(shop, user_id=user, k=60))
 
 
-def test_a_new_item_is_recommendable_within_a_second(
-    shop: httpx.Client, recommender: Recommender
-) -> None:
+def test_a_new_item_is_recommendable_soon(shop: httpx.Client, recommender: Recommender) -> None:
     like = recommender.catalogue.frame.row(4, named=True)
     row = {**like, "item_id": "brand/new 🛒"}
     shop.put("/v1/items", json={"items": [row]}).raise_for_status()
-    end = time.monotonic() + 1
+    end = time.monotonic() + PATIENCE  # a second where the machine is idle
     found: list[str] = []
     while "brand/new 🛒" not in found and time.monotonic() < end:
         found = ids(recommend(shop, history=[like["item_id"]], k=60))
@@ -192,7 +190,7 @@ def test_a_known_items_columns_can_be_changed(shop: httpx.Client, recommender: R
     item = recommender.items.ids[0]
     shop.put("/v1/items", json={"items": [{"item_id": item, "category": "sale"}]})
     sale = {"field": "category", "op": "eq", "value": "sale"}
-    end = time.monotonic() + 2
+    end = time.monotonic() + PATIENCE
     while ids(recommend(shop, filters=sale)) != [item] and time.monotonic() < end:
         time.sleep(0.05)
     assert ids(recommend(shop, filters=sale)) == [item]

@@ -40,7 +40,7 @@ def place(bundle: Path, tmp_path: Path) -> Path:
 def changing(place: Path, other: Path, tmp_path: Path) -> Iterator[Running]:
     with running(
         model=str(place), store=f"sqlite:///{tmp_path / 's.db'}", poll_seconds=0.1, rate=0,
-        items_poll_seconds=0.1, model_budget_ms=20_000,
+        items_poll_seconds=0.1,
     ) as found:  # fmt: skip
         yield found
 

@@ -46,6 +46,7 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     script: list[Answer]
+    over: threading.Event
     clients: list[EndpointWriter]
     requests: list[tuple[str, dict[str, str], dict[str, Any]]]
 
@@ -57,9 +58,11 @@ class Server(ThreadingHTTPServer):
 def server() -> Iterator[Server]:
     instance = Server(("127.0.0.1", 0), Handler)
     instance.requests, instance.clients = [], []
+    instance.over = threading.Event()
     thread = threading.Thread(target=instance.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield instance
+    instance.over.set()
     for client in instance.clients:
         client.close()
     instance.shutdown()
@@ -77,7 +80,7 @@ def fails(status: int, **headers: str) -> Answer:
 
 
 def hangs(handler: Handler, _: dict[str, Any]) -> None:
-    time.sleep(1.0)
+    handler.server.over.wait(30)
     handler.close_connection = True
 
 
@@ -92,7 +95,7 @@ def cut_off(handler: Handler, _: dict[str, Any]) -> None:
 
 def writer(server: Server, **kwargs: Any) -> EndpointWriter:
     port = server.server_address[1]
-    options = {"timeout_s": 0.4, "retries": 1, "concurrency": 2, **kwargs}
+    options = {"timeout_s": 20.0, "retries": 1, "concurrency": 2, **kwargs}
     client = EndpointWriter(f"http://127.0.0.1:{port}/v1/", "m", api_key="secret", **options)
     server.clients.append(client)
     return client
@@ -147,10 +150,10 @@ def test_rubbish_gives_no_drafts_and_the_page_stands(
     server: Server, answer: Answer, shopper: UserContext
 ) -> None:
     server.script = [answer]
-    service = BlurbService(ROLES, None, writer(server))
+    service = BlurbService(ROLES, None, writer(server, timeout_s=0.4))
     start = time.perf_counter()
     assert service.generate([FITTING], [shopper]) == [None]
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 20  # it hangs for longer
     shown = service.blurbs([FITTING], [shopper], deadline_ms=10_000)[0]
     assert shown is not None
     assert shown.tier == "extractive"
@@ -260,24 +263,23 @@ def drips(handler: Handler, _: dict[str, Any]) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
-    for _i in range(40):
+    while not handler.server.over.wait(0.05):
         handler.wfile.write(b" ")
         handler.wfile.flush()
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("answer", [hangs, drips, cut_off, fails(503, Retry_After="9")])
 def test_a_page_that_waits_for_a_writer_keeps_its_deadline(
     server: Server, answer: Answer, shopper: UserContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recsys.blurbs.service.EXTRACTION_MS", 500)  # a machine may be busy
+    monkeypatch.setattr("recsys.blurbs.service.EXTRACTION_MS", 6_000)  # a machine may be busy
     server.script = [answer]
-    service = BlurbService(ROLES, None, writer(server, timeout_s=5.0, retries=2))
+    service = BlurbService(ROLES, None, writer(server, timeout_s=25.0, retries=2))
     items = [{**FITTING, "item_id": str(i), "title": f"Dixon part {i}"} for i in range(3)]
     BlurbService(ROLES).blurbs(items, [shopper] * 3, 60_000)  # patterns are compiled
     start = time.perf_counter()
-    shown = service.blurbs(items, [shopper] * 3, deadline_ms=900, generate=True)
-    assert time.perf_counter() - start < 2.0
+    shown = service.blurbs(items, [shopper] * 3, deadline_ms=6_400, generate=True)
+    assert time.perf_counter() - start < 8.0  # the writer would take longer
     assert shown[0] is not None
     assert {b.tier for b in shown if b is not None} <= {"extractive", "title"}
 
@@ -292,10 +294,10 @@ def test_an_answer_in_time_is_shown_and_a_late_one_is_kept_for_later(
         says(line)(handler, body)
 
     server.script = [slow]
-    service = BlurbService(ROLES, tmp_path / "b.sqlite", writer(server, timeout_s=5.0))
+    service = BlurbService(ROLES, tmp_path / "b.sqlite", writer(server))
     first = service.blurbs([FITTING], [shopper], deadline_ms=200, generate=True)[0]
     assert first is None or first.tier != "llm"
-    for _ in range(100):
+    for _ in range(600):
         later = service.blurbs([FITTING], [shopper], deadline_ms=10_000)[0]
         if later is not None and later.tier == "llm":
             break
@@ -303,7 +305,7 @@ def test_an_answer_in_time_is_shown_and_a_late_one_is_kept_for_later(
     assert later is not None
     assert later.text.lower().endswith(line.lower())
     server.script = [says(line)]
-    fresh = BlurbService(ROLES, None, writer(server, timeout_s=5.0))
+    fresh = BlurbService(ROLES, None, writer(server))
     waited = fresh.blurbs([FITTING], [shopper], deadline_ms=20_000, generate=True)[0]
     assert waited is not None
     assert waited.tier != "llm"  # without a store there is nowhere to keep it

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -127,9 +126,7 @@ async def test_deletion_leaves_nothing_but_a_tombstone(store: Store, shop: Tenan
     made = StoredList("anna", "exclude", ({"item_id": "tea"},), "v1", 1)
     await store.lists.put(shop, [made])
 
-    started = time.perf_counter()
     assert await store.shoppers.delete(shop, "old") == Deleted(events=4, impressions=1, lists=1)
-    assert time.perf_counter() - started < 1
 
     for who in ({"user_id": "anna"}, {"user_id": "old"}, {"session_id": "mine"}):
         assert await store.shoppers.read(shop, **who) == Shopper(None, deleted=True)  # type: ignore[arg-type]
