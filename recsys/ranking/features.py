@@ -67,6 +67,7 @@ class FeatureBuilder:
             "user_repeat_share",
             "user_last",
             "user_gap",
+            *(ItemStats.LATELY if self.stats.lately is not None else ()),
         )
 
     def build(self, queries: Queries, blended: Blended, only: IntArray | None = None) -> FloatArray:
@@ -89,6 +90,8 @@ class FeatureBuilder:
         columns += list(self.stats.table[items].T)
         columns += self._price(queries, owner, items)
         columns += [column[owner] for column in user.columns]
+        if self.stats.lately is not None:
+            columns += list(self.stats.lately[items].T)
         table = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
         return np.nan_to_num(table, nan=0.0, posinf=LONG_AGO, neginf=-LONG_AGO)
 

@@ -16,6 +16,10 @@ from recsys.types import BoolArray, DoubleArray, FloatArray, IntArray
 
 DAY = 24 * 3600 * 1_000_000
 SPANS_DAYS = (7.0, 28.0, 84.0)
+REBUY_DAYS = 28.0
+PRICE_DAYS = 14.0
+PRIOR = 10.0
+"""Shoppers that an item's rebuying is smoothed by, as if they did as all others do."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class ItemStats:
         category: [n_items], category number, 0 for none.
         brand: [n_items], brand number, 0 for none.
         unit: how much of a time makes one unit of age: a day, or one step.
+        lately: [n_items, len(LATELY)], the columns named there; None where time is not global.
     """
 
     NAMES = (
@@ -42,12 +47,14 @@ class ItemStats:
         "item_trend",
         "item_median_gap",
     )
+    LATELY = ("item_rebuy_28", "item_price_14")
 
     table: FloatArray
     price: FloatArray
     category: IntArray
     brand: IntArray
     unit: float
+    lately: FloatArray | None = None
 
     @classmethod
     def fit(cls, dataset: Dataset, until: int | None) -> Self:
@@ -69,8 +76,14 @@ class ItemStats:
         if not dataset.n_items:
             empty = np.empty(0, dtype=np.float32)
             return cls(_table(parts, 0), empty, categories, categories, unit)
-        table, price = _table(parts, dataset.n_items), _prices(parts, dataset.catalogue)
-        return cls(table, price, categories, _brands(dataset.catalogue), unit)
+        return cls(
+            _table(parts, dataset.n_items),
+            _prices(parts, dataset.catalogue),
+            categories,
+            _brands(dataset.catalogue),
+            unit,
+            _lately(parts, dataset.n_items) if dataset.info.time == "global" else None,
+        )
 
     def with_items(self, n: int) -> ItemStats:
         """Return the statistics with `n` unknown items after the known ones."""
@@ -82,6 +95,7 @@ class ItemStats:
             np.concatenate([self.category, none]),
             np.concatenate([self.brand, none]),
             self.unit,
+            None if self.lately is None else np.concatenate([self.lately, empty[:, :2]]),
         )
 
     def state(self) -> State:
@@ -92,6 +106,8 @@ class ItemStats:
             "category": self.category,
             "brand": self.brand,
         }
+        if self.lately is not None:
+            arrays["lately"] = self.lately
         return State({"unit": self.unit}, arrays)
 
     @classmethod
@@ -115,6 +131,9 @@ class ItemCounts:
         gaps: [g], how long each is.
         paid_items: [p], item of every interaction with a price.
         paid: [p], the prices.
+        paid_lately: [p], whether within the last days.
+        waited: [n_items], shoppers of the last days who had it before these.
+        returned: [n_items], those of them who bought it again in these.
     """
 
     users: DoubleArray
@@ -127,6 +146,9 @@ class ItemCounts:
     gaps: DoubleArray
     paid_items: IntArray
     paid: FloatArray
+    paid_lately: BoolArray
+    waited: DoubleArray
+    returned: DoubleArray
 
     @classmethod
     def count(cls, dataset: Dataset, until: int | None) -> Self:
@@ -155,6 +177,7 @@ class ItemCounts:
         paid = dataset.interactions.prices
         known = np.isfinite(paid) & (paid > 0)
         gap_items, gaps = _gaps(dataset, age)
+        waited, returned = _rebuying(dataset, age)
         return cls(
             users=np.bincount(h.unique().rows, minlength=n).astype(np.float64),
             bought=np.bincount(h.items, minlength=n).astype(np.float64),
@@ -166,6 +189,9 @@ class ItemCounts:
             gaps=gaps,
             paid_items=h.items[known],
             paid=paid[known],
+            paid_lately=age[known] <= PRICE_DAYS,
+            waited=waited,
+            returned=returned,
         )
 
 
@@ -182,6 +208,38 @@ def _gaps(dataset: Dataset, age: DoubleArray) -> tuple[IntArray, DoubleArray]:
     owner, item, old = h.owner[order], h.items[order], age[order]
     same = (owner[1:] == owner[:-1]) & (item[1:] == item[:-1]) & (old[1:] < old[:-1])
     return item[1:][same], (old[:-1] - old[1:])[same]
+
+
+def _rebuying(dataset: Dataset, age: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """Count by item who came lately having had it before, and who of them bought it again."""
+    h, n = dataset.histories, dataset.n_items
+    owner, lately = h.owner, age <= REBUY_DAYS
+    came = np.zeros(len(h), dtype=bool)
+    came[owner[lately]] = True
+    keys = owner * n + h.items
+    had = np.unique(keys[~lately & came[owner]])
+    again = had[np.isin(had, keys[lately])]
+    waited, returned = (np.bincount(k % n, minlength=n) for k in (had, again))
+    return waited.astype(np.float64), returned.astype(np.float64)
+
+
+def _lately(parts: Sequence[ItemCounts], n: int) -> FloatArray:
+    """Log of the recent share of shoppers who rebuy, and of the price, against the usual."""
+    waited, returned = (
+        np.sum([getattr(part, name) for part in parts], axis=0) for name in ("waited", "returned")
+    )
+    rebuy, price = np.zeros(n), np.zeros(n)
+    if returned.any():
+        usual = returned.sum() / waited.sum()
+        rebuy = np.log((returned + PRIOR * usual) / (waited + PRIOR) / usual)
+    paid = [(part.paid_items, part.paid) for part in parts]
+    lately = [(p.paid_items[p.paid_lately], p.paid[p.paid_lately]) for p in parts]
+    rows, now = _medians(lately)
+    always = np.full(n, np.nan)
+    usual_rows, usual_price = _medians(paid)
+    always[usual_rows] = usual_price
+    price[rows] = np.log(now) - np.log(always[rows])
+    return np.stack([rebuy, price], axis=1).astype(np.float32)
 
 
 def _table(parts: Sequence[ItemCounts], n: int) -> FloatArray:

@@ -88,7 +88,7 @@ def test_item_statistics_of_parts_are_those_of_one_machine(
     there = Fitting(tmp_path).builder(opened(tmp_path / "data"), ("popular",), moment)
     here = FeatureBuilder.fit(dataset, ("popular",), moment)
     assert there.names == here.names
-    for name in ("table", "price", "category", "brand"):
+    for name in ("table", "price", "category", "brand", "lately"):
         pair = [getattr(builder.stats, name) for builder in (there, here)]
         assert pair[0].dtype == pair[1].dtype
         np.testing.assert_array_equal(*pair)

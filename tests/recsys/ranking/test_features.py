@@ -77,6 +77,36 @@ def test_features_by_hand(shop: Dataset, blended: Blended) -> None:
     np.testing.assert_allclose(np.expm1(column["user_baskets"]), [3, 3, 3, 1], rtol=1e-6)
 
 
+def test_rebuying_and_prices_of_late_beside_the_usual() -> None:
+    """Of four who had milk before and came in the last 28 days, one bought it again.
+
+    Of two who had tea, one did. Soap is new. Dan, who did not come, does not count.
+    """
+    log = pl.DataFrame(
+        [
+            *[(user, "milk", 10, 4.0) for user in ("ann", "bob", "cat", "dan", "eve")],
+            *[(user, "tea", 12, 3.0) for user in ("ann", "bob", "dan")],
+            ("ann", "milk", 90, 1.0),
+            ("ann", "tea", 91, 3.0),
+            *[(user, "soap", 92, 2.0) for user in ("bob", "cat", "eve")],
+        ],
+        schema=["user_id", "item_id", "timestamp", "price"],
+        orient="row",
+    ).with_columns((pl.col("timestamp") * DAY).cast(pl.Datetime("us")))
+    info = DatasetInfo(name="t", time="global", roles=ColumnRoles(category="kind"))
+    stats = ItemStats.fit(Dataset.from_frames(log, ITEMS, info=info), 100 * DAY)
+    assert stats.lately is not None
+    usual = 2 / 6
+    rebuy = np.log(np.array([(1 + 10 * usual) / 12, (1 + 10 * usual) / 14, usual]) / usual)
+    np.testing.assert_allclose(stats.lately[:, 0], rebuy, atol=1e-6)
+    np.testing.assert_allclose(stats.lately[:, 1], [0, np.log(1 / 4), 0], atol=1e-6)
+    steps = log.with_columns(pl.col("timestamp").cast(pl.Int64))
+    ordered = Dataset.from_frames(
+        steps, ITEMS, info=info.model_copy(update={"time": "per_user_order"})
+    )
+    assert ItemStats.fit(ordered, None).lately is None
+
+
 def test_rows_from_the_cut_or_later_are_refused(shop: Dataset) -> None:
     with pytest.raises(LeakageError, match="2 interactions"):
         FeatureBuilder.fit(shop, ["ease"], 7 * DAY)
