@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import socket
@@ -37,6 +38,16 @@ def system_tags() -> dict[str, str]:
         tags[COMMIT] = sha
         tags[DIRTY] = str(bool(_git(root, "status", "--porcelain"))).lower()
     return tags
+
+
+def code_digest() -> str:
+    """Return a digest of the sources that models are made by: those of `recsys` and `training`."""
+    digest, root = hashlib.sha256(), Path(__file__).parents[1]
+    for package in ("recsys", "training"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from experiments import shipped
 from experiments.evaluation import HYBRID
+from experiments.provenance import code_digest
 from experiments.scoreboards import page
 from experiments.scoreboards.boards import BOARDS, Board
 from experiments.scoreboards.page import Standing
@@ -104,6 +105,8 @@ def _played(
     known = Played.load(folder)
     if known is not None:
         say(f"seed {recipe.seed}: measured before, {folder}")
+        if known.code != code_digest():
+            say("  by other code than this is; to play it anew, delete that folder")
         return known
     say(f"seed {recipe.seed}")
     stages = Stages(began=lambda name: say(f"  {name}"))

@@ -12,6 +12,7 @@ import polars as pl
 
 from experiments.evaluation import HYBRID, evaluate_recommender
 from experiments.evaluation import Progress as Measuring
+from experiments.provenance import code_digest
 from experiments.scoreboards.boards import Board
 from experiments.scoreboards.reading import Files
 from experiments.scoreboards.rounds import Stage, Track
@@ -35,6 +36,7 @@ class Played:
         seconds: wall time by stage.
         peak_gib: largest resident size of the process so far.
         aside: generator -> why it stepped aside.
+        code: digest of the sources that made it; empty where it was not kept.
     """
 
     per_user: pl.DataFrame
@@ -42,6 +44,7 @@ class Played:
     seconds: dict[str, float]
     peak_gib: float
     aside: dict[str, str]
+    code: str = ""
 
     def means(self) -> pl.DataFrame:
         """Return `targets`, `users` (all, warm), `system`, `metric`, `value`."""
@@ -79,6 +82,7 @@ class Played:
             "seconds": self.seconds,
             "peak_gib": self.peak_gib,
             "aside": self.aside,
+            "code": self.code,
         }
         self.per_user.write_parquet(folder / f".{_VALUES}")
         (folder / f".{_VALUES}").rename(folder / _VALUES)
@@ -109,7 +113,7 @@ def play(
 
     `encoder` reads the texts instead of the one that the recipe asks for.
     """
-    stages = stages or Stages()
+    stages, code = stages or Stages(), code_digest()
     round_ = board.cut(files, track, stage)
     recommender = fit_recommender(round_.train, recipe, logger, encoder=encoder, stages=stages)
     began = time.monotonic()
@@ -130,6 +134,7 @@ def play(
         seconds,
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         stages.aside,
+        code,
     )
 
 

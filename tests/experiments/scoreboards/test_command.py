@@ -28,7 +28,10 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_seed_is_played_once_and_the_page_is_written_in_place(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     page = tmp_path / "scoreboards.md"
     asked = Asked(
@@ -53,9 +56,14 @@ def test_a_seed_is_played_once_and_the_page_is_written_in_place(
     assert "eSASRec" in first
     capsys.readouterr()
     again, _ = scoreboard_command(asked)
-    assert "measured before" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "measured before" in said
+    assert "other code" not in said
     assert again == value
     assert page.read_text() == first
+    monkeypatch.setattr("experiments.scoreboards.command.code_digest", lambda: "changed")
+    assert scoreboard_command(asked)[0] == value
+    assert "by other code than this is" in capsys.readouterr().err
 
 
 def test_every_seed_is_logged_once(data: Path) -> None:
