@@ -154,7 +154,9 @@ def fit_recommender(
     ranker = None
     if nets:
         until = dataset.end + 1 if dataset.info.time == "global" else None
-        builder = steps.builder(dataset, tuple(fitted.generators), until)
+        builder = steps.builder(dataset, tuple(fitted.generators), until).reading(
+            late=recipe.ranker.late_features
+        )
         ranker = HybridRanker(builder, nets).to(device)
     engine = Engine(
         fitted.generators, ranker, popularity(dataset, fitted, steps), recipe.ranker.n_candidates
@@ -257,7 +259,9 @@ def _tables(
                     shelf=shelf,
                     steps=steps,
                 ).generators
-            builder = steps.builder(window.past, tuple(warm), until)
+            builder = steps.builder(window.past, tuple(warm), until).reading(
+                late=recipe.ranker.late_features
+            )
         previous = window
         assert builder is not None
         newest = i == len(windows) - 1

@@ -122,7 +122,9 @@ def tabulate(dataset: Dataset, recipe: Recipe) -> tuple[tuple[str, ...], dict[He
     names: tuple[str, ...] = ()
     for i, window in enumerate(windows):
         generators = fit_generators(window.past, recipe, embeddings, device="cpu").generators
-        builder = FeatureBuilder.fit(window.past, tuple(generators), int(window.at.max()))
+        builder = FeatureBuilder.fit(window.past, tuple(generators), int(window.at.max())).reading(
+            late=recipe.ranker.late_features
+        )
         if names and builder.names != names:
             raise DataError(
                 f"window {i} has other features than the first, since a generator stepped "

@@ -33,6 +33,8 @@ class RankerConfig(BaseModel):
         max_users: shoppers taken from a window, drawn at random.
         refit: once the newest window has said when to stop, train anew for as many epochs
             on it as well.
+        late_features: where time is global, read how many shoppers came back for an item of
+            late and what it cost of late, too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,3 +54,4 @@ class RankerConfig(BaseModel):
     negatives: int = Field(100, ge=1)
     max_users: int = Field(5_000, ge=1)
     refit: bool = False
+    late_features: bool = False

@@ -8,6 +8,7 @@ shopper's own purchases of the item), `cat_` and `brand_` (of its category and b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -94,6 +95,12 @@ class FeatureBuilder:
             columns += list(self.stats.lately[items].T)
         table = np.stack(columns, axis=1, dtype=np.float32, casting="same_kind")
         return np.nan_to_num(table, nan=0.0, posinf=LONG_AGO, neginf=-LONG_AGO)
+
+    def reading(self, *, late: bool) -> FeatureBuilder:
+        """Return this builder, with or without the columns of `ItemStats.LATELY`."""
+        if late or self.stats.lately is None:
+            return self
+        return FeatureBuilder(self.generators, replace(self.stats, lately=None))
 
     def with_items(self, n: int) -> FeatureBuilder:
         """Return a builder with `n` items after the known ones that nothing is known of."""

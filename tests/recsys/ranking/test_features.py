@@ -105,6 +105,9 @@ def test_rebuying_and_prices_of_late_beside_the_usual() -> None:
         steps, ITEMS, info=info.model_copy(update={"time": "per_user_order"})
     )
     assert ItemStats.fit(ordered, None).lately is None
+    builder = FeatureBuilder(("ease",), stats)
+    plain = builder.reading(late=False)
+    assert set(builder.reading(late=True).names) - set(plain.names) == set(ItemStats.LATELY)
 
 
 def test_rows_from_the_cut_or_later_are_refused(shop: Dataset) -> None:
