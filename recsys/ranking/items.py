@@ -89,13 +89,14 @@ class ItemStats:
         """Return the statistics with `n` unknown items after the known ones."""
         empty = np.zeros((n, self.table.shape[1]), dtype=np.float32)
         none = np.zeros(n, dtype=np.int64)
+        late = np.zeros((n, len(self.LATELY)), dtype=np.float32)
         return ItemStats(
             np.concatenate([self.table, empty]),
             np.concatenate([self.price, np.full(n, np.nan, dtype=np.float32)]),
             np.concatenate([self.category, none]),
             np.concatenate([self.brand, none]),
             self.unit,
-            None if self.lately is None else np.concatenate([self.lately, empty[:, :2]]),
+            None if self.lately is None else np.concatenate([self.lately, late]),
         )
 
     def state(self) -> State:
