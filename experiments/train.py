@@ -18,12 +18,12 @@ from experiments.html.training import write_report
 from experiments.publish import WARM_START, publish, publish_measured, tracked
 from experiments.recording import RecordingLogger
 from experiments.terminal import Bars, Stopwatch, say, warnings_as_notes
-from recsys.bundle import Manifest
+from recsys.bundle import Manifest, refuse_other
 from recsys.dataset import Dataset
 from recsys.errors import MissingExtraError
 from recsys.protocols import TextEncoder
 from recsys.recommender import Recommender
-from recsys.splits import Split
+from recsys.splits import Split, asks_something
 from training.encoders import encoder_for
 from training.pipeline import Stages, fit_recommender
 from training.recipe import Recipe
@@ -140,6 +140,7 @@ def train(
     Raises:
         RecsysError: the data, the recipe or the store have a fault.
     """
+    refuse_other(options.out)
     watch, engine = Stopwatch(), options.engine
     save = Recommender.save if engine is None else engine.save
     began("read")
@@ -151,6 +152,7 @@ def train(
         else:
             dataset, parts = engine.read(data, recipe)
             warm = engine.warm_start(options.warm_start, parts, recipe)
+        asks_something(dataset.info.name, parts)
     with warnings_as_notes(), tracked(recipe, dataset, parts, data, options) as run:
         logger = RecordingLogger(run)
         if run is not None and warm is not None:

@@ -72,6 +72,18 @@ class Manifest(BaseModel):
     digest: str = ""
 
 
+def refuse_other(path: Path) -> None:
+    """Refuse to write a bundle where something else is.
+
+    Raises:
+        BundleError: `path` is a file, or a directory that is neither empty nor a bundle.
+    """
+    if path.exists() and not path.is_dir():
+        raise BundleError(f"{path} is a file; a bundle is a directory: choose another name")
+    if path.exists() and any(path.iterdir()) and not (path / MANIFEST).exists():
+        raise BundleError(f"{path} is not empty and not a bundle; choose another directory")
+
+
 def write_bundle(
     path: str | Path,
     manifest: Manifest,
@@ -83,11 +95,10 @@ def write_bundle(
     An older bundle at `path` is replaced; anything else there is left alone.
 
     Raises:
-        BundleError: `path` holds something that is not a bundle.
+        BundleError: `path` is or holds something that is not a bundle.
     """
     target = Path(path)
-    if target.exists() and any(target.iterdir()) and not (target / MANIFEST).exists():
-        raise BundleError(f"{target} is not empty and not a bundle; choose another directory")
+    refuse_other(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

@@ -162,8 +162,8 @@ class Dataset:
         """Build from frames in the columns of a dataset directory.
 
         Raises:
-            DataError: a required column is missing, or an interaction names an item
-                that the catalogue does not have.
+            DataError: a required column is missing, a time or a weight is none, or an
+                interaction names an item that the catalogue does not have.
         """
         info = info or DatasetInfo(name="unnamed", time=_time_kind(interactions))
         for name, frame, columns in (
@@ -314,6 +314,16 @@ def _times(frame: pl.DataFrame, info: DatasetInfo) -> pl.Series:
     if info.time == "none" or "timestamp" not in frame.columns:
         return pl.zeros(frame.height, pl.Int64, eager=True)
     column = frame["timestamp"]
+    if column.null_count():
+        raise DataError(
+            f"interactions: timestamp: {column.null_count()} rows have none; drop them, or "
+            'declare time "none"'
+        )
+    if not (column.dtype.is_temporal() or column.dtype.is_integer()):
+        raise DataError(
+            f"interactions: timestamp is {column.dtype}, such as {column.head(1).to_list()}; "
+            "store datetimes, or integers for positions"
+        )
     if column.dtype.is_temporal():
         return column.cast(pl.Datetime("us")).dt.epoch("us")
     return column.cast(pl.Int64)
@@ -322,7 +332,10 @@ def _times(frame: pl.DataFrame, info: DatasetInfo) -> pl.Series:
 def _weights(frame: pl.DataFrame, events: Mapping[str, float]) -> pl.Series:
     weights = pl.repeat(1.0, frame.height, dtype=pl.Float32, eager=True)
     if "weight" in frame.columns:
-        weights = weights * frame["weight"].cast(pl.Float32).fill_null(1.0)
+        own = frame["weight"]
+        if not own.dtype.is_numeric() or not own.cast(pl.Float32).fill_null(1.0).is_finite().all():
+            raise DataError("interactions: weight holds what is no finite number; mend those rows")
+        weights = weights * own.cast(pl.Float32).fill_null(1.0)
     if events and "event" in frame.columns:
         of_event = frame["event"].replace_strict(
             list(events), list(events.values()), default=1.0, return_dtype=pl.Float32

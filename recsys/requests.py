@@ -194,29 +194,48 @@ class _Known:
     def _followed(
         self, dataset: Dataset, recent: Sequence[HistoryItem | str], at: int | None
     ) -> tuple[Histories, Ragged]:
-        """Append what came after the stored history."""
-        more, bought = self._given(dataset, recent, at)
+        """Add what came after the stored history."""
+        stored = self.history
+        after = int(stored.times[-1]) if len(stored.times) else None
+        more, bought = self._given(dataset, recent, at, after)
+        items, times = (np.append(getattr(stored, n), getattr(more, n)) for n in ("items", "times"))
+        weights = np.append(stored.weights, more.weights)
+        order = np.lexsort((items, times))
         history = Histories(
-            pointers(np.array([len(self.history.items) + len(more.items)], dtype=np.int64)),
-            np.concatenate([self.history.items, more.items]),
-            np.concatenate([self.history.times, more.times]),
-            np.concatenate([self.history.weights, more.weights]),
+            pointers(np.array([len(items)], dtype=np.int64)),
+            items[order],
+            times[order],
+            weights[order],
         )
         return history, Ragged.from_lists([np.union1d(self._seen.rows, bought.items)])
 
     def _given(
-        self, dataset: Dataset, given: Sequence[HistoryItem | str], at: int | None
+        self,
+        dataset: Dataset,
+        given: Sequence[HistoryItem | str],
+        at: int | None,
+        after: int | None = None,
     ) -> tuple[Histories, Histories]:
+        """Return a history as given, and what of it was bought.
+
+        What has no time comes before the request, and not before `after`.
+        """
         entries = [HistoryItem(e) if isinstance(e, str) else e for e in given]
         rows = self._rows(dataset, [e.item_id for e in entries], "history")
         is_global = dataset.info.time == "global"
         step = DAY if is_global else 1
-        end = at if at is not None else (dataset.end + 1 if is_global else len(entries))
-        # Without times, the order counts: each entry is a basket of its own.
+        end = at
+        if end is None:
+            last = -1 if after is None else after
+            end = dataset.end + 1 if is_global else last + 1 + len(entries)
+        # Without times, the order counts: each entry is a basket of its own, where there is room.
+        untimed = [end - (len(entries) - i) * step for i in range(len(entries))]
+        if after is not None:
+            untimed = [max(time, min(after, end - 1)) for time in untimed]
         times = np.array(
             [
-                end - (len(entries) - i) * step if e.timestamp is None else as_time(e.timestamp)
-                for i, e in enumerate(entries)
+                time if e.timestamp is None else as_time(e.timestamp)
+                for time, e in zip(untimed, entries, strict=True)
             ],
             dtype=np.int64,
         )

@@ -136,17 +136,24 @@ def last_item_window(dataset: Dataset, depth: int = 0) -> Window:
     inside = (h.times == last[h.owner]) & labelled[h.owner]
     users, labels = _labels(dataset, inside)
     cut = np.where(labelled, last, np.iinfo(np.int64).max)
-    return Window(dataset.before(cut), users, last[users], labels)
+    past = dataset.before(cut)
+    # Asked for when requests ask: positions may have gaps, and a label's own would tell of it.
+    return Window(past, users, past.default_at(past.histories)[users], labels)
 
 
 def holdout_window(dataset: Dataset, fraction: float, rng: np.random.Generator) -> Window:
-    """Label a random `fraction` of each user's interactions; for data without time."""
+    """Label a random `fraction` of each user's interactions; for data without time.
+
+    What is over a whole number of them is drawn, too, so short histories have their share;
+    one interaction of each user stays.
+    """
     h = dataset.histories
     position = np.arange(len(h.items)) - h.indptr[h.owner]
     order = np.lexsort((rng.random(len(h.items)), h.owner))
     shuffled = np.empty(len(order), dtype=np.int64)
     shuffled[order] = position
-    n_out = np.floor(h.counts * fraction).astype(np.int64)
+    over = rng.random(dataset.n_users)
+    n_out = np.minimum(np.floor(h.counts * fraction + over), h.counts - 1).astype(np.int64)
     inside = shuffled < n_out[h.owner]
     users, labels = _labels(dataset, inside)
     past = dataset.keep(~inside)
@@ -237,6 +244,22 @@ def leaves_something(dataset: Dataset, train: Dataset, start: int | None) -> Non
         "(--set split.days=...), or hold out a share of each history "
         "(--set split.kind=holdout)"
     )
+
+
+def asks_something(name: str, parts: Split) -> None:
+    """Refuse a split that leaves nothing to be predicted.
+
+    Raises:
+        DataError: the test window holds no target.
+    """
+    if parts.truth.height:
+        return
+    remedy = {
+        "temporal": "move the cut back in time (--set split.cut=... or split.days=...)",
+        "holdout": "hold out more of each history (--set split.fraction=0.5)",
+        "leave_last_out": "a shopper needs two baskets, the last one with a target event",
+    }
+    raise DataError(f"{name}: the test window holds no target; {remedy[parts.kind]}")
 
 
 def _needs(dataset: Dataset, time: str) -> None:

@@ -138,6 +138,10 @@ def fit_recommender(
         dataset, recipe, embeddings, device, stages, logger, earlier, shelf, steps
     )
     nets = _fit_heads(tables, recipe, device, stages, logger, shelf, steps) if tables else {}
+    if tables and not nets:
+        reason = "no window before the end has a target that a generator proposes"
+        stages.aside["ranker"] = reason
+        warnings.warn(f"ranker is left out, ranks are fused: {reason}", stacklevel=2)
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
@@ -292,6 +296,8 @@ def _fit_heads(
     nets: dict[Head, HybridNet] = {}
     config = recipe.ranker
     for number, head in enumerate(HEADS):
+        if not tables[head]:
+            continue
         *older, newest = tables[head]
         train = [part for parts in older for part in parts]
         if not _teach(train):

@@ -101,8 +101,8 @@ def fit_head(
 
     Args:
         train: lists to learn from, in any number of tables; mapped ones are read in parts.
-        validation: whole lists of a later window (or of other users); none: the last
-            weights are kept.
+        validation: whole lists of a later window (or of other users); none, or none with a
+            relevant candidate: the last weights are kept.
         config: of the ranker.
         seed: of weights, order and dropout.
         device: where it trains.
@@ -122,7 +122,8 @@ def fit_head(
     sample = rng.choice(n_rows, min(SCALER_ROWS, n_rows), replace=False)
     net.scaler.fit(rows_of(train, np.sort(sample)))
     net.to(device)
-    n_lists, n_watched = (sum(len(part) for part in parts) for parts in (train, validation))
+    n_lists = sum(len(part) for part in train)
+    watchable = any(part.labels.any() for part in validation)
     # The scaler does not learn, so features are scaled once and not in every step.
     lists = _scaled(net, _mine(train, n_lists, share), n_features, device)
     watched = _scaled(net, validation if share.leads else (), n_features, device)
@@ -149,7 +150,7 @@ def fit_head(
             step,
             trainer,
             seed=seed,
-            evaluate=value if n_watched else None,
+            evaluate=value if watchable else None,
             size=lambda batch: batch.n,
             unit="lists",
             device=device,

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from recsys.dataset import Catalogue, Dataset
 from recsys.errors import LeakageError
@@ -18,6 +19,8 @@ DAY = 24 * 3600 * 1_000_000
 SPANS_DAYS = (7.0, 28.0, 84.0)
 REBUY_DAYS = 28.0
 PRICE_DAYS = 14.0
+NEVER = 1e4
+"""Age of the last purchase of an item that nobody bought, in days or steps."""
 PRIOR = 10.0
 """Shoppers that an item's rebuying is smoothed by, as if they did as all others do."""
 
@@ -87,11 +90,12 @@ class ItemStats:
 
     def with_items(self, n: int) -> ItemStats:
         """Return the statistics with `n` unknown items after the known ones."""
-        empty = np.zeros((n, self.table.shape[1]), dtype=np.float32)
+        unbought = np.zeros((n, self.table.shape[1]), dtype=np.float32)
+        unbought[:, self.NAMES.index("item_quiet")] = np.log1p(NEVER)
         none = np.zeros(n, dtype=np.int64)
         late = np.zeros((n, len(self.LATELY)), dtype=np.float32)
         return ItemStats(
-            np.concatenate([self.table, empty]),
+            np.concatenate([self.table, unbought]),
             np.concatenate([self.price, np.full(n, np.nan, dtype=np.float32)]),
             np.concatenate([self.category, none]),
             np.concatenate([self.brand, none]),
@@ -251,7 +255,7 @@ def _table(parts: Sequence[ItemCounts], n: int) -> FloatArray:
     recent = np.sum([part.recent for part in parts], axis=0)
     oldest = np.max([part.oldest for part in parts], axis=0)
     newest = np.min([part.newest for part in parts], axis=0)
-    newest[~np.isfinite(newest)] = 1e4
+    newest[~np.isfinite(newest)] = NEVER
     median = np.zeros(n)
     items, gaps = _medians([(part.gap_items, part.gaps) for part in parts])
     median[items] = np.log1p(gaps)
@@ -292,5 +296,6 @@ def _brands(catalogue: Catalogue) -> IntArray:
     role, frame = catalogue.info.roles.brand, catalogue.frame
     if role is None or role not in frame.columns:
         return np.zeros(len(catalogue), dtype=np.int64)
-    codes = frame[role].cast(str).fill_null("").rank("dense").cast(int).to_numpy()
-    return np.asarray(codes, dtype=np.int64)
+    names = frame[role].cast(str)
+    codes = pl.when(names != "").then(names).rank("dense").fill_null(0).cast(pl.Int64)
+    return frame.select(codes=codes)["codes"].to_numpy()

@@ -36,6 +36,13 @@ def test_read_back(path: Path) -> None:
     assert not bundle.has("ease")
 
 
+def test_a_file_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("user_id")
+    with pytest.raises(BundleError, match=r"orders\.csv is a file"):
+        write_bundle(tmp_path / "orders.csv", Manifest(name="shop"), {}, {})
+    assert (tmp_path / "orders.csv").read_text() == "user_id"
+
+
 def test_every_flipped_byte_is_found_and_its_file_named(path: Path) -> None:
     for file in [f for f in path.rglob("*") if f.is_file()]:
         good = file.read_bytes()

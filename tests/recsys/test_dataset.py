@@ -143,6 +143,26 @@ def test_an_unknown_item_is_named() -> None:
         Dataset.from_frames(log, ITEMS, info=INFO)
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("timestamp", [1, None], "timestamp: 1 rows have none"),
+        ("timestamp", ["May", "June"], r"timestamp is String, such as \['May'\]"),
+        ("timestamp", [1.5, 2.0], "timestamp is Float64"),
+        ("weight", [1.0, float("nan")], "weight holds what is no finite number"),
+        ("weight", ["much", "more"], "weight holds what is no finite number"),
+    ],
+)
+def test_times_and_weights_that_are_none_are_refused(
+    column: str, values: list[object], message: str
+) -> None:
+    log = pl.DataFrame({"user_id": ["u", "u"], "item_id": ["a", "b"], column: values})
+    items = pl.DataFrame({"item_id": ["a", "b"]})
+    info = DatasetInfo(name="t", time="per_user_order" if column == "timestamp" else "none")
+    with pytest.raises(DataError, match=message):
+        Dataset.from_frames(log, items, info=info)
+
+
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(DataError, match="user_id"):
         Dataset.from_frames(frame().drop("user_id"), ITEMS, info=INFO)

@@ -12,6 +12,7 @@ from recsys.schema import DatasetInfo
 from recsys.splits import (
     DAY,
     Window,
+    asks_something,
     holdout_window,
     last_item_window,
     rolling_cuts,
@@ -105,6 +106,32 @@ def test_a_holdout_takes_its_share_of_each_user() -> None:
     assert window.labels.counts.tolist() == [2]
     kept = set(window.past.histories.items[:2].tolist())
     assert kept | set(window.labels[0].tolist()) == {0, 1, 2, 3}
+
+
+def test_a_holdout_has_its_share_of_short_histories_and_leaves_one() -> None:
+    """Four hundred shoppers with two items each: a tenth of 800 is 80."""
+    rows = [(f"u{i}", item, 0) for i in range(400) for item in "ab"]
+    window = holdout_window(shop(rows, "none"), 0.1, np.random.default_rng(0))
+    assert 60 <= len(window.labels.rows) <= 100
+    assert window.past.histories.counts.min() == 1
+    all_of_it = holdout_window(shop(rows, "none"), 0.9, np.random.default_rng(0))
+    assert all_of_it.past.histories.counts.tolist() == [1] * 400
+
+
+def test_a_label_does_not_tell_its_own_position() -> None:
+    """Positions with gaps: the moment asked for is the one after what is known."""
+    rows = [("ann", "a", 1), ("ann", "b", 5), ("ann", "c", 90), ("bob", "d", 7), ("bob", "e", 8)]
+    window = last_item_window(shop(rows, "per_user_order"))
+    assert window.at.tolist() == [6, 8]
+    assert labels(window) == {"ann": {"c"}, "bob": {"e"}}
+    assert labels(last_item_window(shop(rows, "per_user_order"), depth=1))["ann"] == {"b"}
+
+
+def test_a_split_that_asks_nothing_is_refused() -> None:
+    late = split(shop(ROWS, "global"), cut=7 * DAY)
+    with pytest.raises(DataError, match=r"shop: the test window holds no target.*split\.cut"):
+        asks_something("shop", late)
+    asks_something("shop", split(shop(ROWS, "global"), cut=5 * DAY))
 
 
 def test_a_window_refuses_a_history_from_its_own_time() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 
 from experiments.recording import Curves, RecordingLogger
+from recsys.dataset import Dataset
 from recsys.ranking.config import HEADS
 from recsys.recommender import Recommender
+from recsys.schema import DatasetInfo
 from tests.recsys.shop import SMOKE, small_shop
 from training import Recipe, fit_recommender
+from training.pipeline import Stages
 
 RANKER_ONLY = ("history.enabled=false", "ranker.epochs=6", "ranker.patience=2")
 
@@ -48,3 +52,15 @@ def test_the_newest_window_is_learned_from_in_the_end(
         before = early.engine.ranker.nets[head].scaler.mean
         after = late.engine.ranker.nets[head].scaler.mean
         assert not np.allclose(before.numpy(), after.numpy())
+
+
+def test_a_shop_without_a_label_has_no_ranker() -> None:
+    """One basket each: nothing comes after it, so ranks are fused."""
+    items = pl.DataFrame({"item_id": list("abc"), "title": ["tea", "soap", "rice"]})
+    log = pl.DataFrame({"user_id": ["u", "v", "w"], "item_id": list("abc"), "timestamp": [1] * 3})
+    data = Dataset.from_frames(log, items, info=DatasetInfo(name="t", time="per_user_order"))
+    stages = Stages()
+    with pytest.warns(UserWarning, match="ranker is left out"):
+        made = fit_recommender(data, Recipe.from_toml(SMOKE, [*RANKER_ONLY]), stages=stages)
+    assert "ranker" in stages.aside
+    assert len(made.recommend("u", k=2)) == 2

@@ -70,6 +70,19 @@ def test_a_head_learns_the_feature_that_decides(loss: str) -> None:
     assert ndcg(scores, held_out, 10) > 0.95
 
 
+def test_lists_without_a_relevant_candidate_do_not_say_when_to_stop() -> None:
+    config = RankerConfig(hidden=16, epochs=3)
+    held = table(20, 1)
+    empty = Table(held.indptr, held.features, np.zeros_like(held.labels), held.n_relevant)
+    net, result = fit_head(
+        [table(60, 0)], [empty], config, seed=0, device="cpu", logger=None, label="x"
+    )
+    last, _ = fit_head([table(60, 0)], [], config, seed=0, device="cpu", logger=None, label="x")
+    assert result.best_epoch == 3
+    for name, weights in net.state_dict().items():
+        assert (weights == last.state_dict()[name]).all()
+
+
 def test_shuffled_labels_teach_nothing() -> None:
     train, validation = table(300, 1), table(200, 2)
     rng = np.random.default_rng(0)

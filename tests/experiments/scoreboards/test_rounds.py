@@ -101,3 +101,12 @@ def test_what_a_folder_lacks_is_named(tmp_path: Path) -> None:
     folder(tmp_path, [("u", "a", 0)], ["user_id", "item_id", "when"])
     with pytest.raises(DataError, match="'position'"):
         read(tmp_path, "beauty", BEAUTY.layout)
+
+
+def test_items_stand_in_the_order_of_their_ids(tmp_path: Path) -> None:
+    """Files list what sold best first, over the test as well; ties go by the row."""
+    rows = [("u", "c", 0), ("u", "a", 1), ("v", "b", 0)]
+    path = folder(tmp_path, list(rows), ["user_id", "item_id", "position"])
+    items = pl.read_parquet(path / "items.parquet")
+    items.sort("item_id", descending=True).write_parquet(path / "items.parquet")
+    assert read(path, "beauty", BEAUTY.layout).dataset.items.ids.to_list() == ["a", "b", "c"]

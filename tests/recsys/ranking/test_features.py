@@ -110,6 +110,14 @@ def test_rebuying_and_prices_of_late_beside_the_usual() -> None:
     assert set(builder.reading(late=True).names) - set(plain.names) == set(ItemStats.LATELY)
 
 
+def test_items_without_a_brand_do_not_share_one() -> None:
+    log = pl.DataFrame({"user_id": ["u"], "item_id": ["a"]})
+    items = pl.DataFrame({"item_id": list("abcd"), "maker": [None, "B", "", "A"]})
+    info = DatasetInfo(name="t", time="none", roles=ColumnRoles(brand="maker"))
+    stats = ItemStats.fit(Dataset.from_frames(log, items, info=info), None)
+    assert stats.brand.tolist() == [0, 2, 0, 1]
+
+
 def test_rows_from_the_cut_or_later_are_refused(shop: Dataset) -> None:
     with pytest.raises(LeakageError, match="2 interactions"):
         FeatureBuilder.fit(shop, ["ease"], 7 * DAY)
@@ -124,6 +132,8 @@ def test_new_items_have_features_without_a_past(shop: Dataset, blended: Blended)
     column = dict(zip(builder.names, table[0], strict=True))
     assert column["item_users"] == 0
     assert column["own_baskets"] == 0
+    # Not "sold just now": as an item of the catalogue that nobody bought.
+    assert column["item_quiet"] == pytest.approx(np.log1p(1e4))
     assert np.isfinite(table).all()
 
 

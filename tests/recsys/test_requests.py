@@ -1,0 +1,68 @@
+"""What a request knows: its history in order, and nothing from after it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import polars as pl
+import pytest
+
+from recsys.dataset import Dataset
+from recsys.requests import batches
+from recsys.schema import DatasetInfo
+from recsys.splits import DAY
+from recsys.types import HistoryItem, RecommendationRequest
+
+ITEMS = pl.DataFrame({"item_id": list("abcd")})
+
+
+def shop(time: Literal["global", "per_user_order"]) -> Dataset:
+    """One shopper: a then b, two days or one position apart; somebody else comes later."""
+    log = pl.DataFrame(
+        [("ann", "a", 1), ("ann", "b", 3), ("bob", "c", 9)],
+        schema=["user_id", "item_id", "timestamp"],
+        orient="row",
+    )
+    if time == "global":
+        log = log.with_columns((pl.col("timestamp") * DAY).cast(pl.Datetime("us")))
+    return Dataset.from_frames(log, ITEMS, info=DatasetInfo(name="t", time=time))
+
+
+def asked(dataset: Dataset, *recent: HistoryItem | str) -> tuple[list[str], list[int], int]:
+    request = RecommendationRequest(user_id="ann", recent=recent)
+    (batch,) = batches(dataset, [request])
+    history = batch.queries.histories
+    items = dataset.items.external(history.items)
+    return list(items), history.times.tolist(), int(batch.queries.at[0])
+
+
+def test_what_came_after_a_history_follows_its_last_position() -> None:
+    assert asked(shop("per_user_order"), "d", "c") == (["a", "b", "d", "c"], [1, 3, 4, 5], 6)
+
+
+def test_what_came_after_a_history_has_days_where_there_is_room() -> None:
+    """Now is just after day 9; the last two entries are one and two days before that."""
+    items, times, at = asked(shop("global"), "d", "c")
+    assert items == ["a", "b", "d", "c"]
+    assert at == 9 * DAY + 1
+    assert times == [DAY, 3 * DAY, 7 * DAY + 1, 8 * DAY + 1]
+    # Ten entries do not fit into six days: none goes back before the last purchase.
+    _, times, _ = asked(shop("global"), *["d"] * 10)
+    assert times == sorted(times)
+    assert times[2:6] == [3 * DAY] * 4
+
+
+def test_entries_with_times_are_put_in_order() -> None:
+    late, early = HistoryItem("d", 8 * DAY), HistoryItem("c", 2 * DAY)
+    assert asked(shop("global"), late, early)[:2] == (
+        ["a", "c", "b", "d"],
+        [DAY, 2 * DAY, 3 * DAY, 8 * DAY],
+    )
+
+
+@pytest.mark.parametrize("time", ["global", "per_user_order"])
+def test_nothing_is_at_the_moment_of_the_request_or_later(
+    time: Literal["global", "per_user_order"],
+) -> None:
+    _, times, at = asked(shop(time), "d", "c", "a")
+    assert max(times) < at
