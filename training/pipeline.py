@@ -138,13 +138,15 @@ def fit_recommender(
         dataset, recipe, embeddings, device, stages, logger, earlier, shelf, steps
     )
     nets = _fit_heads(tables, recipe, device, stages, logger, shelf, steps) if tables else {}
+    # Places in the orders of different users cannot be compared.
+    until = dataset.end + 1 if dataset.info.time == "global" else None
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
             recipe,
             embeddings,
             device=device,
-            warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
+            warm=_chained(chained, recipe) | earlier.generators(dataset, until),
             logger=logger,
             shelf=shelf,
             steps=steps,
@@ -153,7 +155,6 @@ def fit_recommender(
     _log_times(fitted, stages, logger)
     ranker = None
     if nets:
-        until = dataset.end + 1 if dataset.info.time == "global" else None
         builder = steps.builder(dataset, tuple(fitted.generators), until).reading(
             late=recipe.ranker.late_features
         )
