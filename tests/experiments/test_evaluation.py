@@ -113,6 +113,17 @@ def test_values_by_hand(
     assert scorecard.value(targets, system, metric) == pytest.approx(value)
 
 
+def test_what_is_not_available_is_not_eligible() -> None:
+    log = LOG.with_columns(pl.col("timestamp").cast(pl.Datetime("us")))
+    # The last interaction is at 2. At 3, the moment of the requests, w is gone and z is not.
+    closed = pl.Series([3, None, None, 4]).cast(pl.Datetime("us"))
+    items = ITEMS.with_columns(available_until=closed)
+    data = Dataset.from_frames(log, items, info=DatasetInfo(name="four", time="global"))
+    card = evaluate_recommender(Fixed(data), TRUTH, (2,), resamples=20)  # type: ignore[arg-type]
+    assert card.value("ALL", HYBRID, "coverage@2") == 3 / 3
+    assert card.value("ALL", "popular", "coverage@2") == 2 / 3
+
+
 def test_nobody_is_dropped_and_the_rest_is_counted(scorecard: Scorecard) -> None:
     rows = {row["targets"]: row for row in scorecard.users.iter_rows(named=True)}
     assert rows["ALL"] == {
