@@ -194,15 +194,18 @@ class Engine:
         """Score given candidates as the final order would, [m].
 
         With `only`, some of them, [w]: positions among all, which they are compared with
-        as ever. Without a ranker nothing scores a given list; the mean standardised score of the
-        generators stands in.
+        as ever. Without a ranker nothing scores a given list; the mean over the generators
+        stands in, each one's scores divided by their standard deviation over all m. What a
+        generator says nothing of counts as 0.
         """
         scores = np.stack([g.score(queries, items) for g in self.generators.values()])
         none = np.zeros(scores.shape, dtype=np.int64)
         blended = Blended(items.indptr, items.rows, tuple(self.generators), scores, none)
         if self.ranker is not None and head in self.ranker.nets:
             return self.ranker.score(self.ranker.builder.build(queries, blended, only), head)
-        spread = np.nanstd(scores, axis=1, keepdims=True) + 1e-9
+        spread = np.ones((len(scores), 1), dtype=scores.dtype)
+        heard = ~np.isnan(scores).all(axis=1)
+        spread[heard] = np.nanstd(scores[heard], axis=1, keepdims=True) + 1e-9
         mean: FloatArray = np.nan_to_num(scores / spread).mean(axis=0).astype(np.float32)
         return mean if only is None else mean[only]
 

@@ -133,13 +133,24 @@ def _fallbacks(
     return names
 
 
-def _eligible(dataset: Dataset, request: RecommendationRequest, at: int | None) -> BoolArray | None:
+def available(dataset: Dataset, at: int | None = None) -> BoolArray | None:
+    """Return which items are available, [n_items]; None where no column says so.
+
+    Args:
+        dataset: whose catalogue it is.
+        at: the moment; None is just after the last interaction.
+    """
     frame = dataset.catalogue.frame
-    mask: BoolArray | None = None
-    if {"available_from", "available_until"} & set(frame.columns):
-        # Without a clock nobody can tell what is available now, unless the caller says when.
-        now = dataset.end + 1 if dataset.info.time == "global" else None
-        mask = availability_mask(frame, now if at is None else at)
+    if not {"available_from", "available_until"} & set(frame.columns):
+        return None
+    # Without a clock nobody can tell what is available now, unless the caller says when.
+    now = dataset.end + 1 if dataset.info.time == "global" else None
+    return availability_mask(frame, now if at is None else at)
+
+
+def _eligible(dataset: Dataset, request: RecommendationRequest, at: int | None) -> BoolArray | None:
+    mask = available(dataset, at)
+    frame = dataset.catalogue.frame
     if request.filters is not None:
         wanted = filter_mask(parse_filter(request.filters), frame)
         mask = wanted if mask is None else mask & wanted

@@ -124,7 +124,8 @@ def last_item_window(dataset: Dataset, depth: int = 0) -> Window:
     target = dataset.interactions.target
     if depth:
         inner = last_item_window(dataset, depth - 1)
-        cut = np.full(dataset.n_users, np.iinfo(np.int64).min, dtype=np.int64)
+        # Who has no label has nothing dropped, as at depth 0.
+        cut = np.full(dataset.n_users, np.iinfo(np.int64).max, dtype=np.int64)
         cut[inner.users] = inner.at
         return last_item_window(dataset.before(cut))
     last = np.full(dataset.n_users, np.iinfo(np.int64).min, dtype=np.int64)

@@ -142,13 +142,15 @@ def fit_recommender(
         reason = "no window before the end has a target that a generator proposes"
         stages.aside["ranker"] = reason
         warnings.warn(f"ranker is left out, ranks are fused: {reason}", stacklevel=2)
+    # Places in the orders of different users cannot be compared.
+    until = dataset.end + 1 if dataset.info.time == "global" else None
     with stages.time("generators"):
         fitted = fit_generators(
             dataset,
             recipe,
             embeddings,
             device=device,
-            warm=_chained(chained, recipe) | earlier.generators(dataset, dataset.end + 1),
+            warm=_chained(chained, recipe) | earlier.generators(dataset, until),
             logger=logger,
             shelf=shelf,
             steps=steps,
@@ -157,7 +159,6 @@ def fit_recommender(
     _log_times(fitted, stages, logger)
     ranker = None
     if nets:
-        until = dataset.end + 1 if dataset.info.time == "global" else None
         builder = steps.builder(dataset, tuple(fitted.generators), until).reading(
             late=recipe.ranker.late_features
         )

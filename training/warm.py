@@ -3,7 +3,8 @@
 Only the history Transformer has weights worth keeping: everything else is fitted in closed
 form or in seconds. A fit may go on from weights that have seen no more than it may see
 itself, so the generators behind the ranker's label windows start from the bundle only where
-it ends before those windows do (see decision 0006: one chain of windows).
+it ends before those windows do (see decision 0006: one chain of windows). Where time is not
+global, no moment says what the bundle has seen, and no fit starts from it.
 """
 
 from __future__ import annotations

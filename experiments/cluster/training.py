@@ -113,7 +113,8 @@ class OnCluster:
         """Take the weights of a bundle, as `experiments.train.warm_start` does."""
         if bundle is None:
             return None
-        known = replace(parts, truth=parts.truth.clear())
+        # A moment says what a test is without its items, which need not travel then.
+        known = parts if parts.cut is None else replace(parts, truth=parts.truth.clear())
         found: WarmStart = once(warm_start, bundle.absolute(), known, recipe)
         return found
 

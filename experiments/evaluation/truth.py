@@ -16,6 +16,7 @@ from experiments.evaluation.slices import item_slices
 from recsys.metrics import NDCG, MetricInputs, Recall, metrics_at
 from recsys.metrics.compute import AnyMetric
 from recsys.metrics.slices import OnItems
+from recsys.requests import available
 from recsys.types import BoolArray, IntArray, Ragged, pointers
 from recsys.vocabulary import MISSING_ROW
 
@@ -125,8 +126,12 @@ class Truth:
         some = len(names) > 1
         bought = _Bought(model, self.user_rows, seen_only=False)
         seen = _Bought(model, self.user_rows, seen_only=True)
+        # As the requests of the evaluation: what could not be listed is not counted as missed.
+        open_ = available(model.dataset)
+        if open_ is None or not open_.any():
+            open_ = np.ones(len(model.items), dtype=np.bool_)
         return MetricInputs(
-            eligible=_padded(np.ones(len(model.items), dtype=np.bool_), n, False),
+            eligible=_padded(open_, n, False),
             item_counts=self.item_counts if self.item_counts.any() else None,
             embeddings=_padded(model.embeddings, n, 0) if model.embeddings.any() else None,
             categories=_padded(numbers - 1, n, -1) if some else None,

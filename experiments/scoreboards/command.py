@@ -28,7 +28,7 @@ from recsys.weights import home
 from training.pipeline import Stages
 from training.recipe import Recipe
 
-MODELS = (*GENERATORS, "history")
+MODELS = tuple(GENERATORS)
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,13 @@ class Interval:
 
     Attributes:
         mean: over the users counted.
-        low: lower end of the interval.
-        high: upper end.
+        low: lower end of the interval; NaN where no resample holds a user counted.
+        high: upper end, likewise.
         p_value: two-sided, of the mean being zero: twice the share of resamples on the far
             side of zero, at least 2 / (resamples + 1).
         n_users: users counted.
         level: probability of the interval, 0.95.
-        resamples: how often users were drawn again.
+        resamples: how often users were drawn again, with one counted among them.
     """
 
     mean: float
@@ -187,7 +187,9 @@ def _resampled_means(
 def _interval(mean: float, drawn: DoubleArray, n_users: int, level: float) -> Interval:
     # A draw that holds none of the few users counted says nothing.
     drawn = drawn[~np.isnan(drawn)]
-    low, high = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    low = high = np.nan
+    if len(drawn):
+        low, high = np.quantile(drawn, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     extreme = min(int((drawn <= 0.0).sum()), int((drawn >= 0.0).sum()))
     return Interval(
         mean=mean,

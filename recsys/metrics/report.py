@@ -84,7 +84,14 @@ def _inputs(aligned: Aligned, eligible: pl.Series | None, train: Path | None) ->
     n = len(aligned.item_ids)
     item_counts = None
     if train is not None:
-        bought = _read(train, ("item_id",))["item_id"].value_counts(name="n")
+        ids, want = _read(train, ("item_id",))["item_id"], aligned.item_ids.dtype
+        if ids.dtype.is_integer() != want.is_integer():
+            raise DataError(
+                f"{train}: item_id is {ids.dtype}, where it is {want} elsewhere, so no id would "
+                "match; cast one to the other's type"
+            )
+        # The other files' ids were brought to one type: categories to strings.
+        bought = ids.cast(want).value_counts(name="n")
         index = pl.DataFrame({"item_id": aligned.item_ids})
         joined = index.join(bought, on="item_id", how="left", maintain_order="left")
         item_counts = joined["n"].fill_null(0).cast(pl.Int64).to_numpy()

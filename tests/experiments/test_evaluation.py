@@ -15,6 +15,7 @@ from experiments.evaluation import HYBRID, Scorecard, evaluate_recommender, refu
 from recsys.dataset import Dataset
 from recsys.errors import DataError, LeakageError
 from recsys.schema import ColumnRoles, DatasetInfo
+from recsys.splits import Split, split
 from recsys.types import Ragged
 
 ITEMS = pl.DataFrame(
@@ -110,6 +111,17 @@ def test_values_by_hand(
     scorecard: Scorecard, targets: str, system: str, metric: str, value: float
 ) -> None:
     assert scorecard.value(targets, system, metric) == pytest.approx(value)
+
+
+def test_what_is_not_available_is_not_eligible() -> None:
+    log = LOG.with_columns(pl.col("timestamp").cast(pl.Datetime("us")))
+    # The last interaction is at 2. At 3, the moment of the requests, w is gone and z is not.
+    closed = pl.Series([3, None, None, 4]).cast(pl.Datetime("us"))
+    items = ITEMS.with_columns(available_until=closed)
+    data = Dataset.from_frames(log, items, info=DatasetInfo(name="four", time="global"))
+    card = evaluate_recommender(Fixed(data), TRUTH, (2,), resamples=20)  # type: ignore[arg-type]
+    assert card.value("ALL", HYBRID, "coverage@2") == 3 / 3
+    assert card.value("ALL", "popular", "coverage@2") == 2 / 3
 
 
 def test_nobody_is_dropped_and_the_rest_is_counted(scorecard: Scorecard) -> None:
@@ -229,10 +241,47 @@ def test_without_global_time_more_interactions_than_the_training_part_are_refuse
     dataset: Dataset,
 ) -> None:
     fewer = dataset.before(2)
-    seen: Any = SimpleNamespace(cut=None, train=fewer)
+    seen = Split(fewer, TRUTH.clear(), "holdout", None)
     with pytest.raises(LeakageError, match="3 interactions, more than the 2"):
         refuse_overlap(Fixed(dataset), seen)  # type: ignore[arg-type]
     refuse_overlap(Fixed(fewer), seen)  # type: ignore[arg-type]
+
+
+def test_a_bundle_of_an_earlier_month_is_refused_where_it_has_seen_last_items() -> None:
+    info = DatasetInfo(name="months", time="per_user_order")
+    month = pl.DataFrame(
+        {
+            "user_id": ["ann", "ann", "bob", "bob"],
+            "item_id": list("xyyy"),
+            "timestamp": [0, 1, 0, 1],
+        }
+    )
+    more = pl.DataFrame({"user_id": ["ann"] * 2, "item_id": list("zw"), "timestamp": [2, 3]})
+    first = Dataset.from_frames(month, ITEMS, info=info)
+    # Bob did not come back: the y that he bought again in the first month is the test.
+    parts = split(Dataset.from_frames(pl.concat([month, more]), ITEMS, info=info))
+    assert parts.truth.rows() == [("ann", "w", True), ("bob", "y", False)]
+    assert len(first.interactions) == len(parts.train.interactions)
+    with pytest.raises(LeakageError, match=r"1 of the 2 test items.* 'y' of the user 'bob'"):
+        refuse_overlap(Fixed(first), parts)  # type: ignore[arg-type]
+    # Something later is refused as well, what came before is not.
+    later = month[:3].vstack(pl.DataFrame({"user_id": "bob", "item_id": "x", "timestamp": 2}))
+    with pytest.raises(LeakageError, match="1 of the 2 test items or on what followed them"):
+        refuse_overlap(Fixed(Dataset.from_frames(later, ITEMS, info=info)), parts)  # type: ignore[arg-type]
+    refuse_overlap(Fixed(first.before(1)), parts)  # type: ignore[arg-type]
+    refuse_overlap(Fixed(Dataset.from_frames(month[:3], ITEMS, info=info)), parts)  # type: ignore[arg-type]
+
+
+def test_a_bundle_of_another_seed_is_refused_where_there_is_no_time() -> None:
+    info = DatasetInfo(name="bag", time="none")
+    log = pl.DataFrame({"user_id": ["ann"] * 3, "item_id": list("xxy")})
+    held, other = (Dataset.from_frames(log[rows], ITEMS, info=info) for rows in ([0, 2], [0, 1]))
+    truth = pl.DataFrame({"user_id": ["ann"], "item_id": ["x"], "new": [False]})
+    parts = Split(held, truth, "holdout", None)
+    with pytest.raises(LeakageError, match="1 of the 1 test items, such as 'x' of the user 'ann'"):
+        refuse_overlap(Fixed(other), parts)  # type: ignore[arg-type]
+    # One x is in training and one is the test: who has seen one may be measured.
+    refuse_overlap(Fixed(Dataset.from_frames(log[[0, 2]], ITEMS, info=info)), parts)  # type: ignore[arg-type]
 
 
 def test_json_holds_plain_values(scorecard: Scorecard) -> None:

@@ -91,6 +91,8 @@ def test_leave_last_out_takes_whole_baskets_and_spares_single_ones() -> None:
     assert window.past.histories.counts.tolist() == [2, 1, 1]
     before = last_item_window(shop(ROWS, "per_user_order"), depth=1)
     assert labels(before) == {"ann": {"b"}}
+    # Ann keeps her first, bob his first, and the single one is still there.
+    assert before.past.histories.counts.tolist() == [1, 1, 1]
 
 
 def test_leave_last_out_warns_where_time_is_global() -> None:

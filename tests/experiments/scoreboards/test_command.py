@@ -129,8 +129,9 @@ def test_a_variant_is_no_component() -> None:
 def test_what_does_not_exist_is_named(data: Path) -> None:
     with pytest.raises(DataError, match="no scoreboard is called 'beautty'"):
         scoreboard_command(Asked("beautty", data))
-    with pytest.raises(DataError, match="no model is called 'sasrec'"):
+    with pytest.raises(DataError, match="no model is called 'sasrec'") as refused:
         scoreboard_command(Asked("beauty", data, models=("sasrec",)))
+    assert str(refused.value).count("history") == 1
     with pytest.raises(DataError, match="has no track 'train'"):
         scoreboard_command(Asked("beauty", data, track="train"))
 

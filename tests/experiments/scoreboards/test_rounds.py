@@ -70,6 +70,16 @@ def test_a_user_with_two_items_has_no_validation_item(tmp_path: Path) -> None:
     assert round_.truth.sort("user_id").rows() == [("u", "c", True), ("w", "b", True)]
 
 
+def test_a_user_with_one_item_has_a_row_in_what_is_learned_and_what_is_known(
+    tmp_path: Path,
+) -> None:
+    rows = [("a", "x", 0), ("u", "a", 0), ("u", "b", 1), ("u", "c", 2)]
+    path = folder(tmp_path, list(rows), ["user_id", "item_id", "position"])
+    round_ = rounds.leave_last_out(read(path, "beauty", BEAUTY.layout), "train-only", "test")
+    assert round_.train.users.ids.to_list() == round_.known.users.ids.to_list() == ["a", "u"]
+    assert bought(round_, "train", "a") == ["x"]
+
+
 def test_the_published_test_set_is_not_learned_from(tmp_path: Path) -> None:
     rows = [(0, 0, "train"), (0, 1, "train"), (1, 1, "train"), (0, 2, "test"), (1, 0, "test")]
     path = folder(tmp_path, list(rows), ["user_id", "item_id", "split"])

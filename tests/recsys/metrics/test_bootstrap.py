@@ -95,6 +95,21 @@ def test_users_that_are_not_counted():
     assert (first.low, first.high) == (alone.low, alone.high)
 
 
+def test_draws_without_anybody_counted_have_no_bounds():
+    values = np.full(1000, np.nan)
+    values[0] = 0.5
+    found = [bootstrap_mean(values, resamples=1, seed=seed) for seed in range(6)]
+    # A draw misses the one user with a chance of (1 - 1/1000)^1000, 0.37.
+    assert {one.mean for one in found} == {0.5}
+    assert {one.resamples for one in found} == {0, 1}
+    for one in found:
+        if one.resamples:
+            assert (one.low, one.high) == (0.5, 0.5)
+        else:
+            assert np.isnan([one.low, one.high]).all()
+            assert (one.p_value, one.excludes_zero) == (1.0, False)
+
+
 def test_faults():
     with pytest.raises(DataError, match="nobody is counted in column 0"):
         bootstrap_mean(np.array([np.nan]))

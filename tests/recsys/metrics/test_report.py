@@ -59,6 +59,26 @@ def test_a_catalogue_and_training_data_allow_more(files):
     assert trained["novelty@2"] == 1.5
 
 
+def test_ids_may_be_categories(files):
+    plain = metrics_command(
+        files["recs"], files["truth"], [2], items=files["items"], train=files["train"]
+    )
+    for path in files.values():
+        pl.read_parquet(path).with_columns(pl.col("item_id").cast(pl.Categorical)).write_parquet(
+            path
+        )
+    same = metrics_command(
+        files["recs"], files["truth"], [2], items=files["items"], train=files["train"]
+    )
+    assert same == plain
+    assert same["novelty@2"] == 1.5
+    pl.DataFrame({"item_id": [1, 2]}).write_parquet(files["train"])
+    with pytest.raises(DataError, match=r"train\.parquet: item_id is Int64, where it is String"):
+        metrics_command(
+            files["recs"], files["truth"], [2], items=files["items"], train=files["train"]
+        )
+
+
 def test_metrics_can_be_chosen(files):
     values = metrics_command(files["recs"], files["truth"], [1, 2], ["ndcg", "recall@7", "ndcg@2"])
     assert list(values) == ["ndcg@1", "ndcg@2", "recall@7"]
