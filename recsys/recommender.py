@@ -371,7 +371,7 @@ class Recommender:
         rows = np.empty(0, dtype=np.int64)
         times = rows
         if row != MISSING_ROW:
-            one = self.dataset.histories.take(np.array([row]))
+            one = self.dataset.bought(np.array([row]))
             rows, times = one.items, one.times
         titles = pl.Series(self.catalogue.labels(), dtype=pl.String)
         frame = pl.DataFrame(

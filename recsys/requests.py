@@ -35,6 +35,7 @@ class Batch:
 
     Attributes:
         queries: b queries.
+        bought: b histories, without what was only looked at.
         positions: [b], where each request stood in the list it came from.
         user_ids: b external ids.
         k: how many items.
@@ -47,6 +48,7 @@ class Batch:
     """
 
     queries: Queries
+    bought: Histories
     positions: list[int]
     user_ids: list[str | None]
     k: int
@@ -80,11 +82,12 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         else None
     )
     if known is None:
-        histories, seen = _stored(dataset, users, at)
-        excluded = seen if first.repeats == "exclude" else Ragged.empty(len(users))
+        histories, bought = _stored(dataset, users, at)
+        excluded = bought.unique() if first.repeats == "exclude" else Ragged.empty(len(users))
         warnings: list[tuple[str, ...]] = [()] * len(users)
     else:
         histories = _joined([k.history for k in known])
+        bought = _joined([k.bought for k in known])
         excluded = Ragged.from_lists([k.excluded(first.repeats) for k in known])
         warnings = [k.warnings for k in known]
     moments = (
@@ -95,6 +98,7 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
     pins, unknown = ({}, ()) if rules is None else _pins(dataset, rules)
     return Batch(
         queries=queries,
+        bought=bought,
         positions=positions,
         user_ids=[r.user_id for r in requests],
         k=first.k,
@@ -146,8 +150,8 @@ def _eligible(dataset: Dataset, request: RecommendationRequest, at: int | None) 
     return mask
 
 
-def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Histories, Ragged]:
-    """Return the stored histories before `at` and the items they make "already bought"."""
+def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Histories, Histories]:
+    """Return the stored histories before `at`, and what of them makes "already bought"."""
     h = dataset.histories
     there = users != MISSING_ROW
     indptr, flat = gather(h.indptr, users[there])
@@ -158,7 +162,7 @@ def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Historie
     if at is not None:
         before = whole.times < at
         whole, bought = whole.keep(before), bought[before]
-    return whole, whole.keep(bought).unique()
+    return whole, whole.keep(bought)
 
 
 class _Known:
@@ -169,12 +173,13 @@ class _Known:
     ) -> None:
         self.warnings: tuple[str, ...] = ()
         if request.history is None:
-            self.history, self._seen = _stored(dataset, np.array([user]), at)
+            self.history, self.bought = _stored(dataset, np.array([user]), at)
         else:
-            self.history, self._bought = self._given(dataset, request.history, at)
-            self._seen = self._bought.unique()
+            self.history, self.bought = self._given(dataset, request.history, at)
         if request.recent:
-            self.history, self._seen = self._followed(dataset, request.recent, at)
+            more, bought = self._given(dataset, request.recent, at)
+            self.history = _followed(self.history, more)
+            self.bought = _followed(self.bought, bought)
         self._exclude = self._rows(dataset, request.exclude, "exclude")
         self._exclude = self._exclude[self._exclude != MISSING_ROW]
 
@@ -182,7 +187,7 @@ class _Known:
         """Item rows that must not come back."""
         if repeats == "allow":
             return self._exclude
-        return np.union1d(self._seen.rows, self._exclude)
+        return np.union1d(self.bought.items, self._exclude)
 
     def _rows(self, dataset: Dataset, ids: Sequence[str], what: str) -> IntArray:
         rows = dataset.items.rows(list(ids))
@@ -190,19 +195,6 @@ class _Known:
         if lost:
             self.warnings = (*self.warnings, _left_out(what, lost))
         return rows
-
-    def _followed(
-        self, dataset: Dataset, recent: Sequence[HistoryItem | str], at: int | None
-    ) -> tuple[Histories, Ragged]:
-        """Append what came after the stored history."""
-        more, bought = self._given(dataset, recent, at)
-        history = Histories(
-            pointers(np.array([len(self.history.items) + len(more.items)], dtype=np.int64)),
-            np.concatenate([self.history.items, more.items]),
-            np.concatenate([self.history.times, more.times]),
-            np.concatenate([self.history.weights, more.weights]),
-        )
-        return history, Ragged.from_lists([np.union1d(self._seen.rows, bought.items)])
 
     def _given(
         self, dataset: Dataset, given: Sequence[HistoryItem | str], at: int | None
@@ -240,6 +232,16 @@ class _Known:
             pointers(counts), rows[good][order], times[good][order], weights[good][order]
         )
         return history, history.keep(seen[good][order])
+
+
+def _followed(history: Histories, more: Histories) -> Histories:
+    """Append to one history what came after it."""
+    return Histories(
+        pointers(np.array([len(history.items) + len(more.items)], dtype=np.int64)),
+        np.concatenate([history.items, more.items]),
+        np.concatenate([history.times, more.times]),
+        np.concatenate([history.weights, more.weights]),
+    )
 
 
 def _joined(parts: list[Histories]) -> Histories:
