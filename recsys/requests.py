@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.dataset import Dataset, as_time
+from recsys.errors import DataError
+from recsys.given import as_list
 from recsys.ranking.config import Head
 from recsys.rerank import Rules, availability_mask, filter_mask, parse_filter, parse_rules
 from recsys.splits import DAY
@@ -27,6 +29,10 @@ from recsys.types import (
 from recsys.vocabulary import MISSING_ROW
 
 MAX_LISTED = 3
+YEAR_1971 = 365 * DAY
+"""In microseconds since 1970; as milliseconds it would be the year 2969."""
+SECONDS_1973 = 100_000_000
+"""In seconds since 1970: a smaller number is no moment that anybody asks for."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,12 @@ class Batch:
     pins: Mapping[int, int] = field(default_factory=dict)
 
 
+def for_users(user_ids: Sequence[str], k: int, repeats: Repeats) -> list[RecommendationRequest]:
+    """Return the same request for each shopper."""
+    users = as_list(user_ids, "user_ids")
+    return [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in users]
+
+
 def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iterator[Batch]:
     """Group requests into batches that one pass can answer."""
     groups: dict[str, list[int]] = {}
@@ -75,6 +87,7 @@ def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iter
 def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: list[int]) -> Batch:
     first = requests[0]
     at = as_time(first.at)
+    _refuse_seconds(dataset, at)
     users = dataset.users.rows(["" if r.forgotten else r.user_id or "" for r in requests])
     known = (
         [_Known(dataset, u, r, at) for u, r in zip(users, requests, strict=True)]
@@ -109,6 +122,17 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         rules=rules,
         pins=pins,
     )
+
+
+def _refuse_seconds(dataset: Dataset, at: int | None) -> None:
+    """Refuse a moment in other units: in 1970, where the dataset begins years later."""
+    if at is None or dataset.info.time != "global" or dataset.begin < YEAR_1971:
+        return
+    if SECONDS_1973 <= at < YEAR_1971:
+        raise DataError(
+            f"at is {at!r}, which is in 1970 as microseconds; give microseconds since 1970 "
+            f"(seconds times 1,000,000, milliseconds times 1,000), or a datetime"
+        )
 
 
 def _pins(dataset: Dataset, rules: Rules) -> tuple[dict[int, int], tuple[str, ...]]:

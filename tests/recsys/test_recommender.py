@@ -270,6 +270,24 @@ def test_measured_evidence_lowers_the_score_when_removed(recommender: Recommende
     assert lowered == total
 
 
+def test_one_shopper_is_no_list_of_shoppers(without_ranker: Recommender) -> None:
+    for ask in (without_ranker.recommend_frame, without_ranker.recommend_rows):
+        with pytest.raises(DataError, match=r"user_ids is 'u001'.*\['u001'\]"):
+            ask("u001")
+    with pytest.raises(DataError, match="history is 'i01'"):
+        without_ranker.recommend(history="i01")
+    assert without_ranker.recommend_frame([1, 2], 1)["user_id"].to_list() == ["1", "2"]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("at", [1_745_000_000, 1_745_000_000_000])
+def test_seconds_and_milliseconds_are_not_taken_for_microseconds(
+    without_ranker: Recommender, at: int
+) -> None:
+    with pytest.raises(DataError, match=f"at is {at}.*microseconds"):
+        without_ranker.recommend("x", at=at)
+    assert without_ranker.recommend("x", at=1_745_000_000_000_000).items
+
+
 def test_what_was_only_looked_at_is_not_said_to_be_bought(without_ranker: Recommender) -> None:
     data = without_ranker.dataset
     info = data.info.model_copy(update={"seen_events": ("buy",)})
