@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -233,6 +233,14 @@ def test_without_global_time_more_interactions_than_the_training_part_are_refuse
     with pytest.raises(LeakageError, match="3 interactions, more than the 2"):
         refuse_overlap(Fixed(dataset), seen)  # type: ignore[arg-type]
     refuse_overlap(Fixed(fewer), seen)  # type: ignore[arg-type]
+
+
+def test_what_exists_for_all_targets_only_is_a_dash_for_new(scorecard: Scorecard) -> None:
+    lost = (pl.col("targets") == "NEW") & (pl.col("metric") == "coverage@1")
+    card = replace(scorecard, values=scorecard.values.filter(~lost))
+    coverage = next(c for c in report.beyond_table(card).columns if c.header == "coverage@1")
+    n_all = scorecard.value("ALL", HYBRID, "coverage@1")
+    assert list(coverage.cells) == [f"{n_all:.4f}", "-"]
 
 
 def test_json_holds_plain_values(scorecard: Scorecard) -> None:
