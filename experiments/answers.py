@@ -14,6 +14,7 @@ import polars as pl
 from rich.table import Table
 
 from experiments.asked import EVERYBODY, read_ids
+from recsys.errors import DataError
 from recsys.recommender import Recommender
 from recsys.types import Recommendation, RecommendationRequest, Recommendations, Repeats
 from recsys.vocabulary import MISSING_ROW
@@ -21,6 +22,8 @@ from recsys.vocabulary import MISSING_ROW
 if TYPE_CHECKING:
     from serving.store import StoredList
 
+PARQUET = (".parquet", ".pq", "")
+CSV = ".csv"
 USERS_PER_PART = 8192
 USERS_PER_STORED_PART = 512
 """Fewer at a time: their reasons are made one by one, and each part is one commit."""
@@ -100,11 +103,19 @@ def write_batch(
     repeats: Repeats,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> int:
-    """Write recommendations for many users as parquet; return how many rows.
+    """Write recommendations for many users as parquet or CSV; return how many rows.
+
+    The name of the file says which: `.csv`, or `.parquet` or no ending.
 
     Columns: `user_id`, `item_id`, `rank`, `score`, `source`. Users are asked for in
     parts, so memory does not grow with their number; the file appears when it is whole.
+
+    Raises:
+        DataError: the name ends otherwise.
     """
+    ending = out.suffix.lower()
+    if ending not in (*PARQUET, CSV):
+        raise DataError(f"{out} ends in {ending!r}; name a file that ends in .parquet or .csv")
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -116,7 +127,11 @@ def write_batch(
             frame.write_parquet(work / f"{number:06d}.parquet")
             rows += frame.height
             progress(start + len(part), len(users))
-        pl.scan_parquet(sorted(work.glob("*.parquet"))).sink_parquet(work / "whole")
+        whole = pl.scan_parquet(sorted(work.glob("*.parquet")))
+        if ending == CSV:
+            whole.sink_csv(work / "whole")
+        else:
+            whole.sink_parquet(work / "whole")
         (work / "whole").replace(out)
         return rows
     finally:

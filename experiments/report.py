@@ -10,6 +10,7 @@ from rich.text import Text
 from experiments.evaluation import HYBRID, Scorecard
 from experiments.evaluation.scorecard import EVERYBODY
 
+NOT_MEASURED = "-"
 MEANING = {
     "ALL": "everything bought in the test window, repeats too",
     "NEW": "what the shopper had never bought before",
@@ -55,8 +56,11 @@ def beyond_table(scorecard: Scorecard) -> Table:
     table.add_column("targets")
     for metric in metrics:
         table.add_column(metric, justify="right")
+    whole = scorecard.values.filter(system=HYBRID, slice=EVERYBODY)
+    values = {(r["targets"], r["metric"]): r["value"] for r in whole.iter_rows(named=True)}
     for targets in scorecard.targets:
-        table.add_row(targets, *(f"{scorecard.value(targets, HYBRID, m):.4f}" for m in metrics))
+        found = (values.get((targets, metric)) for metric in metrics)
+        table.add_row(targets, *(NOT_MEASURED if v is None else f"{v:.4f}" for v in found))
     return table
 
 

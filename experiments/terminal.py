@@ -55,8 +55,13 @@ def answering(as_json: bool) -> Iterator[Callable[..., None]]:
             stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
             stdout.flush()
             return
+        # Titles of tables, too, may be a shop's own words: nothing in them is markup.
         console = Console(
-            file=stdout, highlight=False, width=None if stdout.isatty() else PLAIN_WIDTH
+            file=stdout,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            width=None if stdout.isatty() else PLAIN_WIDTH,
         )
         for part in renderables:
             console.print(part, markup=False)

@@ -49,7 +49,7 @@ def answer(
     speakers = anchors(recommender.item_spaces(), rows, history, EVIDENCE)
     if explain:
         speakers = _measured(recommender, batch, ranked, i, speakers)
-    baskets = _baskets(history)
+    baskets = _baskets(batch, i)
     items = [
         _recommendation(recommender, ranked, start + j, j + 1, speakers[j], baskets)
         for j in range(len(rows))
@@ -81,7 +81,7 @@ def blurb_pairs(
     recommender: Recommender, answer: Recommendations, batch: Batch, i: int
 ) -> list[tuple[dict[str, object], UserContext]]:
     """Return the catalogue row and the shopper's context behind each item of an answer."""
-    baskets = _baskets(history_counts(batch.queries.histories, i))
+    baskets = _baskets(batch, i)
     frame, vocabulary = recommender.catalogue.frame, recommender.items
     service = recommender.blurb_service
     locale = service.locale if service is not None else "en"
@@ -100,17 +100,18 @@ def _context(
         return UserContext()
     for spoken in recommender.items.rows(list(item.evidence)).tolist():
         label = recommender.catalogue.label(spoken)
-        if safe_label(label, locale):
-            often = baskets.get(spoken, 0) >= OFTEN
+        if spoken in baskets and safe_label(label, locale):
+            often = baskets[spoken] >= OFTEN
             relation: Relation = "often_buy" if often else "bought"
             # The named label alone: shoppers with the same one share a blurb.
             return UserContext.of([label], anchor=label, relation=relation, locale=locale)
     return UserContext()
 
 
-def _baskets(history: tuple[IntArray, IntArray]) -> dict[int, int]:
-    """In how many baskets each item of a history was, by row."""
-    return dict(zip(history[0].tolist(), history[1].tolist(), strict=True))
+def _baskets(batch: Batch, i: int) -> dict[int, int]:
+    """In how many baskets the shopper bought each item, by row; not what was looked at."""
+    rows, counts = history_counts(batch.bought, i)
+    return dict(zip(rows.tolist(), counts.tolist(), strict=True))
 
 
 def _rows(ranked: Ranked, i: int) -> tuple[IntArray, int]:
@@ -130,13 +131,15 @@ def _recommendation(
     row = int(ranked.candidates.items[entry])
     own = baskets.get(row, 0)
     source = ranked.source(entry)
-    label = recommender.catalogue.label(speakers[0].row) if speakers else None
+    first = speakers[0].row if speakers else None
+    label = None if first is None else recommender.catalogue.label(first)
+    times = 0 if first is None else baskets.get(first, 0)
     return Recommendation(
         item_id=recommender.items.ids[row],
         rank=rank,
         score=float(ranked.candidates.scores[entry]),
         source=source,
-        reason=reason(label, speakers[0].baskets if speakers else 0, own=own, source=source),
+        reason=reason(label, times, own=own, source=source, buys=bool(baskets)),
         evidence=tuple(recommender.items.ids[s.row] for s in speakers),
     )
 
@@ -164,7 +167,7 @@ def _measured(
     place = {row: number for number, row in enumerate(removed.tolist())}
     found = []
     for guess, lost in zip(guesses, drops.T.tolist(), strict=True):
-        moved = [Anchor(a.row, a.baskets, lost[place[a.row]]) for a in guess]
+        moved = [Anchor(a.row, lost[place[a.row]]) for a in guess]
         found.append(sorted((a for a in moved if a.strength > 0), key=lambda a: -a.strength))
     return found
 

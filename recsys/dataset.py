@@ -251,8 +251,12 @@ class Dataset:
         """Return the distinct items each user "already bought", ascending by row."""
         if users is None:
             return self.histories.keep(self.interactions.seen).unique()
+        return self.bought(users).unique()
+
+    def bought(self, users: IntArray) -> Histories:
+        """Return what of the history of each user row makes its item "already bought"."""
         _, flat = gather(self.histories.indptr, users)
-        return self.histories.take(users).keep(self.interactions.seen[flat]).unique()
+        return self.histories.take(users).keep(self.interactions.seen[flat])
 
     def queries(
         self,

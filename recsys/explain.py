@@ -20,13 +20,11 @@ class Anchor:
 
     Attributes:
         row: its item row.
-        baskets: in how many baskets the shopper bought it.
-        strength: similarity to the recommended item times how much it is bought, or the
+        strength: similarity to the recommended item times how often it is there, or the
             drop of the final score without it.
     """
 
     row: int
-    baskets: int
     strength: float
 
 
@@ -69,8 +67,8 @@ def anchors(
     strength[items[:, None] == rows[None, :]] = -np.inf
     order = np.argsort(-strength, axis=1, kind="stable")[:, :n]
     strongest = np.take_along_axis(strength, order, axis=1)
-    named = zip(rows[order].tolist(), counts[order].tolist(), strongest.tolist(), strict=True)
-    return [[Anchor(*a) for a in zip(*one, strict=True) if a[2] > 0] for one in named]
+    named = zip(rows[order].tolist(), strongest.tolist(), strict=True)
+    return [[Anchor(*a) for a in zip(*one, strict=True) if a[1] > 0] for one in named]
 
 
 def _similarity(spaces: Sequence[ItemSpace], items: IntArray, rows: IntArray) -> DoubleArray:
@@ -92,17 +90,20 @@ def unit(vectors: FloatArray) -> FloatArray:
     return scaled
 
 
-def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:
+def reason(label: str | None, baskets: int, *, own: int, source: str, buys: bool = True) -> str:
     """Write the sentence for a shopper.
 
     Args:
         label: what the anchor is called; None when there is none.
-        baskets: in how many baskets the shopper bought the anchor.
+        baskets: in how many baskets the shopper bought the anchor; 0: it was looked at only.
         own: in how many baskets the shopper bought the recommended item itself.
         source: the generator that speaks loudest for the item.
+        buys: the shopper has bought something.
 
     >>> reason("Bananas", 4, own=0, source="als")
     'Because you often buy Bananas'
+    >>> reason("Bananas", 0, own=0, source="als")
+    'Because you looked at Bananas'
     """
     if own >= OFTEN:
         return f"You buy it often: {own} times so far"
@@ -113,5 +114,7 @@ def reason(label: str | None, baskets: int, *, own: int, source: str) -> str:
     if source == "popular":
         return "Popular with other shoppers"
     if label is None:
-        return "Fits what you buy"
+        return "Fits what you buy" if buys else "Fits what you looked at"
+    if not baskets:
+        return f"Because you looked at {label}"
     return f"Because you {'often buy' if baskets >= OFTEN else 'bought'} {label}"

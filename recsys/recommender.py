@@ -18,8 +18,9 @@ from recsys.dataset import Catalogue, Dataset
 from recsys.engine import Engine, Ranked
 from recsys.errors import DataError
 from recsys.explain import unit
+from recsys.given import as_list
 from recsys.protocols import ItemSpace, TextEncoder
-from recsys.requests import Batch, batches
+from recsys.requests import Batch, batches, for_users
 from recsys.rerank import RuleReranker
 from recsys.row_blocks import RowBlocks
 from recsys.types import (
@@ -150,10 +151,10 @@ class Recommender:
         """
         request = RecommendationRequest(
             user_id=user_id,
-            history=None if history is None else tuple(history),
+            history=None if history is None else as_list(history, "history"),
             k=k,
             repeats=repeats,
-            exclude=tuple(exclude),
+            exclude=as_list(exclude, "exclude"),
             filters=filters,
             context=context,
             at=at,
@@ -214,7 +215,7 @@ class Recommender:
             `user_id`, `item_id`, `rank`, `score`, `source`.
         """
         frames = []
-        requests = [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in user_ids]
+        requests = for_users(user_ids, k, repeats)
         for batch in batches(self.dataset, requests):
             ranked = (
                 self.engine.rank(batch.queries, k, batch.head)
@@ -223,7 +224,7 @@ class Recommender:
             )
             names = pl.Series([*ranked.names, "popular"], dtype=pl.String)
             flat = ranked.candidates
-            asked = pl.Series("user_id", [user_ids[p] for p in batch.positions], dtype=pl.String)
+            asked = pl.Series("user_id", batch.user_ids, dtype=pl.String)
             frames.append(
                 pl.DataFrame(
                     {
@@ -259,7 +260,7 @@ class Recommender:
         Raises:
             ValueError: there is no such component, or k < 1.
         """
-        requests = [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in user_ids]
+        requests = for_users(user_ids, k, repeats)
         # Requests that differ in nothing but the shopper are one batch, in their order.
         for batch in batches(self.dataset, requests):
             ranked = self.engine.rank_all(batch.queries, k, batch.head, components)
@@ -371,7 +372,7 @@ class Recommender:
         rows = np.empty(0, dtype=np.int64)
         times = rows
         if row != MISSING_ROW:
-            one = self.dataset.histories.take(np.array([row]))
+            one = self.dataset.bought(np.array([row]))
             rows, times = one.items, one.times
         titles = pl.Series(self.catalogue.labels(), dtype=pl.String)
         frame = pl.DataFrame(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys.dataset import Dataset, as_time
+from recsys.errors import DataError
+from recsys.given import as_list
 from recsys.ranking.config import Head
 from recsys.rerank import Rules, availability_mask, filter_mask, parse_filter, parse_rules
 from recsys.splits import DAY
@@ -27,6 +29,10 @@ from recsys.types import (
 from recsys.vocabulary import MISSING_ROW
 
 MAX_LISTED = 3
+YEAR_1971 = 365 * DAY
+"""In microseconds since 1970; as milliseconds it would be the year 2969."""
+SECONDS_1973 = 100_000_000
+"""In seconds since 1970: a smaller number is no moment that anybody asks for."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,7 @@ class Batch:
 
     Attributes:
         queries: b queries.
+        bought: b histories, without what was only looked at.
         positions: [b], where each request stood in the list it came from.
         user_ids: b external ids.
         k: how many items.
@@ -47,6 +54,7 @@ class Batch:
     """
 
     queries: Queries
+    bought: Histories
     positions: list[int]
     user_ids: list[str | None]
     k: int
@@ -56,6 +64,12 @@ class Batch:
     diversity: float = 0.0
     rules: Rules | None = None
     pins: Mapping[int, int] = field(default_factory=dict)
+
+
+def for_users(user_ids: Sequence[str], k: int, repeats: Repeats) -> list[RecommendationRequest]:
+    """Return the same request for each shopper."""
+    users = as_list(user_ids, "user_ids")
+    return [RecommendationRequest(user_id=u, k=k, repeats=repeats) for u in users]
 
 
 def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iterator[Batch]:
@@ -73,6 +87,7 @@ def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iter
 def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: list[int]) -> Batch:
     first = requests[0]
     at = as_time(first.at)
+    _refuse_seconds(dataset, at)
     users = dataset.users.rows(["" if r.forgotten else r.user_id or "" for r in requests])
     known = (
         [_Known(dataset, u, r, at) for u, r in zip(users, requests, strict=True)]
@@ -80,11 +95,12 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         else None
     )
     if known is None:
-        histories, seen = _stored(dataset, users, at)
-        excluded = seen if first.repeats == "exclude" else Ragged.empty(len(users))
+        histories, bought = _stored(dataset, users, at)
+        excluded = bought.unique() if first.repeats == "exclude" else Ragged.empty(len(users))
         warnings: list[tuple[str, ...]] = [()] * len(users)
     else:
         histories = _joined([k.history for k in known])
+        bought = _joined([k.bought for k in known])
         excluded = Ragged.from_lists([k.excluded(first.repeats) for k in known])
         warnings = [k.warnings for k in known]
     moments = (
@@ -95,6 +111,7 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
     pins, unknown = ({}, ()) if rules is None else _pins(dataset, rules)
     return Batch(
         queries=queries,
+        bought=bought,
         positions=positions,
         user_ids=[r.user_id for r in requests],
         k=first.k,
@@ -105,6 +122,17 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
         rules=rules,
         pins=pins,
     )
+
+
+def _refuse_seconds(dataset: Dataset, at: int | None) -> None:
+    """Refuse a moment in other units: in 1970, where the dataset begins years later."""
+    if at is None or dataset.info.time != "global" or dataset.begin < YEAR_1971:
+        return
+    if SECONDS_1973 <= at < YEAR_1971:
+        raise DataError(
+            f"at is {at!r}, which is in 1970 as microseconds; give microseconds since 1970 "
+            f"(seconds times 1,000,000, milliseconds times 1,000), or a datetime"
+        )
 
 
 def _pins(dataset: Dataset, rules: Rules) -> tuple[dict[int, int], tuple[str, ...]]:
@@ -157,8 +185,8 @@ def _eligible(dataset: Dataset, request: RecommendationRequest, at: int | None) 
     return mask
 
 
-def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Histories, Ragged]:
-    """Return the stored histories before `at` and the items they make "already bought"."""
+def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Histories, Histories]:
+    """Return the stored histories before `at`, and what of them makes "already bought"."""
     h = dataset.histories
     there = users != MISSING_ROW
     indptr, flat = gather(h.indptr, users[there])
@@ -169,7 +197,7 @@ def _stored(dataset: Dataset, users: IntArray, at: int | None) -> tuple[Historie
     if at is not None:
         before = whole.times < at
         whole, bought = whole.keep(before), bought[before]
-    return whole, whole.keep(bought).unique()
+    return whole, whole.keep(bought)
 
 
 class _Known:
@@ -180,12 +208,15 @@ class _Known:
     ) -> None:
         self.warnings: tuple[str, ...] = ()
         if request.history is None:
-            self.history, self._seen = _stored(dataset, np.array([user]), at)
+            self.history, self.bought = _stored(dataset, np.array([user]), at)
         else:
-            self.history, self._bought = self._given(dataset, request.history, at)
-            self._seen = self._bought.unique()
+            self.history, self.bought = self._given(dataset, request.history, at)
         if request.recent:
-            self.history, self._seen = self._followed(dataset, request.recent, at)
+            stored = self.history.times
+            after = int(stored[-1]) if len(stored) else None
+            more, bought = self._given(dataset, request.recent, at, after)
+            self.history = _followed(self.history, more)
+            self.bought = _followed(self.bought, bought)
         self._exclude = self._rows(dataset, request.exclude, "exclude")
         self._exclude = self._exclude[self._exclude != MISSING_ROW]
 
@@ -193,7 +224,7 @@ class _Known:
         """Item rows that must not come back."""
         if repeats == "allow":
             return self._exclude
-        return np.union1d(self._seen.rows, self._exclude)
+        return np.union1d(self.bought.items, self._exclude)
 
     def _rows(self, dataset: Dataset, ids: Sequence[str], what: str) -> IntArray:
         rows = dataset.items.rows(list(ids))
@@ -201,24 +232,6 @@ class _Known:
         if lost:
             self.warnings = (*self.warnings, _left_out(what, lost))
         return rows
-
-    def _followed(
-        self, dataset: Dataset, recent: Sequence[HistoryItem | str], at: int | None
-    ) -> tuple[Histories, Ragged]:
-        """Add what came after the stored history."""
-        stored = self.history
-        after = int(stored.times[-1]) if len(stored.times) else None
-        more, bought = self._given(dataset, recent, at, after)
-        items, times = (np.append(getattr(stored, n), getattr(more, n)) for n in ("items", "times"))
-        weights = np.append(stored.weights, more.weights)
-        order = np.lexsort((items, times))
-        history = Histories(
-            pointers(np.array([len(items)], dtype=np.int64)),
-            items[order],
-            times[order],
-            weights[order],
-        )
-        return history, Ragged.from_lists([np.union1d(self._seen.rows, bought.items)])
 
     def _given(
         self,
@@ -270,6 +283,18 @@ class _Known:
             pointers(counts), rows[good][order], times[good][order], weights[good][order]
         )
         return history, history.keep(seen[good][order])
+
+
+def _followed(history: Histories, more: Histories) -> Histories:
+    """Add to one history what came after it, in the order of time."""
+    items, times = (np.append(getattr(history, n), getattr(more, n)) for n in ("items", "times"))
+    order = np.lexsort((items, times))
+    return Histories(
+        pointers(np.array([len(items)], dtype=np.int64)),
+        items[order],
+        times[order],
+        np.append(history.weights, more.weights)[order],
+    )
 
 
 def _joined(parts: list[Histories]) -> Histories:

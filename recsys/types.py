@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
+from math import isfinite
 from typing import Any, Literal
 
+from recsys.errors import DataError
 from recsys.flat import (
     AnyFloats,
     BoolArray,
@@ -24,6 +27,7 @@ from recsys.flat import (
     gather,
     pointers,
 )
+from recsys.given import as_count, as_id, as_list
 from recsys.rows import (
     UNKNOWN_USER,
     Blended,
@@ -82,6 +86,12 @@ class HistoryItem:
     weight: float = 1.0
     event: str | None = None
 
+    def __post_init__(self) -> None:
+        if type(self.item_id) is not str:
+            object.__setattr__(self, "item_id", as_id(self.item_id, "item_id"))
+        if not isfinite(self.weight):
+            raise DataError(f"weight of {self.item_id!r} is {self.weight!r}; give a finite number")
+
 
 @dataclass(frozen=True, slots=True)
 class RecommendationRequest:
@@ -96,12 +106,14 @@ class RecommendationRequest:
         exclude: item ids that must not come back.
         filters: a typed expression over catalogue columns, see `recsys.rerank.rules`.
         context: free attributes of the situation (surface, device).
-        at: the moment of the request; None means the end of the training data.
+        at: the moment of the request, a datetime (UTC where it names no zone) or
+            microseconds since 1970; None means the end of the training data.
         recent: what the shopper did after the stored history; appended to it.
         forgotten: treat the user as one whom nobody knows.
         diversity: 0 to 1, how much items that read alike stay apart.
         rules: a shop's caps, boosts, pins and calibration, see `recsys.rerank.Rules`.
 
+    An id may be given as an integer: it is taken as its decimal digits.
     With diversity or rules, scores no longer descend: the rank is what counts.
     """
 
@@ -119,12 +131,23 @@ class RecommendationRequest:
     rules: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 1:
-            raise ValueError(f"k is {self.k!r}; ask for at least one item: k >= 1")
+        keep = partial(object.__setattr__, self)  # the class is frozen
+        if self.user_id is not None:
+            keep("user_id", as_id(self.user_id, "user_id"))
+        if self.history is not None:
+            keep("history", _entries(self.history, "history"))
+        keep("recent", _entries(self.recent, "recent"))
+        keep("exclude", tuple(as_id(i, "exclude") for i in as_list(self.exclude, "exclude")))
+        keep("k", as_count(self.k, "k"))
         if not 0 <= self.diversity <= 1:
             raise ValueError(f"diversity is {self.diversity!r}; give a number from 0 to 1")
         if self.repeats not in ("exclude", "allow"):
             raise ValueError(f'repeats is {self.repeats!r}; use "exclude" or "allow"')
+
+
+def _entries(given: tuple[HistoryItem | str, ...], field: str) -> tuple[HistoryItem | str, ...]:
+    entries = as_list(given, field)
+    return tuple(e if isinstance(e, HistoryItem) else as_id(e, field) for e in entries)
 
 
 @dataclass(frozen=True, slots=True)

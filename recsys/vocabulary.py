@@ -12,6 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from recsys.errors import DataError
+from recsys.given import as_id
 from recsys.types import BoolArray, IntArray
 
 Hashes = npt.NDArray[np.uint64]
@@ -75,8 +76,10 @@ class Vocabulary:
         """All ids in row order."""
         return self._ids
 
-    def rows(self, external: pl.Series | Sequence[str]) -> IntArray:
-        """Return the row of each id, or `MISSING_ROW`, [n]."""
+    def rows(self, external: pl.Series | Sequence[str | int]) -> IntArray:
+        """Return the row of each id, or `MISSING_ROW`, [n]; integers are decimal digits."""
+        if isinstance(external, pl.Series):
+            external = _as_series(external)
         if len(external) <= FEW:
             return np.array([self._row(id_) for id_ in external], dtype=np.int64)
         asked = _as_series(external)
@@ -99,10 +102,11 @@ class Vocabulary:
             at[open_] += 1
         return found
 
-    def _row(self, id_: str | None) -> int:
+    def _row(self, id_: str | int | None) -> int:
         """Search one id in the sorted ones: for a few, far cheaper than a batch of hashes."""
-        if not isinstance(id_, str):
+        if id_ is None:
             return MISSING_ROW
+        id_ = as_id(id_, "ids")
         ids, order = self._ids, self._sorted
         place = bisect_left(order, id_, key=ids.item)
         if place < len(order) and ids.item(order[place]) == id_:
@@ -154,10 +158,15 @@ class Vocabulary:
         return Vocabulary(self._ids.filter(pl.Series(mask)))
 
 
-def _as_series(ids: pl.Series | Iterable[str]) -> pl.Series:
+def _as_series(ids: pl.Series | Iterable[str | int]) -> pl.Series:
     if isinstance(ids, pl.Series):
         return ids.cast(pl.String).rename("id")
-    return pl.Series("id", list(ids), dtype=pl.String)
+    given = list(ids)
+    try:
+        return pl.Series("id", given, dtype=pl.String)
+    except TypeError:  # some are not text
+        texts = [None if i is None else as_id(i, "ids") for i in given]
+        return pl.Series("id", texts, dtype=pl.String)
 
 
 def _hash(ids: pl.Series) -> Hashes:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from experiments.terminal import answering
+from experiments.terminal import answering, say
 from recsys.cli.options import (
     Address,
     Bundle,
@@ -20,8 +20,11 @@ from recsys.cli.options import (
     Workers,
     cluster_for,
 )
+from recsys.errors import DataError
 
 app = typer.Typer()
+
+A_FILTER = '{"field": "brand", "op": "eq", "value": "Acme"}'
 
 
 @app.command()
@@ -49,6 +52,7 @@ def recommend(
     from experiments.blurbing import attach_store
     from recsys import Recommender
 
+    wanted = _filter(filters)
     with answering(as_json) as show:
         recommender = Recommender.load(bundle)
         if blurbs:
@@ -58,7 +62,7 @@ def recommend(
             k,
             history=history or None,
             exclude=exclude or (),
-            filters=json.loads(filters) if filters else None,
+            filters=wanted,
             repeats=repeats,
             blurbs=blurbs,
             explain=why,
@@ -66,6 +70,24 @@ def recommend(
         names = answers.titles(recommender, answer.item_ids)
         table = answers.answer_table(answer, names, why=why, title=f"For {user}")
         show(answers.as_json(answer, names), table)
+        for warning in () if as_json else answer.warnings:
+            say(f"note: {warning}")
+
+
+def _filter(text: str | None) -> Any:
+    """Read --filter.
+
+    Raises:
+        DataError: it is no JSON.
+    """
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"--filter is {text!r}, which is no JSON ({error}); write '{A_FILTER}'"
+        ) from error
 
 
 @app.command()
@@ -75,7 +97,7 @@ def batch(
     out: Annotated[
         str | None,
         typer.Option(
-            help="Parquet file to write; with --engine ray a folder of them, path or URL.",
+            help="File to write, .parquet or .csv; with --engine ray a folder, path or URL.",
             show_default=False,
         ),
     ] = None,

@@ -24,6 +24,7 @@ from recsys.client.records import (
 )
 from recsys.client.transport import Call
 from recsys.client.wire import JsonObject, ServedRecommendations, answer_of, request_json
+from recsys.given import as_list
 from recsys.types import HistoryItem, RecommendationRequest, Repeats, Timestamp
 
 R = TypeVar("R")
@@ -63,10 +64,10 @@ def recommend(
     """
     request = RecommendationRequest(
         user_id=user_id,
-        history=None if history is None else tuple(history),
+        history=None if history is None else as_list(history, "history"),
         k=k,
         repeats=repeats,
-        exclude=tuple(exclude),
+        exclude=as_list(exclude, "exclude"),
         filters=filters,
         context=context,
         at=at,
@@ -104,7 +105,7 @@ def rank(
 ) -> Call[ServedRecommendations]:
     """Put a given list into the order of one shopper; unknown items come last."""
     given = RecommendationRequest(
-        user_id=user_id, history=None if history is None else tuple(history)
+        user_id=user_id, history=None if history is None else as_list(history, "history")
     )
     body = request_json(given) | _set(session_id=session_id, explain=explain or None)
     del body["k"]

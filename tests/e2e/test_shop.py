@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from recsys import Recommender
+from recsys.recommender import FRAME
 from tests.e2e.conftest import Made, Run, is_pickle
 from tests.experiments.shop import KINDS, QUICK
 
@@ -116,6 +117,34 @@ def test_recommend_explains_and_knows_what_was_bought(trained: Made, run: Run) -
     bought = set(recommender.history_frame("u1", 100)["item_id"].to_list())
     assert not bought & {item["item_id"] for item in value["items"]}
     assert all(any(kind in item["title"] for kind in KINDS) for item in value["items"])
+
+
+def test_recommend_says_what_was_left_out(trained: Made, run: Run) -> None:
+    ask = ("recommend", trained.bundle, "u1", "-k", 1, "--exclude", "zz")
+    told = run(*ask, "--history", "typo")
+    assert "note: history: unknown items were left out: ['typo']" in told.err
+    assert "note: exclude: unknown items were left out: ['zz']" in told.err
+    assert "note" not in run(*ask, "--json").err
+
+
+def test_a_filter_that_is_no_json_is_named_with_an_example(trained: Made, run: Run) -> None:
+    refused = run("recommend", trained.bundle, "u1", "--filter", "notjson")
+    assert refused.code == 1
+    assert "--filter is 'notjson'" in refused.err
+    assert '"op": "eq"' in refused.err
+
+
+def test_the_ending_says_what_batch_writes(trained: Made, tmp_path: Path, run: Run) -> None:
+    ask = ("batch", trained.bundle, "--users", "all", "-k", 2, "--out")
+    for name in ("recs.csv", "recs.parquet"):
+        assert run(*ask, tmp_path / name).code == 0
+    as_text = pl.read_csv(tmp_path / "recs.csv", schema_overrides=FRAME)
+    exact = pl.read_parquet(tmp_path / "recs.parquet")
+    assert as_text.drop("score").equals(exact.drop("score"))
+    refused = run(*ask, tmp_path / "recs.xlsx")
+    assert refused.code == 1
+    assert "'.xlsx'" in refused.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["recs.csv", "recs.parquet"]
 
 
 def test_an_unknown_shopper_gets_an_answer(trained: Made, run: Run) -> None:

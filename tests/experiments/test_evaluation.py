@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -282,6 +282,14 @@ def test_a_bundle_of_another_seed_is_refused_where_there_is_no_time() -> None:
         refuse_overlap(Fixed(other), parts)  # type: ignore[arg-type]
     # One x is in training and one is the test: who has seen one may be measured.
     refuse_overlap(Fixed(Dataset.from_frames(log[[0, 2]], ITEMS, info=info)), parts)  # type: ignore[arg-type]
+
+
+def test_what_exists_for_all_targets_only_is_a_dash_for_new(scorecard: Scorecard) -> None:
+    lost = (pl.col("targets") == "NEW") & (pl.col("metric") == "coverage@1")
+    card = replace(scorecard, values=scorecard.values.filter(~lost))
+    coverage = next(c for c in report.beyond_table(card).columns if c.header == "coverage@1")
+    n_all = scorecard.value("ALL", HYBRID, "coverage@1")
+    assert list(coverage.cells) == [f"{n_all:.4f}", "-"]
 
 
 def test_json_holds_plain_values(scorecard: Scorecard) -> None:

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from experiments.terminal import Bars, Stopwatch, answering, warnings_as_notes
 
@@ -23,6 +24,15 @@ def test_people_get_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     with answering(False) as show:
         show({"a": 1}, "[bold]kept as written[/bold]")
     assert capsys.readouterr().out == "[bold]kept as written[/bold]\n"
+
+
+@pytest.mark.parametrize("odd", ["[/b]", "[red]x[/red]", ":tea:"])
+def test_a_table_shows_words_as_they_are(capsys: pytest.CaptureFixture[str], odd: str) -> None:
+    table = Table(odd, title=f"For {odd}", caption=f"after {odd}")
+    table.add_row(odd)
+    with answering(False) as show:
+        show({}, table)
+    assert capsys.readouterr().out.count(odd) == 4
 
 
 def test_warnings_of_others_are_silent(capsys: pytest.CaptureFixture[str]) -> None:

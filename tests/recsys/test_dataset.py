@@ -182,3 +182,10 @@ def test_new_items_follow_the_old_ones(shop: Dataset) -> None:
     longer = shop.catalogue.extended(pl.DataFrame({"item_id": ["jam"], "title": ["Jam"]}))
     assert longer.labels()[-1] == "Jam"
     assert longer.frame["kind"].to_list()[-1] is None
+
+
+def test_integer_ids_in_a_small_frame_are_their_decimal_digits() -> None:
+    log = pl.DataFrame({"user_id": [1, 1, 2], "item_id": [30, 20, 30]})
+    data = Dataset.from_frames(log, pl.DataFrame({"item_id": [20, 30]}))
+    assert data.users.ids.to_list() == ["1", "2"]
+    assert data.histories.items.tolist() == [0, 1, 1]

@@ -20,7 +20,7 @@ from recsys.engine import Engine
 from recsys.errors import BundleError, DataError
 from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
-from recsys.types import Blended, Queries, Ragged, RecommendationRequest
+from recsys.types import Blended, HistoryItem, Queries, Ragged, RecommendationRequest
 from tests.contracts.recommender import RecommenderContract
 from tests.recsys.shop import PLAIN, small_shop, train, trained
 
@@ -271,6 +271,49 @@ def test_measured_evidence_lowers_the_score_when_removed(recommender: Recommende
         lowered += recommender.engine.rescore(without, items, "new")[column] < before
     assert total > 0
     assert lowered == total
+
+
+def test_one_shopper_is_no_list_of_shoppers(without_ranker: Recommender) -> None:
+    for ask in (without_ranker.recommend_frame, without_ranker.recommend_rows):
+        with pytest.raises(DataError, match=r"user_ids is 'u001'.*\['u001'\]"):
+            ask("u001")
+    with pytest.raises(DataError, match="history is 'i01'"):
+        without_ranker.recommend(history="i01")
+    assert without_ranker.recommend_frame([1, 2], 1)["user_id"].to_list() == ["1", "2"]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("at", [1_745_000_000, 1_745_000_000_000])
+def test_seconds_and_milliseconds_are_not_taken_for_microseconds(
+    without_ranker: Recommender, at: int
+) -> None:
+    with pytest.raises(DataError, match=f"at is {at}.*microseconds"):
+        without_ranker.recommend("x", at=at)
+    assert without_ranker.recommend("x", at=1_745_000_000_000_000).items
+
+
+def test_what_was_only_looked_at_is_not_said_to_be_bought(without_ranker: Recommender) -> None:
+    data = without_ranker.dataset
+    info = data.info.model_copy(update={"seen_events": ("buy",)})
+    only_first = np.arange(len(data.histories.items)) == 0  # the first shopper's first purchase
+    log = replace(data.interactions, seen=only_first)
+    shop = replace(without_ranker, dataset=replace(data, info=info, interactions=log))
+    viewed, bought = data.items.external(np.unique(data.histories.items)[:2])
+    labels = [shop.catalogue.label(int(shop.items.rows([i])[0])) for i in (viewed, bought)]
+
+    history = [HistoryItem(viewed, event="view"), HistoryItem(bought, event="buy")]
+    both = shop.recommend(history=history, k=60, repeats="allow", explain=True)
+    whys = {i.reason for i in both.items if "Because" in str(i.reason)}
+    assert whys == {f"Because you looked at {labels[0]}", f"Because you bought {labels[1]}"}
+    again = {i.item_id for i in both.items if i.reason == "You bought it before"}
+    assert again == {bought}
+    alone = shop.recommend(history=history[:1], k=60, blurbs=True)
+    whys = {i.reason for i in alone.items if i.source != "popular"}
+    assert whys == {f"Because you looked at {labels[0]}", "Fits what you looked at"}
+    assert not any("you" in i.blurb.text.lower().split(":")[0] for i in alone.items if i.blurb)
+    first = data.users.ids[0]
+    mine = shop.history_frame(first)
+    assert mine["item_id"].to_list() == data.items.external(data.histories.items[:1])
+    assert mine["n_purchases"].to_list() == [1]
 
 
 def test_similar_items_names_an_unknown_item(recommender: Recommender) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from recsys.errors import DataError
 from recsys.types import (
     Candidates,
     Histories,
+    HistoryItem,
     Queries,
     Ragged,
     RecommendationRequest,
@@ -75,6 +77,32 @@ def test_candidates_rank_within_their_query() -> None:
 def test_a_request_needs_a_positive_whole_k(k: object) -> None:
     with pytest.raises(ValueError, match="k >= 1"):
         RecommendationRequest(k=k)  # type: ignore[arg-type]
+
+
+def test_integers_are_ids_and_numbers_of_numpy_count() -> None:
+    request = RecommendationRequest(
+        user_id=5,  # type: ignore[arg-type]
+        history=(HistoryItem(1), np.int64(2), "c"),  # type: ignore[arg-type]
+        exclude=[7, "8"],  # type: ignore[arg-type]
+        k=np.int64(3),  # type: ignore[arg-type]
+    )
+    assert request == RecommendationRequest(
+        "5", (HistoryItem("1"), "2", "c"), 3, exclude=("7", "8")
+    )
+    assert type(request.k) is int
+
+
+@pytest.mark.parametrize("field", ["history", "exclude", "recent"])
+@pytest.mark.parametrize("wrong", ["sku001", [1.5], [{"item_id": "a"}], 5])
+def test_what_is_no_list_of_ids_is_refused(field: str, wrong: object) -> None:
+    with pytest.raises(DataError, match=field):
+        RecommendationRequest(**{field: wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_a_weight_is_finite(weight: float) -> None:
+    with pytest.raises(DataError, match="weight of 'tea'"):
+        HistoryItem("tea", weight=weight)
 
 
 def test_a_request_refuses_an_unknown_way_of_repeats() -> None:

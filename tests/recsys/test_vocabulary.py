@@ -37,6 +37,17 @@ def test_ids_with_colliding_hashes_are_told_apart(monkeypatch: pytest.MonkeyPatc
     assert vocabulary.rows(["c", "zebra", "a", "b"]).tolist() == [2, MISSING_ROW, 0, 1]
 
 
+@pytest.mark.parametrize("more", [0, 40])
+def test_integers_are_their_decimal_digits(more: int) -> None:
+    vocabulary = Vocabulary(["7", "07", "8"])
+    asked = [8, np.int64(7), "07", 9, *range(100, 100 + more)]
+    assert vocabulary.rows(asked).tolist() == [2, 0, 1] + [MISSING_ROW] * (1 + more)
+    numbers = pl.Series([8, 9, 7, *range(100, 100 + more)])
+    assert vocabulary.rows(numbers).tolist() == [2, MISSING_ROW, 0] + [MISSING_ROW] * more
+    with pytest.raises(DataError, match=r"1\.5"):
+        vocabulary.rows([1.5, *asked])  # type: ignore[list-item]
+
+
 def test_extending_keeps_the_old_rows() -> None:
     longer = Vocabulary(["a", "b"]).extended(["c/ü", "🛒"])
     assert longer.rows(["a", "b", "c/ü", "🛒"]).tolist() == [0, 1, 2, 3]
