@@ -268,8 +268,7 @@ class _Known:
             [e.weight * (events.get(e.event, 1.0) if e.event else 1.0) for e in entries],
             dtype=np.float32,
         )
-        bought = dataset.info.seen_events
-        seen = np.array([not e.event or not bought or e.event in bought for e in entries], bool)
+        seen = np.array([dataset.info.buys(e.event) for e in entries], dtype=np.bool_)
         good = rows != MISSING_ROW
         if at is not None or is_global:
             late = good & (times >= end)

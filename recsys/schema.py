@@ -49,6 +49,12 @@ class ColumnRoles(BaseModel):
     text: tuple[str, ...] = ("title",)
 
 
+LOOKS = frozenset(
+    {"view", "click", "impression", "cart", "add_to_cart", "remove_from_cart", "wishlist"}
+)
+"""Events that are no purchase, whoever sends them."""
+
+
 class DatasetInfo(BaseModel):
     """The content of `dataset.json`.
 
@@ -61,7 +67,8 @@ class DatasetInfo(BaseModel):
         files: file name -> SHA-256.
         time: `global` (timestamps), `per_user_order` (positions within a user), `none`.
         target_events: events to be predicted; empty means every event.
-        seen_events: events that make an item "already bought"; empty means every event.
+        seen_events: events that make an item "already bought"; empty means every event of the
+            interactions, and of those that come later all but `LOOKS`.
         event_weights: event -> factor on the weight of its rows; 1 where not named.
         returns: what a row with a negative quantity does: `drop` leaves it out,
             `negative` counts it against the item, `ignore` treats it as a purchase.
@@ -82,6 +89,19 @@ class DatasetInfo(BaseModel):
     event_weights: dict[str, float] = {}
     returns: Returns = "drop"
     roles: ColumnRoles = ColumnRoles()
+
+    def buys(self, event: str | None) -> bool:
+        """Tell whether an event makes an item "already bought"; None is a purchase.
+
+        >>> info = DatasetInfo(name="purchases alone", time="global")
+        >>> info.buys("purchase"), info.buys("view"), info.buys(None)
+        (True, False, True)
+        """
+        if not event:
+            return True
+        if self.seen_events:
+            return event in self.seen_events
+        return event.lower() not in LOOKS
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,8 +253,8 @@ class Answerer:
             await self._live.refresh(scene.state)
         gone = own.withdrawn.union(body.exclude)
         if body.repeats == "exclude" and served.events:
-            bought = scene.choice.model.recommender.dataset.info.seen_events
-            gone |= {e.item_id for e in served.events if not bought or e.event in bought}
+            info = scene.choice.model.recommender.dataset.info
+            gone |= {e.item_id for e in served.events if info.buys(e.event)}
         return _from_stored(served.list, gone, body.k)
 
     def _update_later(self, scene: Scene) -> None:

@@ -66,3 +66,12 @@ def test_nothing_is_at_the_moment_of_the_request_or_later(
 ) -> None:
     _, times, at = asked(shop(time), "d", "c", "a")
     assert max(times) < at
+
+
+def test_a_view_is_no_purchase_though_the_log_knows_purchases_alone() -> None:
+    request = RecommendationRequest(
+        user_id="ann", recent=(HistoryItem("d", event="view"), HistoryItem("c", event="purchase"))
+    )
+    dataset = shop("global")
+    (batch,) = batches(dataset, [request])
+    assert dataset.items.external(batch.queries.exclude.rows) == ["a", "b", "c"]
