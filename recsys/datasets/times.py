@@ -14,22 +14,34 @@ _SAMPLE = 10_000
 _UNITS = {"epoch seconds": 1_000_000, "epoch milliseconds": 1_000, "epoch microseconds": 1}
 _EARLIEST, _LATEST = 315_532_800, 4_102_444_800  # 1980 and 2100, in seconds
 
+_CLOCKS = (" %H:%M:%S", " %H:%M")
+_DATES = (
+    "%Y/%m/%d",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%d.%m.%y",
+    "%y-%m-%d",
+    "%m-%d-%y",
+    "%d-%m-%y",
+)
 _TEXT_FORMATS = (
     "%Y-%m-%d %H:%M:%S%.f",
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M",
     "%Y-%m-%dT%H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%d.%m.%Y %H:%M",
+    *(date + clock for date in _DATES for clock in _CLOCKS),
 )
 _ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
-_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y%m%d")
+_DATE_FORMATS = ("%Y-%m-%d", *_DATES, "%Y%m%d")
+_ORDERS = (
+    ("%m/%d/%Y", "%d/%m/%Y"),
+    ("%m/%d/%y", "%d/%m/%y"),
+    ("%y-%m-%d", "%m-%d-%y", "%d-%m-%y"),
+)
+"""Dates that only values can tell from each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +113,38 @@ def _recognise_text(frame: pl.LazyFrame, column: str) -> TimeFormat:
             f"{column}: no known way of writing time fits values such as {shown}; "
             "map another column (timestamp=COLUMN), or store it as ISO 8601"
         )
-    swapped = best.replace("%m/%d", "%d/%m")
-    if swapped == best or fits[swapped].item() < fits[best].item():
+    rivals = [form for form in _rivals(best) if fits[form].item() == fits[best].item()]
+    if len(rivals) < 2:
         return TimeFormat("global", best)
     whole = values.select(
-        *(_text_to_time(pl.col(column), f).is_null().sum().alias(f) for f in (best, swapped))
+        _text_to_time(pl.col(column), form).is_null().sum().alias(form) for form in rivals
     ).collect(engine="streaming")
-    if whole[swapped].item() == whole[best].item():
-        return TimeFormat("global", best, ambiguous=True)
-    return TimeFormat("global", swapped if whole[swapped].item() < whole[best].item() else best)
+    least = min(whole.row(0))
+    winners = [form for form in rivals if whole[form].item() == least]
+    if len(winners) > 1 and "%Y" not in best:
+        shown = sample.head(1).collect()[column].item()
+        raise DataError(
+            f"{column}: {shown!r} has a year of two digits and could be any of "
+            f"{', '.join(winners)}, as could every other value; write the year first and in "
+            "full, as in 2025-01-31"
+        )
+    return TimeFormat("global", winners[0], ambiguous=len(winners) > 1)
+
+
+def _rivals(form: str) -> list[str]:
+    """Return the forms that write the same parts of a date in another order, and `form`."""
+    for order in _ORDERS:
+        for date in order:
+            if form.startswith(date):
+                return [form.replace(date, other) for other in order]
+    return [form]
 
 
 def _text_to_time(value: pl.Expr, form: str) -> pl.Expr:
     value = value.str.strip_chars()
+    if "%Y" in form:  # which reads 25 as the year 25
+        full = r"^\d{4}" if form.startswith("%Y") else r"^\d+\D\d+\D\d{4}"
+        value = pl.when(value.str.contains(full)).then(value)
     if form in _DATE_FORMATS:
         return value.str.to_date(form, strict=False).cast(pl.Datetime("us"))
     if form.endswith("z"):
@@ -126,28 +157,40 @@ def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> p
     """Return `frame` with `column` as Datetime (us), or as Int64 positions.
 
     Raises:
-        DataError: values that cannot be parsed; it says how many, and shows three.
+        DataError: values that cannot be parsed, or timestamps before 1970; it says how many,
+            and shows three.
     """
     dtype = frame.collect_schema()[column]
     value = pl.col(column)
-    if known.form in ("datetime", "date") and dtype.is_temporal():
-        return frame
-    if known.form == "position":
-        parsed = value.cast(pl.Int64, strict=False)
-    elif known.form in _UNITS:
-        scaled = value.cast(pl.Float64, strict=False) * _UNITS[known.form]
-        exact = value.cast(pl.Int64, strict=False) * _UNITS[known.form]
-        parsed = pl.coalesce(exact if not dtype.is_float() else scaled, scaled.round())
-        parsed = parsed.cast(pl.Int64).cast(pl.Datetime("us"))
-    else:
-        parsed = _text_to_time(value.cast(pl.String), known.form)
-    rule = RowRule(
-        column,
-        "unparsable_time",
-        value.is_not_null() & (value.cast(pl.String) != "") & parsed.is_null(),
-        f"value that is no time of the form {known.form!r}",
-        "Correct these rows, or give the right form of time.",
-    )
-    for fault in broken_rows(file, frame, [rule]):
+    ready = known.form in ("datetime", "date") and dtype.is_temporal()
+    parsed = value if ready else _parsed(value, dtype, known.form)
+    rules = []
+    if not ready:
+        rules.append(
+            RowRule(
+                column,
+                "unparsable_time",
+                value.is_not_null() & (value.cast(pl.String) != "") & parsed.is_null(),
+                f"value that is no time of the form {known.form!r}",
+                "Correct these rows, or give the right form of time.",
+            )
+        )
+    if column == "timestamp" and known.form != "position" and dtype not in (pl.Time, pl.Duration):
+        problem = "time before 1970"
+        remedy = "Correct these rows, or leave them out."
+        rules.append(RowRule(column, "early_time", parsed.dt.year() < 1970, problem, remedy))
+    for fault in broken_rows(file, frame, rules):
         raise DataError(str(fault))
-    return frame.with_columns(parsed.alias(column))
+    return frame if ready else frame.with_columns(parsed.alias(column))
+
+
+def _parsed(value: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
+    """Return `value`, of type `dtype` and written as `form`, as a time or position."""
+    if form == "position":
+        return value.cast(pl.Int64, strict=False)
+    if form not in _UNITS:
+        return _text_to_time(value.cast(pl.String), form)
+    scaled = value.cast(pl.Float64, strict=False) * _UNITS[form]
+    exact = value.cast(pl.Int64, strict=False) * _UNITS[form]
+    parsed = pl.coalesce(exact if not dtype.is_float() else scaled, scaled.round())
+    return parsed.cast(pl.Int64).cast(pl.Datetime("us"))

@@ -214,6 +214,7 @@ def test_mappings_that_name_nothing(shop: Path, mapping: dict[str, str], message
         (",0042,2024-01-05 09:00:00,A9,1,1,", "user_id: 1 x null"),
         ("9,0042,2024-01-05 09:00:00,A9,1,-1,", "price: 1 x negative"),
         ("9,0042,2224-01-05 09:00:00,A9,1,1,", "timestamp: 1 x later than now"),
+        ("9,0042,1900-01-01 00:00:00,A9,1,1,", "timestamp: 1 x time before 1970 .*'1900-01-01"),
     ],
 )
 def test_bad_values_are_shown(shop: Path, line: str, message: str) -> None:
@@ -269,6 +270,10 @@ NOON = datetime(2024, 3, 2, 12)
         (["2/3/2024 12:00", "13/3/2024 12:00"], "%d/%m/%Y %H:%M", NOON),
         (["02.03.2024 12:00"], "%d.%m.%Y %H:%M", NOON),
         (["2024-03-02"], "%Y-%m-%d", datetime(2024, 3, 2)),
+        (["2024/03/02"], "%Y/%m/%d", datetime(2024, 3, 2)),
+        (["02.03.24 12:00"], "%d.%m.%y %H:%M", NOON),
+        (["02/03/24", "14/03/24"], "%d/%m/%y", datetime(2024, 3, 2)),
+        (["3/2/24", "3/14/24"], "%m/%d/%y", datetime(2024, 3, 2)),
         ([20240302], "%Y%m%d", datetime(2024, 3, 2)),
         ([date(2024, 3, 2)], "date", date(2024, 3, 2)),
         ([1_709_380_800], "epoch seconds", NOON),
@@ -292,6 +297,12 @@ def test_month_or_day_first_is_said() -> None:
     assert recognise(frame, "t").ambiguous
     with pytest.raises(DataError, match="no known way of writing time"):
         recognise(pl.LazyFrame({"t": ["red", "blue"]}), "t")
+
+
+@pytest.mark.parametrize("value", ["01/02/25", "25-01-13 10:00"])
+def test_years_of_two_digits_in_no_certain_order_are_refused(value: str) -> None:
+    with pytest.raises(DataError, match=f"'{value}' has a year of two digits.*, as in 2025-01-31"):
+        recognise(pl.LazyFrame({"t": [value]}), "t")
 
 
 def test_the_kind_of_time_can_be_corrected(tmp_path: Path) -> None:
