@@ -118,13 +118,17 @@ def _with_ids(frame: pl.LazyFrame, columns: list[str], file: str) -> pl.LazyFram
     """Cast ids to text; floats (integers that lost their type to a missing value) too."""
     schema = frame.collect_schema()
     for column in columns:
-        if schema[column].is_float():
+        if schema[column].is_float() or schema[column].is_decimal():
             whole = pl.col(column) == pl.col(column).round()
             remedy = "Map the column that holds the ids."
             rule = RowRule(column, "wrong_type", whole.not_(), "fraction as an id", remedy)
             for fault in broken_rows(file, frame, [rule]):
                 raise DataError(str(fault))
-            frame = frame.with_columns(pl.col(column).fill_nan(None).cast(pl.Int64))
+            # A decimal holds longer ids than an integer.
+            plain = pl.col(column).cast(pl.Decimal(38, 0))
+            if schema[column].is_float():
+                plain = pl.col(column).fill_nan(None).cast(pl.Int64)
+            frame = frame.with_columns(plain)
         elif schema[column].is_nested():
             raise DataError(f"{file}: column {column!r} is {schema[column]}; it can't be an id")
     return frame.with_columns(pl.col(columns).cast(pl.String))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,20 @@ def test_ids_that_became_floats(tmp_path: Path) -> None:
     log.with_columns(user_id=pl.lit(1.5)).write_parquet(tmp_path / "log.parquet")
     with pytest.raises(DataError, match="fraction as an id"):
         import_files(tmp_path / "d", tmp_path / "log.parquet")
+
+
+def test_decimals_of_a_database_are_numbers(tmp_path: Path) -> None:
+    log = {
+        "user_id": [Decimal(10**20 + 1)],
+        "item_id": [Decimal("10.00")],
+        "price": [Decimal("12.50")],
+    }
+    items = {"id": [Decimal(10)], "title": ["Tea"], "price": [Decimal("13.75")]}
+    pl.DataFrame(log).write_parquet(tmp_path / "log.parquet")
+    pl.DataFrame(items).write_parquet(tmp_path / "items.parquet")
+    import_files(tmp_path / "d", tmp_path / "log.parquet", items=tmp_path / "items.parquet")
+    assert rows(tmp_path / "d") == [("100000000000000000001", "10", 12.5)]
+    assert rows(tmp_path / "d", "items") == [("10", "Tea", 13.75)]
 
 
 @pytest.mark.parametrize(
