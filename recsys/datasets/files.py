@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import polars as pl
 
-from recsys.datasets.formats import Paths, column_names, reading, scan
+from recsys.datasets.formats import Paths, column_names, expand, reading, scan
 from recsys.datasets.guess import Guess, Table, guess_columns, guess_roles
 from recsys.datasets.times import TimeFormat, recognise, to_time
 from recsys.directory import write_dataset
@@ -103,7 +103,14 @@ def _table(paths: Paths, table: Table, guess: Guess) -> pl.LazyFrame:
     sources = guess.sources(table)
     key = "user_id" if table == "users" else "item_id"
     frame = scan(paths, text_columns=[sources[key]], infer_all=True)
+    _refuse_empty(frame, paths, table)
     return _with_ids(_renamed(frame, {key: sources[key]}), [key], table)
+
+
+def _refuse_empty(frame: pl.LazyFrame, paths: Paths, table: Table) -> None:
+    if frame.head(1).collect().is_empty():
+        shown = ", ".join(map(str, expand(paths)[:3]))
+        raise DataError(f"{table}: {shown} holds no rows; check what exported it")
 
 
 def _renamed(frame: pl.LazyFrame, sources: Mapping[str, str]) -> pl.LazyFrame:
@@ -141,6 +148,7 @@ def _interactions(
     names = column_names(paths)
     # every CSV column is read as text and cast below, so no late row can break the types
     frame = scan(paths, text_columns=names)
+    _refuse_empty(frame, paths, "interactions")
     left_out = [name for name in names if name not in (*sources.values(), *keep)]
     if left_out:
         guess.notes.append(f"interactions: left out {', '.join(left_out)} (option keep)")
@@ -154,6 +162,11 @@ def _interactions(
     known = TimeFormat("none", "")
     if "timestamp" in sources and time != "none":
         known = recognise(frame, "timestamp")
+        if known.form == "empty":
+            raise DataError(
+                f"timestamp: column {sources['timestamp']!r} is empty in every row; map another: "
+                "--map timestamp=COLUMN, or go without: --time none"
+            )
         if time is not None and time != known.time:
             known = _corrected(known, time, sources["timestamp"])
         if known.ambiguous:
@@ -217,7 +230,10 @@ def _items(
     for column in ("available_from", "available_until"):
         if column in sources:
             frame = _renamed(frame, {column: sources[column]})
-            frame = to_time(frame, column, recognise(frame, column), "items")
+            known = recognise(frame, column)
+            frame = to_time(frame, column, known, "items")
+            if known.form == "empty" and guess.time == "per_user_order":
+                frame = frame.with_columns(pl.col(column).cast(pl.Int64))
     guessed = guess_roles(sources, frame.collect_schema())
     unknown = set(roles) - set(ColumnRoles.model_fields)
     if unknown:

@@ -51,13 +51,16 @@ class TimeFormat:
     Attributes:
         time: what the dataset will declare.
         form: `datetime`, `date`, `position`, `epoch seconds` (milliseconds,
-            microseconds), or a strptime format.
+            microseconds), a strptime format, or `empty`: no row has a value.
         ambiguous: day and month could be the other way round.
     """
 
     time: Time
     form: str
     ambiguous: bool = False
+
+
+_EMPTY = TimeFormat("none", "empty")
 
 
 def recognise(frame: pl.LazyFrame, column: str) -> TimeFormat:
@@ -67,6 +70,8 @@ def recognise(frame: pl.LazyFrame, column: str) -> TimeFormat:
         DataError: nothing fits.
     """
     dtype = frame.collect_schema()[column]
+    if dtype == pl.Null:
+        return _EMPTY
     if dtype == pl.Date:
         return TimeFormat("global", "date")
     if dtype.is_temporal():
@@ -82,13 +87,14 @@ def recognise(frame: pl.LazyFrame, column: str) -> TimeFormat:
 
 
 def _recognise_number(low: float | None, high: float | None) -> TimeFormat:
-    if low is not None and high is not None:
-        for form, micros in _UNITS.items():
-            seconds = micros / 1_000_000
-            if low * seconds >= _EARLIEST and high * seconds < _LATEST:
-                return TimeFormat("global", form)
-        if 19_800_101 <= low and high <= 21_001_231:
-            return TimeFormat("global", "%Y%m%d")
+    if low is None or high is None:
+        return _EMPTY
+    for form, micros in _UNITS.items():
+        seconds = micros / 1_000_000
+        if low * seconds >= _EARLIEST and high * seconds < _LATEST:
+            return TimeFormat("global", form)
+    if 19_800_101 <= low and high <= 21_001_231:
+        return TimeFormat("global", "%Y%m%d")
     return TimeFormat("per_user_order", "position")
 
 
@@ -103,11 +109,13 @@ def _recognise_text(frame: pl.LazyFrame, column: str) -> TimeFormat:
         *(_text_to_time(pl.col(column), f).is_not_null().sum().alias(f) for f in forms),
     ).collect()
     rows = fits["rows"].item()
-    if rows and fits["number"].item() == rows:
+    if not rows:
+        return _EMPTY
+    if fits["number"].item() == rows:
         ends = values.select(low=numbers.min(), high=numbers.max()).collect(engine="streaming")
         return _recognise_number(*ends.row(0))
     best = max(forms, key=lambda f: int(fits[f].item()))
-    if not rows or fits[best].item() * 2 < rows:
+    if fits[best].item() * 2 < rows:
         shown = sample.head(3).collect()[column].to_list()
         raise DataError(
             f"{column}: no known way of writing time fits values such as {shown}; "
@@ -156,6 +164,8 @@ def _text_to_time(value: pl.Expr, form: str) -> pl.Expr:
 def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> pl.LazyFrame:
     """Return `frame` with `column` as Datetime (us), or as Int64 positions.
 
+    An empty column becomes an empty Datetime.
+
     Raises:
         DataError: values that cannot be parsed, or timestamps before 1970; it says how many,
             and shows three.
@@ -170,7 +180,9 @@ def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> p
             RowRule(
                 column,
                 "unparsable_time",
-                value.is_not_null() & (value.cast(pl.String) != "") & parsed.is_null(),
+                value.is_not_null()
+                & (value.cast(pl.String).str.strip_chars() != "")
+                & parsed.is_null(),
                 f"value that is no time of the form {known.form!r}",
                 "Correct these rows, or give the right form of time.",
             )
@@ -186,6 +198,8 @@ def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> p
 
 def _parsed(value: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
     """Return `value`, of type `dtype` and written as `form`, as a time or position."""
+    if form == "empty":
+        return pl.lit(None, pl.Datetime("us"))
     if form == "position":
         return value.cast(pl.Int64, strict=False)
     if form not in _UNITS:

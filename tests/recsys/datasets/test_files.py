@@ -184,6 +184,28 @@ def test_users_and_lists_and_windows(shop: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("at", ["2024-01-02", "3"])
+def test_an_empty_end_means_always_available(tmp_path: Path, at: str) -> None:
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,timestamp\nu,a,{at}\n")
+    (tmp_path / "items.csv").write_text("item_id,title,available_until\na,Tea,\nb,Mug,\n")
+    import_files(tmp_path / "d", tmp_path / "log.csv", items=tmp_path / "items.csv")
+    assert rows(tmp_path / "d", "items") == [("a", None, "Tea"), ("b", None, "Mug")]
+
+
+def test_empty_tables_and_times_are_said(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,item_id,timestamp\n")
+    with pytest.raises(DataError, match=r"log\.csv holds no rows; check what exported it"):
+        import_files(tmp_path / "d", log)
+    (tmp_path / "items.csv").write_text("item_id,title\n")
+    log.write_text("user_id,item_id,timestamp\nu,a,\n")
+    with pytest.raises(DataError, match=r"'timestamp' is empty in every row.*or go without"):
+        import_files(tmp_path / "d", log)
+    log.write_text("user_id,item_id,timestamp\nu,a,2024-01-02\n")
+    with pytest.raises(DataError, match=r"items: .*items\.csv holds no rows"):
+        import_files(tmp_path / "d", log, items=tmp_path / "items.csv")
+
+
 def test_ids_that_became_floats(tmp_path: Path) -> None:
     log = pl.DataFrame({"user_id": [1.0, 2.0], "item_id": ["a", "b"]})
     log.write_parquet(tmp_path / "log.parquet")
