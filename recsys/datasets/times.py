@@ -14,12 +14,14 @@ _SAMPLE = 10_000
 _UNITS = {"epoch seconds": 1_000_000, "epoch milliseconds": 1_000, "epoch microseconds": 1}
 _EARLIEST, _LATEST = 315_532_800, 4_102_444_800  # 1980 and 2100, in seconds
 
-_CLOCKS = (" %H:%M:%S", " %H:%M")
+_CLOCKS = (" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p")
 _DATES = (
     "%Y/%m/%d",
     "%m/%d/%Y",
     "%d/%m/%Y",
     "%d.%m.%Y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
     "%m/%d/%y",
     "%d/%m/%y",
     "%d.%m.%y",
@@ -32,12 +34,19 @@ _TEXT_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M",
     "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M:%S%.f UTC",
     *(date + clock for date in _DATES for clock in _CLOCKS),
 )
-_ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
+_ZONED_FORMATS = (
+    "%Y-%m-%dT%H:%M:%S%.f%#z",
+    "%Y-%m-%d %H:%M:%S%.f%#z",
+    "%Y-%m-%dT%H:%M%#z",
+    "%Y-%m-%d %H:%M%#z",
+)
 _DATE_FORMATS = ("%Y-%m-%d", *_DATES, "%Y%m%d")
 _ORDERS = (
     ("%m/%d/%Y", "%d/%m/%Y"),
+    ("%m-%d-%Y", "%d-%m-%Y"),
     ("%m/%d/%y", "%d/%m/%y"),
     ("%y-%m-%d", "%m-%d-%y", "%d-%m-%y"),
 )
@@ -129,12 +138,11 @@ def _recognise_text(frame: pl.LazyFrame, column: str) -> TimeFormat:
     ).collect(engine="streaming")
     least = min(whole.row(0))
     winners = [form for form in rivals if whole[form].item() == least]
-    if len(winners) > 1 and "%Y" not in best:
+    if len(winners) > 1 and not best.startswith("%m/%d/%Y"):
         shown = sample.head(1).collect()[column].item()
         raise DataError(
-            f"{column}: {shown!r} has a year of two digits and could be any of "
-            f"{', '.join(winners)}, as could every other value; write the year first and in "
-            "full, as in 2025-01-31"
+            f"{column}: {shown!r} could be any of {', '.join(winners)}, as could every other "
+            "value; write the year first and in full, as in 2025-01-31"
         )
     return TimeFormat("global", winners[0], ambiguous=len(winners) > 1)
 
