@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import polars as pl
 
@@ -158,15 +159,16 @@ def _rivals(form: str) -> list[str]:
 
 def _text_to_time(value: pl.Expr, form: str) -> pl.Expr:
     value = value.str.strip_chars()
-    if "%Y" in form:  # which reads 25 as the year 25
-        full = r"^\d{4}" if form.startswith("%Y") else r"^\d+\D\d+\D\d{4}"
-        value = pl.when(value.str.contains(full)).then(value)
     if form in _DATE_FORMATS:
-        return value.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+        time = value.str.to_date(form, strict=False).cast(pl.Datetime("us"))
+    else:
+        time = value.str.to_datetime(form, time_unit="us", strict=False)
     if form.endswith("z"):
-        zoned = value.str.to_datetime(form, time_unit="us", strict=False)
-        return zoned.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-    return value.str.to_datetime(form, time_unit="us", strict=False)
+        time = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if "%Y" not in form:
+        return time
+    # %Y reads 25 as the year 25; 0001-01-01 is some programs' "always".
+    return pl.when((time >= datetime(1000, 1, 1)) | value.str.starts_with("000")).then(time)
 
 
 def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> pl.LazyFrame:
@@ -180,28 +182,29 @@ def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> p
     """
     dtype = frame.collect_schema()[column]
     value = pl.col(column)
+    time = pl.col("__time")
     ready = known.form in ("datetime", "date") and dtype.is_temporal()
-    parsed = value if ready else _parsed(value, dtype, known.form)
+    both = frame.with_columns(__time=value if ready else _parsed(value, dtype, known.form))
     rules = []
     if not ready:
         rules.append(
             RowRule(
                 column,
                 "unparsable_time",
-                value.is_not_null()
-                & (value.cast(pl.String).str.strip_chars() != "")
-                & parsed.is_null(),
+                (value.cast(pl.String).str.strip_chars() != "") & time.is_null(),
                 f"value that is no time of the form {known.form!r}",
                 "Correct these rows, or give the right form of time.",
             )
         )
     if column == "timestamp" and known.form != "position" and dtype not in (pl.Time, pl.Duration):
-        problem = "time before 1970"
+        # A zone moves a time by a day at most.
+        plain = time.dt.replace_time_zone(None) if dtype == pl.Datetime else time
+        early = plain < datetime(1970, 1, 1)
         remedy = "Correct these rows, or leave them out."
-        rules.append(RowRule(column, "early_time", parsed.dt.year() < 1970, problem, remedy))
-    for fault in broken_rows(file, frame, rules):
+        rules.append(RowRule(column, "early_time", early, "time before 1970", remedy))
+    for fault in broken_rows(file, both, rules):
         raise DataError(str(fault))
-    return frame if ready else frame.with_columns(parsed.alias(column))
+    return both.with_columns(time.alias(column)).drop("__time")
 
 
 def _parsed(value: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
