@@ -18,6 +18,7 @@ from recsys.faults import RowRule, broken_rows
 from recsys.schema import ColumnRoles, DatasetInfo, Time
 
 _PURCHASES = ("purchase", "buy", "order", "transaction", "sale", "conversion")
+_POSITIONS = {"position", "order", "seq", "sequence"}
 
 
 def import_files(
@@ -171,12 +172,26 @@ def _interactions(
             known = _corrected(known, time, sources["timestamp"])
         if known.ambiguous:
             guess.notes.append(f"timestamp: {known.form} or day first? Both fit every row.")
+        if known.form == "position" and time is None:
+            _note_positions(frame, sources["timestamp"], guess)
         frame = to_time(frame, "timestamp", known, "interactions")
     elif time not in (None, "none"):
         raise DataError(f"time {time!r} needs a timestamp; say it: --map timestamp=COLUMN")
     if known.time == "global" and "basket_id" in sources:
         frame = share_basket_time(frame)
     return frame, known
+
+
+def _note_positions(frame: pl.LazyFrame, source: str, guess: Guess) -> None:
+    """Say that a column that isn't named as one of positions was read as such."""
+    if source.lower() in _POSITIONS:
+        return
+    value = frame.select(pl.col("timestamp").drop_nulls().first()).collect().item()
+    guess.notes.append(
+        f"timestamp: {source!r} was read as positions within a shopper's history, not as dates "
+        f"(it has {value}); for dates write ISO 8601 (2025-01-31) or epoch seconds, or map "
+        "another column: --map timestamp=COLUMN"
+    )
 
 
 def _corrected(known: TimeFormat, time: Time, column: str) -> TimeFormat:

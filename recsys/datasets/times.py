@@ -12,7 +12,13 @@ from recsys.faults import RowRule, broken_rows
 from recsys.schema import Time
 
 _SAMPLE = 10_000
-_UNITS = {"epoch seconds": 1_000_000, "epoch milliseconds": 1_000, "epoch microseconds": 1}
+_UNITS = {
+    "epoch seconds": 1_000_000.0,
+    "epoch milliseconds": 1_000.0,
+    "epoch microseconds": 1.0,
+    "epoch nanoseconds": 0.001,
+}
+"""In microseconds."""
 _EARLIEST, _LATEST = 315_532_800, 4_102_444_800  # 1980 and 2100, in seconds
 
 _CLOCKS = (" %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p")
@@ -61,7 +67,7 @@ class TimeFormat:
     Attributes:
         time: what the dataset will declare.
         form: `datetime`, `date`, `position`, `epoch seconds` (milliseconds,
-            microseconds), a strptime format, or `empty`: no row has a value.
+            microseconds, nanoseconds), a strptime format, or `empty`: no row has a value.
         ambiguous: day and month could be the other way round.
     """
 
@@ -215,7 +221,9 @@ def _parsed(value: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
         return value.cast(pl.Int64, strict=False)
     if form not in _UNITS:
         return _text_to_time(value.cast(pl.String), form)
-    scaled = value.cast(pl.Float64, strict=False) * _UNITS[form]
-    exact = value.cast(pl.Int64, strict=False) * _UNITS[form]
+    unit = _UNITS[form]
+    scaled = value.cast(pl.Float64, strict=False) * unit
+    whole = value.cast(pl.Int64, strict=False)
+    exact = whole * int(unit) if unit >= 1 else whole // round(1 / unit)
     parsed = pl.coalesce(exact if not dtype.is_float() else scaled, scaled.round())
     return parsed.cast(pl.Int64).cast(pl.Datetime("us"))

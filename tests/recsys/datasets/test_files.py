@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -322,6 +323,8 @@ NOON = datetime(2024, 3, 2, 12)
         ([1_709_380_800.0], "epoch seconds", NOON),
         ([1_709_380_800_000], "epoch milliseconds", NOON),
         ([1_709_380_800_000_000], "epoch microseconds", NOON),
+        ([1_709_380_800_000_000_000], "epoch nanoseconds", NOON),
+        (["1709380800000000000"], "epoch nanoseconds", NOON),
         ([0, 5, 2], "position", 0),
         (["7", "5"], "position", 7),
     ],
@@ -355,6 +358,18 @@ def test_the_kind_of_time_can_be_corrected(tmp_path: Path) -> None:
     log.write_text("user,item,ts\nu,a,1\nu,b,2\n")
     with pytest.raises(DataError, match="'global' does not fit column 'ts', which looks like pos"):
         import_files(tmp_path / "d", log, time="global")
+
+
+@pytest.mark.parametrize("value", [202501311200, 45688])
+def test_numbers_that_became_positions_are_noted(tmp_path: Path, value: int) -> None:
+    log = tmp_path / "log.csv"
+    said: list[Guess] = []
+    for name in ("bought_at", "position"):
+        log.write_text(f"user,item,{name}\nu,a,{value}\n")
+        import_files(tmp_path / "d", log, report=said.append)
+    note = f"'bought_at' was read as positions .*it has {value}.*--map timestamp=COLUMN"
+    assert any(re.search(note, line) for line in said[0].notes)
+    assert not any("positions" in line for line in said[1].notes)
 
 
 def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
