@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from recsys.datasets.formats import Paths, column_names, expand, reading, scan
 from recsys.datasets.guess import Guess, Table, guess_columns, guess_roles
+from recsys.datasets.reconcile import UnknownItems, reconcile
 from recsys.datasets.times import TimeFormat, recognise, to_time
 from recsys.directory import write_dataset
 from recsys.errors import DataError
 from recsys.faults import RowRule, broken_rows
 from recsys.schema import ColumnRoles, DatasetInfo, Time
 
-_PURCHASES = ("purchase", "buy", "order", "transaction", "sale", "conversion")
+_PURCHASES = "purchase purchased buy bought order ordered transaction sale sold conversion".split()
 _POSITIONS = {"position", "order", "seq", "sequence"}
 
 
@@ -30,7 +31,7 @@ def import_files(
     mapping: Mapping[str, str] | None = None,
     time: Time | None = None,
     roles: Mapping[str, Any] | None = None,
-    unknown_items: Literal["add", "drop", "refuse"] = "add",
+    unknown_items: UnknownItems | None = None,
     keep: Sequence[str] = (),
     check: bool = True,
     report: Callable[[Guess], None] | None = None,
@@ -53,7 +54,8 @@ def import_files(
         time: corrects the guessed kind of time.
         roles: corrects guessed roles, as in `{"category": "genre", "text": ["title"]}`.
         unknown_items: what to do with interactions whose item the catalogue lacks: `add`
-            the item without a text, `drop` the rows, or `refuse`.
+            the item without a text, `drop` the rows, or `refuse`. By default they are added,
+            unless the catalogue lacks more than half of the items: then ids do not match.
         keep: further columns of the interactions to keep; the others are left out.
         check: refuse data with faults (see `validate_directory`); nothing is written then.
         report: called with the complete guess before anything is written.
@@ -71,7 +73,7 @@ def import_files(
         log, known = _interactions(paths["interactions"], guess, time, keep)
         guess.time, guess.time_form = known.time, known.form
         catalogue = _items(paths.get("items"), log, guess, roles or {})
-        log, catalogue = _reconcile(log, catalogue, guess, unknown_items)
+        log, catalogue = reconcile(log, catalogue, guess, unknown_items)
         shoppers = _table(paths["users"], "users", guess) if "users" in paths else None
         events = _events(log, guess, info)
         described = {"name": Path(out).name, **events, **info}
@@ -150,9 +152,11 @@ def _interactions(
     # every CSV column is read as text and cast below, so no late row can break the types
     frame = scan(paths, text_columns=names)
     _refuse_empty(frame, paths, "interactions")
+    if strange := [name for name in keep if name not in names]:
+        raise DataError(f"keep: the interactions have no column {strange[0]!r}; they have {names}")
     left_out = [name for name in names if name not in (*sources.values(), *keep)]
     if left_out:
-        guess.notes.append(f"interactions: left out {', '.join(left_out)} (option keep)")
+        guess.notes.append(f"interactions: left out {', '.join(left_out)} (--keep to keep)")
     frame = _renamed(frame.drop(left_out), sources)
     frame = _with_ids(frame, [c for c in ("user_id", "item_id", "basket_id") if c in sources], "")
     for column in ("weight", "quantity", "price"):
@@ -261,39 +265,22 @@ def _items(
     return frame.with_columns(pl.col(plain).cast(pl.String)) if plain else frame
 
 
-def _reconcile(
-    log: pl.LazyFrame, catalogue: pl.LazyFrame, guess: Guess, unknown_items: str
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Settle interactions whose item is not in the catalogue."""
-    lost = (
-        log.select("item_id")
-        .drop_nulls()
-        .unique()
-        .join(catalogue.select("item_id"), on="item_id", how="anti")
-        .sort("item_id")
-        .collect(engine="streaming")
-    )
-    if lost.is_empty() or unknown_items == "refuse":
-        return log, catalogue
-    shown = ", ".join(lost["item_id"].head(3).to_list())
-    if unknown_items == "drop":
-        guess.notes.append(f"interactions of {len(lost):,} unknown items dropped ({shown}, ...)")
-        return log.join(lost.lazy(), on="item_id", how="anti"), catalogue
-    guess.notes.append(
-        f"{len(lost):,} items occur in interactions only ({shown}, ...): added without a text"
-    )
-    return log, pl.concat([catalogue, lost.lazy()], how="diagonal")
-
-
 def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[str, Any]:
-    """Take purchases as the target where the events have them."""
-    if "event" not in guess.sources("interactions") or "target_events" in info:
+    """Take purchases as the target where the events have them; check a given target."""
+    given = info.get("target_events", ())
+    if "event" not in guess.sources("interactions"):
+        if given:
+            raise DataError("target_events need events; say where they are: --map event=COLUMN")
         return {}
-    counts = log.group_by("event").agg(pl.len().alias("n")).sort("n", descending=True)
+    counts = log.group_by("event").agg(pl.len().alias("n")).sort("n", "event", descending=[True, False])
     found = counts.collect(engine="streaming")
     names = [name for name in found["event"].to_list() if name is not None]
     shown = ", ".join(f"{name} ({n:,})" for name, n in found.head(6).rows())
-    targets = tuple(name for name in names if name.lower() in _PURCHASES)
+    if strange := [name for name in given if name not in names]:
+        raise DataError(f"target_events: no row has event {strange[0]!r}; there are {shown}")
+    if "target_events" in info:
+        return {}
+    targets = tuple(name for name in names if name.strip().lower() in _PURCHASES)
     chosen = f"{', '.join(targets)} are predicted" if targets else "all are predicted"
-    guess.notes.append(f"events: {shown}; {chosen} (option target_events to change)")
+    guess.notes.append(f"events: {shown}; {chosen} (--target-events to change)")
     return {"target_events": targets, "seen_events": targets} if targets else {}

@@ -156,6 +156,27 @@ def test_items_that_the_catalogue_lacks(shop: Path, policy: Any, n_items: int, n
     assert not (shop / "e").exists()
 
 
+@pytest.mark.parametrize(
+    ("sold", "listed", "cause"),
+    [
+        ("10.0", "10", "an ending .0"),
+        (" A", "A", "spaces"),
+        ("a", "A", "capital"),
+        ("7", "007", "leading"),
+    ],
+)
+def test_ids_that_do_not_match_are_refused(
+    tmp_path: Path, sold: str, listed: str, cause: str
+) -> None:
+    log, items = tmp_path / "log.csv", tmp_path / "items.csv"
+    log.write_text(f"user_id,item_id\nu,{sold}\nu,x\nu,b\n")
+    items.write_text(f"item_id,title\n{listed},Tea\nb,Mug\n")
+    with pytest.raises(DataError, match=f"2 of the 3 items.*'{listed}', 'b'; 1 would .*{cause}"):
+        import_files(tmp_path / "d", log, items=items)
+    import_files(tmp_path / "d", log, items=items, unknown_items="add")
+    assert len(rows(tmp_path / "d", "items")) == 4
+
+
 def test_purchases_are_the_target_among_events(shop: Path) -> None:
     log = {"user_id": ["u"] * 3, "item_id": ["a", "b", "a"], "event": ["view", "view", "Purchase"]}
     pl.DataFrame(log).write_csv(shop / "log.csv")
@@ -163,6 +184,16 @@ def test_purchases_are_the_target_among_events(shop: Path) -> None:
     assert (info.target_events, info.seen_events) == (("Purchase",), ("Purchase",))
     info = import_files(shop / "d", shop / "log.csv", target_events=("view",))
     assert info.target_events == ("view",)
+    with pytest.raises(DataError, match=r"no row has event 'buy'; there are view \(2\), Purchase"):
+        import_files(shop / "d", shop / "log.csv", target_events=("buy",))
+    with pytest.raises(DataError, match="keep: the interactions have no column 'shop'"):
+        import_files(shop / "d", shop / "log.csv", keep=["shop"])
+
+
+@pytest.mark.parametrize("event", ["purchased", "ordered", "bought", "transaction"])
+def test_names_of_purchases(tmp_path: Path, event: str) -> None:
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,event\nu,a,view\nu,a,{event}\n")
+    assert import_files(tmp_path / "d", tmp_path / "log.csv").target_events == (event,)
 
 
 def test_users_and_lists_and_windows(shop: Path) -> None:
