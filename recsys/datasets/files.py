@@ -253,16 +253,30 @@ def _items(
             frame = to_time(frame, column, known, "items")
             if known.form == "empty" and guess.time == "per_user_order":
                 frame = frame.with_columns(pl.col(column).cast(pl.Int64))
-    guessed = guess_roles(sources, frame.collect_schema())
-    unknown = set(roles) - set(ColumnRoles.model_fields)
-    if unknown:
-        raise DataError(f"no role is called {sorted(unknown)[0]!r}; there are title, text, ...")
-    guess.roles = ColumnRoles.model_validate({**guessed.model_dump(), **roles})
+    guess.roles = _roles(sources, frame.collect_schema(), roles)
     named = guess.roles.model_dump(include={"title", "description", "category", "brand"}).values()
     texts: set[str] = {name for name in (*named, *guess.roles.text) if name is not None}
     schema = frame.collect_schema()
     plain = sorted(n for n in texts if n in schema and schema[n] != pl.String)
     return frame.with_columns(pl.col(plain).cast(pl.String)) if plain else frame
+
+
+def _roles(sources: Mapping[str, str], schema: pl.Schema, given: Mapping[str, Any]) -> ColumnRoles:
+    unknown = set(given) - set(ColumnRoles.model_fields)
+    if unknown:
+        raise DataError(f"no role is called {sorted(unknown)[0]!r}; there are title, text, ...")
+    guessed = guess_roles(sources, schema)
+    roles = ColumnRoles.model_validate({**guessed.model_dump(), **given})
+    for role, columns in roles.model_dump().items():
+        for column in (columns,) if isinstance(columns, str) else columns or ():
+            if column not in schema:
+                way = "--role text=COLUMN+COLUMN" if role == "text" else f"--role {role}=COLUMN"
+                way += " or --map title=COLUMN" if role == "title" else ""
+                raise DataError(
+                    f"items: no column {column!r}, which would be the {role}, among "
+                    f"{schema.names()}; say which it is: {way}"
+                )
+    return roles
 
 
 def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,7 +286,9 @@ def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[st
         if given:
             raise DataError("target_events need events; say where they are: --map event=COLUMN")
         return {}
-    counts = log.group_by("event").agg(pl.len().alias("n")).sort("n", "event", descending=[True, False])
+    counts = (
+        log.group_by("event").agg(pl.len().alias("n")).sort("n", "event", descending=[True, False])
+    )
     found = counts.collect(engine="streaming")
     names = [name for name in found["event"].to_list() if name is not None]
     shown = ", ".join(f"{name} ({n:,})" for name, n in found.head(6).rows())

@@ -407,6 +407,12 @@ def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
     items = shop / "items.csv"
     with pytest.raises(DataError, match="no role is called 'colour'"):
         import_files(shop / "d", shop / "orders.csv", items=items, roles={"colour": "maker"})
+    with pytest.raises(DataError, match=r"no column 'genr', .* the category, .*--role category="):
+        import_files(shop / "d", shop / "orders.csv", items=items, roles={"category": "genr"})
+    items.write_text(CATALOGUE.replace("name", "caption"))
+    with pytest.raises(DataError, match=r"no column 'title'.*--role title=COLUMN or --map title="):
+        import_files(shop / "d", shop / "orders.csv", items=items)
+    import_files(shop / "d", shop / "orders.csv", items=items, mapping={"title": "caption"})
     nested = pl.DataFrame({"user_id": [["a"], ["b"]], "item_id": ["x", "y"]})
     nested.write_parquet(shop / "nested.parquet")
     with pytest.raises(DataError, match="it can't be an id"):
