@@ -15,7 +15,7 @@ from recsys.datasets.reconcile import UnknownItems, reconcile
 from recsys.datasets.times import TimeFormat, recognise, to_time
 from recsys.directory import write_dataset
 from recsys.errors import DataError
-from recsys.faults import RowRule, broken_rows
+from recsys.faults import RowRule, broken_rows, shorten
 from recsys.schema import ColumnRoles, DatasetInfo, Time
 
 _PURCHASES = "purchase purchased buy bought order ordered transaction sale sold conversion".split()
@@ -254,6 +254,8 @@ def _items(
             if known.form == "empty" and guess.time == "per_user_order":
                 frame = frame.with_columns(pl.col(column).cast(pl.Int64))
     guess.roles = _roles(sources, frame.collect_schema(), roles)
+    if "price" in sources and "price" not in roles and guess.roles.price is None:
+        _note_price(frame, sources["price"], guess)
     named = guess.roles.model_dump(include={"title", "description", "category", "brand"}).values()
     texts: set[str] = {name for name in (*named, *guess.roles.text) if name is not None}
     schema = frame.collect_schema()
@@ -277,6 +279,19 @@ def _roles(sources: Mapping[str, str], schema: pl.Schema, given: Mapping[str, An
                     f"{schema.names()}; say which it is: {way}"
                 )
     return roles
+
+
+def _note_price(frame: pl.LazyFrame, column: str, guess: Guess) -> None:
+    """Say that a column of prices is no number, with the first value that is none."""
+    value = pl.col(column).cast(pl.String).str.strip_chars()
+    odd = (value != "") & value.cast(pl.Float64, strict=False).is_null()
+    found = frame.select(value.filter(odd).first()).collect(engine="streaming").item()
+    if found is not None:
+        guess.notes.append(
+            f"items: column {column!r} is no price, for {shorten(found)} is no number; write "
+            "prices as 1234.50, without a currency or a sign between thousands, or map another "
+            "column: --map items.price=COLUMN"
+        )
 
 
 def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[str, Any]:

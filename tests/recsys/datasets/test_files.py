@@ -419,6 +419,17 @@ def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
         import_files(shop / "d", shop / "nested.parquet")
 
 
+@pytest.mark.parametrize("price", ["12,50 €", "$12.50", "1,234.50"])
+def test_prices_that_are_no_numbers_are_noted(tmp_path: Path, price: str) -> None:
+    (tmp_path / "log.csv").write_text("user_id,item_id\nu,a\n")
+    (tmp_path / "items.csv").write_text(f'item_id,title,price\nb,Mug,2.50\na,Tea,"{price}"\n')
+    said: list[Guess] = []
+    log, items = tmp_path / "log.csv", tmp_path / "items.csv"
+    info = import_files(tmp_path / "d", log, items=items, report=said.append)
+    assert info.roles.price is None
+    assert f"column 'price' is no price, for '{price}' is no number; write" in said[0].notes[0]
+
+
 def test_a_mapped_column_replaces_one_of_the_same_name(tmp_path: Path) -> None:
     log = pl.DataFrame({"user_id": ["no"], "real_user": ["yes"], "item_id": ["a"]})
     log.write_csv(tmp_path / "log.csv")
