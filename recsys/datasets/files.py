@@ -267,13 +267,14 @@ def _roles(sources: Mapping[str, str], schema: pl.Schema, given: Mapping[str, An
     unknown = set(given) - set(ColumnRoles.model_fields)
     if unknown:
         raise DataError(f"no role is called {sorted(unknown)[0]!r}; there are title, text, ...")
-    guessed = guess_roles(sources, schema)
+    title = {"title": given["title"]} if "title" in given else {}
+    guessed = guess_roles({**sources, **title}, schema)
     roles = ColumnRoles.model_validate({**guessed.model_dump(), **given})
     for role, columns in roles.model_dump().items():
         for column in (columns,) if isinstance(columns, str) else columns or ():
             if column not in schema:
                 way = "--role text=COLUMN+COLUMN" if role == "text" else f"--role {role}=COLUMN"
-                way += " or --map title=COLUMN" if role == "title" else ""
+                way = "--map title=COLUMN, or " + way if role == "title" else way
                 raise DataError(
                     f"items: no column {column!r}, which would be the {role}, among "
                     f"{schema.names()}; say which it is: {way}"

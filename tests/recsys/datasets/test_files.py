@@ -410,9 +410,15 @@ def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
     with pytest.raises(DataError, match=r"no column 'genr', .* the category, .*--role category="):
         import_files(shop / "d", shop / "orders.csv", items=items, roles={"category": "genr"})
     items.write_text(CATALOGUE.replace("name", "caption"))
-    with pytest.raises(DataError, match=r"no column 'title'.*--role title=COLUMN or --map title="):
+    with pytest.raises(DataError, match=r"no column 'title'.*--map title=COLUMN, or --role title="):
         import_files(shop / "d", shop / "orders.csv", items=items)
-    import_files(shop / "d", shop / "orders.csv", items=items, mapping={"title": "caption"})
+    ways: list[dict[str, Any]] = [
+        {"mapping": {"title": "caption"}},
+        {"roles": {"title": "caption"}},
+    ]
+    for way in ways:
+        info = import_files(shop / "d", shop / "orders.csv", items=items, **way)
+        assert info.roles.text == ("caption", "maker", "genre")
     nested = pl.DataFrame({"user_id": [["a"], ["b"]], "item_id": ["x", "y"]})
     nested.write_parquet(shop / "nested.parquet")
     with pytest.raises(DataError, match="it can't be an id"):
