@@ -199,7 +199,9 @@ def to_time(frame: pl.LazyFrame, column: str, known: TimeFormat, file: str) -> p
                 "unparsable_time",
                 (value.cast(pl.String).str.strip_chars() != "") & time.is_null(),
                 f"value that is no time of the form {known.form!r}",
-                "Correct these rows, or give the right form of time.",
+                "Positions are whole numbers; write dates as ISO 8601 (2025-01-31)."
+                if known.form == "position"
+                else "Correct these rows, or give the right form of time.",
             )
         )
     if column == "timestamp" and known.form != "position" and dtype not in (pl.Time, pl.Duration):
@@ -218,7 +220,8 @@ def _parsed(value: pl.Expr, dtype: pl.DataType, form: str) -> pl.Expr:
     if form == "empty":
         return pl.lit(None, pl.Datetime("us"))
     if form == "position":
-        return value.cast(pl.Int64, strict=False)
+        whole = value.cast(pl.Int64, strict=False)
+        return pl.when(whole == value).then(whole) if dtype.is_float() else whole
     if form not in _UNITS:
         return _text_to_time(value.cast(pl.String), form)
     unit = _UNITS[form]

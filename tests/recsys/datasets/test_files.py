@@ -391,6 +391,13 @@ def test_the_kind_of_time_can_be_corrected(tmp_path: Path) -> None:
         import_files(tmp_path / "d", log, time="global")
 
 
+@pytest.mark.parametrize("value", ["45688.5", 45688.5])
+def test_days_with_fractions_are_no_positions(value: object) -> None:
+    frame = pl.LazyFrame({"timestamp": [value]})
+    with pytest.raises(DataError, match="Positions are whole numbers; write dates as ISO 8601"):
+        to_time(frame, "timestamp", recognise(frame, "timestamp"), "log")
+
+
 @pytest.mark.parametrize("value", [202501311200, 45688])
 def test_numbers_that_became_positions_are_noted(tmp_path: Path, value: int) -> None:
     log = tmp_path / "log.csv"
