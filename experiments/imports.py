@@ -64,6 +64,8 @@ def import_any(
         )
     if source != SQL and (url or queries.interactions or queries.items or queries.users):
         raise DataError("a URL and --query, --items-query, --users-query are for the source sql")
+    if source in (FILES, SQL) and "target_events" in options:
+        options = {"seen_events": options["target_events"], **options}
     if source == FILES:
         if files.interactions is None:
             raise DataError("the source files needs --interactions: a path, glob or folder")
@@ -165,6 +167,15 @@ def _meaning(tables: Tables) -> dict[str, Any]:
         "roles": {k: v.split("+") if k == "text" else v for k, v in roles.items()},
         "report": report,
     }
+
+
+def names(texts: Sequence[str]) -> tuple[str, ...]:
+    """Read `a,b`.
+
+    >>> names(["view,cart", "purchase"])
+    ('view', 'cart', 'purchase')
+    """
+    return tuple(name.strip() for name in ",".join(texts).split(",") if name.strip())
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ def write_dataset(
 
     Interactions are stored by user, time and item id, so a basket comes as an id-sorted
     set; items and users keep their order (item rows follow it). Ids become strings,
-    timestamps microseconds (UTC). Lazy frames larger than memory are written in
+    timestamps microseconds (UTC), decimals floats. Lazy frames larger than memory are written in
     passes. An existing dataset at `out` is replaced in one rename; anything else there
     is left alone. With `check`, data with faults is refused and nothing written.
 
@@ -154,6 +154,10 @@ def _as_json(column: pl.Series) -> pl.Series:
 def _canonical(file: str, frame: pl.LazyFrame, info: DatasetInfo) -> pl.LazyFrame:
     """Cast the columns with a contract to the types on disk and put them first."""
     schema = frame.collect_schema()
+    exact = [name for name, dtype in schema.items() if dtype.is_decimal()]
+    if exact:
+        frame = frame.with_columns(pl.col(exact).cast(pl.Float64))
+        schema = frame.collect_schema()
     wanted = contracts(file, info)
     casts: list[pl.Expr] = []
     for column, contract in wanted.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -83,6 +83,24 @@ def data_import(
     time: Annotated[
         str | None, typer.Option(help="files, sql: global, per_user_order or none.")
     ] = None,
+    target_events: Annotated[
+        list[str] | None,
+        typer.Option(help="files, sql: what is predicted and counts as bought: purchase,..."),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(help="files, sql: further columns of the interactions.")
+    ] = None,
+    unknown_items: Annotated[
+        Literal["add", "drop", "refuse"] | None,
+        typer.Option(
+            help="files, sql: interactions whose item the catalogue lacks; default add, or refuse "
+            "where it lacks more than half."
+        ),
+    ] = None,
+    returns: Annotated[
+        Literal["drop", "negative", "ignore"] | None,
+        typer.Option(help="files, sql: what a negative quantity does; default drop."),
+    ] = None,
     core: Annotated[
         int | None, typer.Option(min=0, help="amazon-reviews: least interactions a user and item.")
     ] = None,
@@ -101,7 +119,15 @@ def data_import(
     """
     from experiments import imports
 
-    given = {"time": time, "core": core, "min_rating": min_rating}
+    given = {
+        "time": time,
+        "target_events": imports.names(target_events or []) or None,
+        "keep": imports.names(keep or []) or None,
+        "unknown_items": unknown_items,
+        "returns": returns,
+        "core": core,
+        "min_rating": min_rating,
+    }
     options = {key: value for key, value in given.items() if value is not None}
     with answering(as_json) as show:
         meaning = (mapping or [], role or [])

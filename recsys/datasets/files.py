@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
-from recsys.datasets.formats import Paths, column_names, reading, scan
+from recsys.datasets.formats import Paths, column_names, expand, reading, scan
 from recsys.datasets.guess import Guess, Table, guess_columns, guess_roles
+from recsys.datasets.reconcile import UnknownItems, reconcile
 from recsys.datasets.times import TimeFormat, recognise, to_time
 from recsys.directory import write_dataset
 from recsys.errors import DataError
-from recsys.faults import RowRule, broken_rows
+from recsys.faults import RowRule, broken_rows, shorten
 from recsys.schema import ColumnRoles, DatasetInfo, Time
 
-_PURCHASES = ("purchase", "buy", "order", "transaction", "sale", "conversion")
+_PURCHASES = "purchase purchased buy bought order ordered transaction sale sold conversion".split()
+_POSITIONS = {"position", "order", "seq", "sequence"}
 
 
 def import_files(
@@ -29,7 +31,7 @@ def import_files(
     mapping: Mapping[str, str] | None = None,
     time: Time | None = None,
     roles: Mapping[str, Any] | None = None,
-    unknown_items: Literal["add", "drop", "refuse"] = "add",
+    unknown_items: UnknownItems | None = None,
     keep: Sequence[str] = (),
     check: bool = True,
     report: Callable[[Guess], None] | None = None,
@@ -52,7 +54,8 @@ def import_files(
         time: corrects the guessed kind of time.
         roles: corrects guessed roles, as in `{"category": "genre", "text": ["title"]}`.
         unknown_items: what to do with interactions whose item the catalogue lacks: `add`
-            the item without a text, `drop` the rows, or `refuse`.
+            the item without a text, `drop` the rows, or `refuse`. By default they are added,
+            unless the catalogue lacks more than half of the items: then ids do not match.
         keep: further columns of the interactions to keep; the others are left out.
         check: refuse data with faults (see `validate_directory`); nothing is written then.
         report: called with the complete guess before anything is written.
@@ -70,7 +73,7 @@ def import_files(
         log, known = _interactions(paths["interactions"], guess, time, keep)
         guess.time, guess.time_form = known.time, known.form
         catalogue = _items(paths.get("items"), log, guess, roles or {})
-        log, catalogue = _reconcile(log, catalogue, guess, unknown_items)
+        log, catalogue = reconcile(log, catalogue, guess, unknown_items)
         shoppers = _table(paths["users"], "users", guess) if "users" in paths else None
         events = _events(log, guess, info)
         described = {"name": Path(out).name, **events, **info}
@@ -103,7 +106,14 @@ def _table(paths: Paths, table: Table, guess: Guess) -> pl.LazyFrame:
     sources = guess.sources(table)
     key = "user_id" if table == "users" else "item_id"
     frame = scan(paths, text_columns=[sources[key]], infer_all=True)
+    _refuse_empty(frame, paths, table)
     return _with_ids(_renamed(frame, {key: sources[key]}), [key], table)
+
+
+def _refuse_empty(frame: pl.LazyFrame, paths: Paths, table: Table) -> None:
+    if frame.head(1).collect().is_empty():
+        shown = ", ".join(map(str, expand(paths)[:3]))
+        raise DataError(f"{table}: {shown} holds no rows; check what exported it")
 
 
 def _renamed(frame: pl.LazyFrame, sources: Mapping[str, str]) -> pl.LazyFrame:
@@ -118,13 +128,17 @@ def _with_ids(frame: pl.LazyFrame, columns: list[str], file: str) -> pl.LazyFram
     """Cast ids to text; floats (integers that lost their type to a missing value) too."""
     schema = frame.collect_schema()
     for column in columns:
-        if schema[column].is_float():
+        if schema[column].is_float() or schema[column].is_decimal():
             whole = pl.col(column) == pl.col(column).round()
             remedy = "Map the column that holds the ids."
             rule = RowRule(column, "wrong_type", whole.not_(), "fraction as an id", remedy)
             for fault in broken_rows(file, frame, [rule]):
                 raise DataError(str(fault))
-            frame = frame.with_columns(pl.col(column).fill_nan(None).cast(pl.Int64))
+            # A decimal holds longer ids than an integer.
+            plain = pl.col(column).cast(pl.Decimal(38, 0))
+            if schema[column].is_float():
+                plain = pl.col(column).fill_nan(None).cast(pl.Int64)
+            frame = frame.with_columns(plain)
         elif schema[column].is_nested():
             raise DataError(f"{file}: column {column!r} is {schema[column]}; it can't be an id")
     return frame.with_columns(pl.col(columns).cast(pl.String))
@@ -137,9 +151,12 @@ def _interactions(
     names = column_names(paths)
     # every CSV column is read as text and cast below, so no late row can break the types
     frame = scan(paths, text_columns=names)
+    _refuse_empty(frame, paths, "interactions")
+    if strange := [name for name in keep if name not in names]:
+        raise DataError(f"keep: the interactions have no column {strange[0]!r}; they have {names}")
     left_out = [name for name in names if name not in (*sources.values(), *keep)]
     if left_out:
-        guess.notes.append(f"interactions: left out {', '.join(left_out)} (option keep)")
+        guess.notes.append(f"interactions: left out {', '.join(left_out)} (--keep to keep)")
     frame = _renamed(frame.drop(left_out), sources)
     frame = _with_ids(frame, [c for c in ("user_id", "item_id", "basket_id") if c in sources], "")
     for column in ("weight", "quantity", "price"):
@@ -150,16 +167,35 @@ def _interactions(
     known = TimeFormat("none", "")
     if "timestamp" in sources and time != "none":
         known = recognise(frame, "timestamp")
+        if known.form == "empty":
+            raise DataError(
+                f"timestamp: column {sources['timestamp']!r} is empty in every row; map another: "
+                "--map timestamp=COLUMN, or go without: --time none"
+            )
         if time is not None and time != known.time:
             known = _corrected(known, time, sources["timestamp"])
         if known.ambiguous:
             guess.notes.append(f"timestamp: {known.form} or day first? Both fit every row.")
+        if known.form == "position" and time is None:
+            _note_positions(frame, sources["timestamp"], guess)
         frame = to_time(frame, "timestamp", known, "interactions")
     elif time not in (None, "none"):
         raise DataError(f"time {time!r} needs a timestamp; say it: --map timestamp=COLUMN")
     if known.time == "global" and "basket_id" in sources:
         frame = share_basket_time(frame)
     return frame, known
+
+
+def _note_positions(frame: pl.LazyFrame, source: str, guess: Guess) -> None:
+    """Say that a column that isn't named as one of positions was read as such."""
+    if source.lower() in _POSITIONS:
+        return
+    value = frame.select(pl.col("timestamp").drop_nulls().first()).collect().item()
+    guess.notes.append(
+        f"timestamp: {source!r} was read as positions within a shopper's history, not as dates "
+        f"(it has {value}); for dates write ISO 8601 (2025-01-31) or epoch seconds, or map "
+        "another column: --map timestamp=COLUMN"
+    )
 
 
 def _corrected(known: TimeFormat, time: Time, column: str) -> TimeFormat:
@@ -213,12 +249,13 @@ def _items(
     for column in ("available_from", "available_until"):
         if column in sources:
             frame = _renamed(frame, {column: sources[column]})
-            frame = to_time(frame, column, recognise(frame, column), "items")
-    guessed = guess_roles(sources, frame.collect_schema())
-    unknown = set(roles) - set(ColumnRoles.model_fields)
-    if unknown:
-        raise DataError(f"no role is called {sorted(unknown)[0]!r}; there are title, text, ...")
-    guess.roles = ColumnRoles.model_validate({**guessed.model_dump(), **roles})
+            known = recognise(frame, column)
+            frame = to_time(frame, column, known, "items")
+            if known.form == "empty" and guess.time == "per_user_order":
+                frame = frame.with_columns(pl.col(column).cast(pl.Int64))
+    guess.roles = _roles(sources, frame.collect_schema(), roles)
+    if "price" in sources and "price" not in roles and guess.roles.price is None:
+        _note_price(frame, sources["price"], guess)
     named = guess.roles.model_dump(include={"title", "description", "category", "brand"}).values()
     texts: set[str] = {name for name in (*named, *guess.roles.text) if name is not None}
     schema = frame.collect_schema()
@@ -226,39 +263,56 @@ def _items(
     return frame.with_columns(pl.col(plain).cast(pl.String)) if plain else frame
 
 
-def _reconcile(
-    log: pl.LazyFrame, catalogue: pl.LazyFrame, guess: Guess, unknown_items: str
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """Settle interactions whose item is not in the catalogue."""
-    lost = (
-        log.select("item_id")
-        .drop_nulls()
-        .unique()
-        .join(catalogue.select("item_id"), on="item_id", how="anti")
-        .sort("item_id")
-        .collect(engine="streaming")
-    )
-    if lost.is_empty() or unknown_items == "refuse":
-        return log, catalogue
-    shown = ", ".join(lost["item_id"].head(3).to_list())
-    if unknown_items == "drop":
-        guess.notes.append(f"interactions of {len(lost):,} unknown items dropped ({shown}, ...)")
-        return log.join(lost.lazy(), on="item_id", how="anti"), catalogue
-    guess.notes.append(
-        f"{len(lost):,} items occur in interactions only ({shown}, ...): added without a text"
-    )
-    return log, pl.concat([catalogue, lost.lazy()], how="diagonal")
+def _roles(sources: Mapping[str, str], schema: pl.Schema, given: Mapping[str, Any]) -> ColumnRoles:
+    unknown = set(given) - set(ColumnRoles.model_fields)
+    if unknown:
+        raise DataError(f"no role is called {sorted(unknown)[0]!r}; there are title, text, ...")
+    title = {"title": given["title"]} if "title" in given else {}
+    guessed = guess_roles({**sources, **title}, schema)
+    roles = ColumnRoles.model_validate({**guessed.model_dump(), **given})
+    for role, columns in roles.model_dump().items():
+        for column in (columns,) if isinstance(columns, str) else columns or ():
+            if column not in schema:
+                way = "--role text=COLUMN+COLUMN" if role == "text" else f"--role {role}=COLUMN"
+                way = "--map title=COLUMN, or " + way if role == "title" else way
+                raise DataError(
+                    f"items: no column {column!r}, which would be the {role}, among "
+                    f"{schema.names()}; say which it is: {way}"
+                )
+    return roles
+
+
+def _note_price(frame: pl.LazyFrame, column: str, guess: Guess) -> None:
+    """Say that a column of prices is no number, with the first value that is none."""
+    value = pl.col(column).cast(pl.String).str.strip_chars()
+    odd = (value != "") & value.cast(pl.Float64, strict=False).is_null()
+    found = frame.select(value.filter(odd).first()).collect(engine="streaming").item()
+    if found is not None:
+        guess.notes.append(
+            f"items: column {column!r} is no price, for {shorten(found)} is no number; write "
+            "prices as 1234.50, without a currency or a sign between thousands, or map another "
+            "column: --map items.price=COLUMN"
+        )
 
 
 def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[str, Any]:
-    """Take purchases as the target where the events have them."""
-    if "event" not in guess.sources("interactions") or "target_events" in info:
+    """Take purchases as the target where the events have them; check a given target."""
+    given = info.get("target_events", ())
+    if "event" not in guess.sources("interactions"):
+        if given:
+            raise DataError("target_events need events; say where they are: --map event=COLUMN")
         return {}
-    counts = log.group_by("event").agg(pl.len().alias("n")).sort("n", descending=True)
+    counts = (
+        log.group_by("event").agg(pl.len().alias("n")).sort("n", "event", descending=[True, False])
+    )
     found = counts.collect(engine="streaming")
     names = [name for name in found["event"].to_list() if name is not None]
     shown = ", ".join(f"{name} ({n:,})" for name, n in found.head(6).rows())
-    targets = tuple(name for name in names if name.lower() in _PURCHASES)
+    if strange := [name for name in given if name not in names]:
+        raise DataError(f"target_events: no row has event {strange[0]!r}; there are {shown}")
+    if "target_events" in info:
+        return {}
+    targets = tuple(name for name in names if name.strip().lower() in _PURCHASES)
     chosen = f"{', '.join(targets)} are predicted" if targets else "all are predicted"
-    guess.notes.append(f"events: {shown}; {chosen} (option target_events to change)")
+    guess.notes.append(f"events: {shown}; {chosen} (--target-events to change)")
     return {"target_events": targets, "seen_events": targets} if targets else {}

@@ -216,6 +216,24 @@ def test_import_options_are_checked(
     assert named in err
 
 
+def test_import_options_do_what_the_notes_say(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log, items, out = tmp_path / "log.csv", tmp_path / "items.csv", tmp_path / "out"
+    log.write_text("user_id,item_id,event,shop\nu,a,view,x\nu,b,cart,x\nu,c,cart,x\n")
+    items.write_text("item_id,title\na,Tea\n")
+    code, said, err = run(
+        capsys, "data", "import", "files", "--interactions", log, "--items", items, "--out", out,
+        "--target-events", "view", "--keep", "shop", "--unknown-items", "drop",
+        "--returns", "negative", "--json",
+    )  # fmt: skip
+    assert code == 0, err
+    info = json.loads(said)
+    assert (info["target_events"], info["seen_events"]) == (["view"], ["view"])
+    assert info["returns"] == "negative"
+    assert pl.read_parquet(out / "interactions.parquet").rows() == [("u", "a", "view", "x")]
+
+
 def test_weights_status_as_json(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

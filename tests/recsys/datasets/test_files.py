@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,27 @@ def test_items_that_the_catalogue_lacks(shop: Path, policy: Any, n_items: int, n
     assert not (shop / "e").exists()
 
 
+@pytest.mark.parametrize(
+    ("sold", "listed", "cause"),
+    [
+        ("10.0", "10", "an ending .0"),
+        (" A", "A", "spaces"),
+        ("a", "A", "capital"),
+        ("7", "007", "leading"),
+    ],
+)
+def test_ids_that_do_not_match_are_refused(
+    tmp_path: Path, sold: str, listed: str, cause: str
+) -> None:
+    log, items = tmp_path / "log.csv", tmp_path / "items.csv"
+    log.write_text(f"user_id,item_id\nu,{sold}\nu,x\nu,b\n")
+    items.write_text(f"item_id,title\n{listed},Tea\nb,Mug\n")
+    with pytest.raises(DataError, match=f"2 of the 3 items.*'{listed}', 'b'; 1 would .*{cause}"):
+        import_files(tmp_path / "d", log, items=items)
+    import_files(tmp_path / "d", log, items=items, unknown_items="add")
+    assert len(rows(tmp_path / "d", "items")) == 4
+
+
 def test_purchases_are_the_target_among_events(shop: Path) -> None:
     log = {"user_id": ["u"] * 3, "item_id": ["a", "b", "a"], "event": ["view", "view", "Purchase"]}
     pl.DataFrame(log).write_csv(shop / "log.csv")
@@ -161,6 +184,16 @@ def test_purchases_are_the_target_among_events(shop: Path) -> None:
     assert (info.target_events, info.seen_events) == (("Purchase",), ("Purchase",))
     info = import_files(shop / "d", shop / "log.csv", target_events=("view",))
     assert info.target_events == ("view",)
+    with pytest.raises(DataError, match=r"no row has event 'buy'; there are view \(2\), Purchase"):
+        import_files(shop / "d", shop / "log.csv", target_events=("buy",))
+    with pytest.raises(DataError, match="keep: the interactions have no column 'shop'"):
+        import_files(shop / "d", shop / "log.csv", keep=["shop"])
+
+
+@pytest.mark.parametrize("event", ["purchased", "ordered", "bought", "transaction"])
+def test_names_of_purchases(tmp_path: Path, event: str) -> None:
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,event\nu,a,view\nu,a,{event}\n")
+    assert import_files(tmp_path / "d", tmp_path / "log.csv").target_events == (event,)
 
 
 def test_users_and_lists_and_windows(shop: Path) -> None:
@@ -183,6 +216,28 @@ def test_users_and_lists_and_windows(shop: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("at", ["2024-01-02", "3"])
+def test_an_empty_end_means_always_available(tmp_path: Path, at: str) -> None:
+    (tmp_path / "log.csv").write_text(f"user_id,item_id,timestamp\nu,a,{at}\n")
+    (tmp_path / "items.csv").write_text("item_id,title,available_until\na,Tea,\nb,Mug,\n")
+    import_files(tmp_path / "d", tmp_path / "log.csv", items=tmp_path / "items.csv")
+    assert rows(tmp_path / "d", "items") == [("a", None, "Tea"), ("b", None, "Mug")]
+
+
+def test_empty_tables_and_times_are_said(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("user_id,item_id,timestamp\n")
+    with pytest.raises(DataError, match=r"log\.csv holds no rows; check what exported it"):
+        import_files(tmp_path / "d", log)
+    (tmp_path / "items.csv").write_text("item_id,title\n")
+    log.write_text("user_id,item_id,timestamp\nu,a,\n")
+    with pytest.raises(DataError, match=r"'timestamp' is empty in every row.*or go without"):
+        import_files(tmp_path / "d", log)
+    log.write_text("user_id,item_id,timestamp\nu,a,2024-01-02\n")
+    with pytest.raises(DataError, match=r"items: .*items\.csv holds no rows"):
+        import_files(tmp_path / "d", log, items=tmp_path / "items.csv")
+
+
 def test_ids_that_became_floats(tmp_path: Path) -> None:
     log = pl.DataFrame({"user_id": [1.0, 2.0], "item_id": ["a", "b"]})
     log.write_parquet(tmp_path / "log.parquet")
@@ -191,6 +246,20 @@ def test_ids_that_became_floats(tmp_path: Path) -> None:
     log.with_columns(user_id=pl.lit(1.5)).write_parquet(tmp_path / "log.parquet")
     with pytest.raises(DataError, match="fraction as an id"):
         import_files(tmp_path / "d", tmp_path / "log.parquet")
+
+
+def test_decimals_of_a_database_are_numbers(tmp_path: Path) -> None:
+    log = {
+        "user_id": [Decimal(10**20 + 1)],
+        "item_id": [Decimal("10.00")],
+        "price": [Decimal("12.50")],
+    }
+    items = {"id": [Decimal(10)], "title": ["Tea"], "price": [Decimal("13.75")]}
+    pl.DataFrame(log).write_parquet(tmp_path / "log.parquet")
+    pl.DataFrame(items).write_parquet(tmp_path / "items.parquet")
+    import_files(tmp_path / "d", tmp_path / "log.parquet", items=tmp_path / "items.parquet")
+    assert rows(tmp_path / "d") == [("100000000000000000001", "10", 12.5)]
+    assert rows(tmp_path / "d", "items") == [("10", "Tea", 13.75)]
 
 
 @pytest.mark.parametrize(
@@ -214,6 +283,7 @@ def test_mappings_that_name_nothing(shop: Path, mapping: dict[str, str], message
         (",0042,2024-01-05 09:00:00,A9,1,1,", "user_id: 1 x null"),
         ("9,0042,2024-01-05 09:00:00,A9,1,-1,", "price: 1 x negative"),
         ("9,0042,2224-01-05 09:00:00,A9,1,1,", "timestamp: 1 x later than now"),
+        ("9,0042,1900-01-01 00:00:00,A9,1,1,", "timestamp: 1 x time before 1970 .*'1900-01-01"),
     ],
 )
 def test_bad_values_are_shown(shop: Path, line: str, message: str) -> None:
@@ -269,6 +339,14 @@ NOON = datetime(2024, 3, 2, 12)
         (["2/3/2024 12:00", "13/3/2024 12:00"], "%d/%m/%Y %H:%M", NOON),
         (["02.03.2024 12:00"], "%d.%m.%Y %H:%M", NOON),
         (["2024-03-02"], "%Y-%m-%d", datetime(2024, 3, 2)),
+        (["2024/03/02"], "%Y/%m/%d", datetime(2024, 3, 2)),
+        (["02-03-2024", "20-03-2024"], "%d-%m-%Y", datetime(2024, 3, 2)),
+        (["3/2/2024 12:00 PM", "3/13/2024 1:04 pm"], "%m/%d/%Y %I:%M %p", NOON),
+        (["2024-03-02 12:00:00 UTC"], "%Y-%m-%d %H:%M:%S%.f UTC", NOON),
+        (["2024-03-02T12:00Z"], "%Y-%m-%dT%H:%M%#z", NOON),
+        (["02.03.24 12:00"], "%d.%m.%y %H:%M", NOON),
+        (["02/03/24", "14/03/24"], "%d/%m/%y", datetime(2024, 3, 2)),
+        (["3/2/24", "3/14/24"], "%m/%d/%y", datetime(2024, 3, 2)),
         ([20240302], "%Y%m%d", datetime(2024, 3, 2)),
         ([date(2024, 3, 2)], "date", date(2024, 3, 2)),
         ([1_709_380_800], "epoch seconds", NOON),
@@ -276,6 +354,8 @@ NOON = datetime(2024, 3, 2, 12)
         ([1_709_380_800.0], "epoch seconds", NOON),
         ([1_709_380_800_000], "epoch milliseconds", NOON),
         ([1_709_380_800_000_000], "epoch microseconds", NOON),
+        ([1_709_380_800_000_000_000], "epoch nanoseconds", NOON),
+        (["1709380800000000000"], "epoch nanoseconds", NOON),
         ([0, 5, 2], "position", 0),
         (["7", "5"], "position", 7),
     ],
@@ -294,6 +374,12 @@ def test_month_or_day_first_is_said() -> None:
         recognise(pl.LazyFrame({"t": ["red", "blue"]}), "t")
 
 
+@pytest.mark.parametrize("value", ["01/02/25", "25-01-13 10:00", "01-02-2025"])
+def test_dates_in_no_certain_order_are_refused(value: str) -> None:
+    with pytest.raises(DataError, match=f"'{value}' could be any of .*, as in 2025-01-31"):
+        recognise(pl.LazyFrame({"t": [value]}), "t")
+
+
 def test_the_kind_of_time_can_be_corrected(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("user,item,ts\nu,a,1700000001\nu,b,1700000000\n")
@@ -305,14 +391,56 @@ def test_the_kind_of_time_can_be_corrected(tmp_path: Path) -> None:
         import_files(tmp_path / "d", log, time="global")
 
 
+@pytest.mark.parametrize("value", ["45688.5", 45688.5])
+def test_days_with_fractions_are_no_positions(value: object) -> None:
+    frame = pl.LazyFrame({"timestamp": [value]})
+    with pytest.raises(DataError, match="Positions are whole numbers; write dates as ISO 8601"):
+        to_time(frame, "timestamp", recognise(frame, "timestamp"), "log")
+
+
+@pytest.mark.parametrize("value", [202501311200, 45688])
+def test_numbers_that_became_positions_are_noted(tmp_path: Path, value: int) -> None:
+    log = tmp_path / "log.csv"
+    said: list[Guess] = []
+    for name in ("bought_at", "position"):
+        log.write_text(f"user,item,{name}\nu,a,{value}\n")
+        import_files(tmp_path / "d", log, report=said.append)
+    note = f"'bought_at' was read as positions .*it has {value}.*--map timestamp=COLUMN"
+    assert any(re.search(note, line) for line in said[0].notes)
+    assert not any("positions" in line for line in said[1].notes)
+
+
 def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
     items = shop / "items.csv"
     with pytest.raises(DataError, match="no role is called 'colour'"):
         import_files(shop / "d", shop / "orders.csv", items=items, roles={"colour": "maker"})
+    with pytest.raises(DataError, match=r"no column 'genr', .* the category, .*--role category="):
+        import_files(shop / "d", shop / "orders.csv", items=items, roles={"category": "genr"})
+    items.write_text(CATALOGUE.replace("name", "caption"))
+    with pytest.raises(DataError, match=r"no column 'title'.*--map title=COLUMN, or --role title="):
+        import_files(shop / "d", shop / "orders.csv", items=items)
+    ways: list[dict[str, Any]] = [
+        {"mapping": {"title": "caption"}},
+        {"roles": {"title": "caption"}},
+    ]
+    for way in ways:
+        info = import_files(shop / "d", shop / "orders.csv", items=items, **way)
+        assert info.roles.text == ("caption", "maker", "genre")
     nested = pl.DataFrame({"user_id": [["a"], ["b"]], "item_id": ["x", "y"]})
     nested.write_parquet(shop / "nested.parquet")
     with pytest.raises(DataError, match="it can't be an id"):
         import_files(shop / "d", shop / "nested.parquet")
+
+
+@pytest.mark.parametrize("price", ["12,50 €", "$12.50", "1,234.50"])
+def test_prices_that_are_no_numbers_are_noted(tmp_path: Path, price: str) -> None:
+    (tmp_path / "log.csv").write_text("user_id,item_id\nu,a\n")
+    (tmp_path / "items.csv").write_text(f'item_id,title,price\nb,Mug,2.50\na,Tea,"{price}"\n')
+    said: list[Guess] = []
+    log, items = tmp_path / "log.csv", tmp_path / "items.csv"
+    info = import_files(tmp_path / "d", log, items=items, report=said.append)
+    assert info.roles.price is None
+    assert f"column 'price' is no price, for '{price}' is no number; write" in said[0].notes[0]
 
 
 def test_a_mapped_column_replaces_one_of_the_same_name(tmp_path: Path) -> None:
