@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from experiments import shipped
 from recsys.errors import RecipeError
+from training.devices import resolve_device
 from training.recipe import Recipe
 from training.recipe_toml import dump, valid_keys
 
@@ -181,3 +182,17 @@ def test_whatever_is_written_is_read_back(values: dict[str, object]) -> None:
 
     assert tomllib.loads(dump(values)) == values
     assert tomllib.loads(dump({"table": values})).get("table", {}) == values
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert (resolve_device("auto"), resolve_device("cpu")) == ("cpu", "cpu")
+    with pytest.raises(RecipeError, match=r'device = "cuda".*"auto" or "cpu"'):
+        resolve_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert (resolve_device("auto"), resolve_device("cuda:0")) == ("cuda", "cuda:0")
+    with pytest.raises(RecipeError, match=r'device = "cuda:1".*finds 1 of them'):
+        resolve_device("cuda:1")
