@@ -99,14 +99,15 @@ class BlurbsConfig(Section):
 
     Attributes:
         writer: `auto` is the local language model where its weights are there, else
-            sentences taken from the catalogue; `none` switches blurbs off.
+            sentences taken from the catalogue; `none` switches blurbs off, but for a
+            writer that is named on the command line.
         runtime: what the local language model computes with; `openvino` is for CPUs.
         locale: language of openers and checks.
     """
 
     writer: Literal["auto", "extractive", "llm", "none"] = "auto"
     runtime: Literal["torch", "openvino"] = "torch"
-    locale: str = "en"
+    locale: Literal["en", "zh"] = "en"
 
 
 class EvaluateConfig(Section):

@@ -154,9 +154,12 @@ def generate(
     k: K = 10,
     repeats: Repeat = "exclude",
     writer: Annotated[
-        str,
-        typer.Option(help="auto (local model, if it is there), local_llm, endpoint, extractive."),
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="auto (local model, if it is there), local_llm, endpoint or extractive; "
+            "default the bundle's recipe."
+        ),
+    ] = None,
     endpoint: Endpoint = None,
     model: Model = None,
     runtime: Annotated[

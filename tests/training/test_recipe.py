@@ -196,3 +196,8 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert (resolve_device("auto"), resolve_device("cuda:0")) == ("cuda", "cuda:0")
     with pytest.raises(RecipeError, match=r'device = "cuda:1".*finds 1 of them'):
         resolve_device("cuda:1")
+
+
+def test_blurbs_have_a_locale_that_there_is() -> None:
+    assert Recipe.from_toml("", ["blurbs.locale=zh"]).blurbs.locale == "zh"
+    assert "blurbs.locale = 'fr'" in fault("blurbs.locale=fr")
