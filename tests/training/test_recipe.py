@@ -71,6 +71,23 @@ def test_the_nearest_key_is_sensible(override: str, nearest: str) -> None:
     assert fault(override).rpartition("nearest valid key: ")[2].endswith(nearest)
 
 
+@pytest.mark.parametrize(
+    ("override", "there"),
+    [
+        ("foo.bar=1", "a recipe has name, seed, device, split, text"),
+        ("ranker.zzzz=1", "ranker has "),
+    ],
+)
+def test_what_is_like_no_key_is_told_what_there_is(override: str, there: str) -> None:
+    message = fault(override)
+    assert there in message
+    assert "nearest" not in message
+
+
+def test_an_empty_list_is_told_to_hold_a_value() -> None:
+    assert fault("evaluate.k=[]").endswith("evaluate.k = []: give at least 1 value")
+
+
 def test_an_ill_typed_value_names_key_and_value() -> None:
     message = fault("ranker.lr=fast")
     assert "ranker.lr = 'fast'" in message
