@@ -39,7 +39,8 @@ class Settings(BaseSettings):
         experiment: name of the experiment; part of the hash that settles the arm.
         challenger_share: share of shoppers that the challenger answers.
         tracking_uri: MLflow store of `models:/` uris.
-        store: `sqlite:///PATH` or `postgresql://...`.
+        store: `sqlite:///PATH` or `postgresql://...`; where none is named, `recsys serve`
+            takes the SQLite file `store.sqlite` under `RECSYS_HOME`.
         host: address to bind.
         port: port to bind; 0 takes a free one.
         workers: processes.

@@ -56,8 +56,8 @@ class TextConfig(Section):
     """How product texts become vectors.
 
     Attributes:
-        encoder: `sentence` is a Transformer; `static` its distillation, hundreds of times
-            faster and somewhat less exact; `hashing` needs no weights and knows no
+        encoder: `sentence` is a Transformer; `static` its distillation, nearly thirty
+            times as fast and somewhat less exact; `hashing` needs no weights and knows no
             synonyms. `auto` is `sentence` for up to `static_above` distinct texts,
             `static` for more, and `hashing` where weights or packages are missing. `none`
             leaves texts out: models know items by their ids alone, and no model knows an

@@ -222,8 +222,9 @@ def _nearest(key: str, valid: list[str]) -> str | None:
     tables = {k.rpartition(".")[0] for k in valid} - {""}
     if same:
         return difflib.get_close_matches(key, same, n=1, cutoff=0)[0]
-    others = sorted(t for t in tables if not key.startswith(f"{t}."))
-    near = difflib.get_close_matches(key, [*valid, *others], n=1, cutoff=LIKE)
+    if table in tables:  # the table is right, so its other keys are no likelier
+        return None
+    near = difflib.get_close_matches(key, [*valid, *sorted(tables)], n=1, cutoff=LIKE)
     return near[0] if near else None
 
 

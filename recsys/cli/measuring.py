@@ -82,7 +82,8 @@ def evaluate(
             from experiments.cluster import commands
 
             scorecard = commands.evaluate_command(bundle, data, k or (), cluster, **how)
-        show(report.as_json(scorecard), *report.tables(scorecard))
+        kept = [] if out is None else [f"scorecard: {out}"]
+        show(report.as_json(scorecard), *report.tables(scorecard), *kept)
 
 
 @app.command()
