@@ -35,8 +35,8 @@ def load_encoder(
 
     Args:
         kind: `sentence`, a Transformer; `static`, its distillation, nearly thirty times
-            as fast and somewhat less exact; `hashing`, which needs no weights and knows no synonyms;
-            `none`, which reads nothing.
+            as fast and somewhat less exact; `hashing`, which needs no weights and knows no
+            synonyms; `none`, which reads nothing.
         source: where the Transformer comes from, see :func:`recsys.weights.fetch`.
         dim: length of a vector of `static` and `hashing`.
         max_length: tokens read of a text.
