@@ -21,13 +21,15 @@ from recsys.blurbs.protocol import Metered
 from recsys.errors import DataError, MissingExtraError, WeightsError
 from recsys.recommender import Recommender
 from recsys.types import Blurb, RecommendationRequest, Repeats
-from training.recipe import Recipe
+from training.recipe import BlurbsConfig, Recipe
 
 STORE_FILE = "blurbs.sqlite"
 REQUESTS_PER_CHUNK = 256
 PAIRS_PER_CHUNK = 256
 WRITERS = ("auto", "local_llm", "endpoint", "extractive")
 IN_RECIPES = {"llm": "local_llm"}
+OFF = "none"
+"""The writer of a recipe that switches blurbs off."""
 RUNTIMES = {
     "torch": ("llm", ("accelerate", "gguf", "transformers")),
     "openvino": ("openvino", ("openvino_genai",)),
@@ -79,14 +81,50 @@ def attach_store(
     recommender: Recommender,
     store: Path | None = None,
     writer: BlurbWriter | None = None,
-    locale: str = "en",
+    locale: str | None = None,
 ) -> BlurbService:
-    """Give a recommender a service that shows, and with a writer makes, stored blurbs."""
+    """Give a recommender a service that shows, and with a writer makes, stored blurbs.
+
+    The `locale` is that of the bundle's recipe unless named.
+    """
     path = store or default_store()
     path.parent.mkdir(parents=True, exist_ok=True)
+    locale = locale or blurbs_recipe(recommender).locale
     service = BlurbService(recommender.dataset.info.roles, path, writer, locale)
     recommender.blurb_service = service
     return service
+
+
+def blurbs_recipe(recommender: Recommender) -> BlurbsConfig:
+    """Return the table `[blurbs]` of the recipe that a bundle was trained with."""
+    return Recipe.from_toml(recommender.manifest.recipe).blurbs
+
+
+def attach_for_reading(recommender: Recommender) -> bool:
+    """Give a recommender the stored blurbs, in its recipe's locale; tell whether it has any.
+
+    A recipe that switches blurbs off is said to be the cause.
+    """
+    if blurbs_recipe(recommender).writer == OFF:
+        say(f'note: no blurbs, since the bundle\'s recipe says blurbs.writer = "{OFF}"')
+        return False
+    attach_store(recommender)
+    return True
+
+
+def writer_named(asked: str | None, recipe: BlurbsConfig) -> str:
+    """Return the writer that was asked for, else that of the recipe.
+
+    Raises:
+        DataError: none was asked for, and the recipe switches blurbs off.
+    """
+    name = asked or recipe.writer
+    if name == OFF:
+        raise DataError(
+            f'the bundle\'s recipe says blurbs.writer = "{OFF}", so nothing is written; '
+            f"name one of {', '.join(WRITERS)} with --writer"
+        )
+    return name
 
 
 def writer_for(
@@ -219,7 +257,7 @@ def generate_command(
     k: int,
     repeats: Repeats,
     *,
-    writer: str,
+    writer: str | None,
     endpoint: str | None,
     model: str | None,
     prices: str | None,
@@ -234,16 +272,16 @@ def generate_command(
     """Write blurbs for many shoppers; return a plain value and what to show of it.
 
     `elsewhere` makes the processes that do the work from what this one has loaded; the
-    `runtime` of a local model is that of the bundle's recipe unless named.
+    `writer` and the `runtime` of a local model are those of the bundle's recipe unless named.
     """
     watch = Stopwatch()
     with watch.stage("load"):
         recommender = Recommender.load(bundle)
         asked = head_users(recommender, head) if head else read_users(users or "", recommender)
-        recipe = Recipe.from_toml(recommender.manifest.recipe).blurbs
+        recipe = blurbs_recipe(recommender)
         locale = recipe.locale
         hand = writer_for(
-            writer,
+            writer_named(writer, recipe),
             locale=locale,
             endpoint=endpoint,
             model=model,

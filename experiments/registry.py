@@ -115,7 +115,11 @@ def previous(client: MlflowClient, model: str, alias: str) -> tuple[ModelVersion
 
 
 def listing(*, model: str | None = None, uri: str | None = None) -> pl.DataFrame:
-    """Return a row a version: model, version, aliases, run, when, and what the gate said."""
+    """Return a row a version: model, version, aliases, run, when, and what the gate said.
+
+    Raises:
+        RecsysError: there is no model of the name that is asked for.
+    """
     client = connect(uri)
     names = [model] if model else [m.name for m in client.search_registered_models()]
     rows = []
@@ -144,8 +148,19 @@ def now() -> str:
 
 def _aliases(client: MlflowClient, model: str) -> dict[str, list[str]]:
     """Return version -> aliases."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        registered = client.get_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise RecsysError(f"model {model!r} cannot be read: {error}; try again") from error
+        raise RecsysError(
+            f"no model {model!r} is registered; `recsys registry list` without --model shows "
+            "what there is, and `recsys train` registers what it makes"
+        ) from error
     found: dict[str, list[str]] = {}
-    for alias, version in client.get_registered_model(model).aliases.items():
+    for alias, version in registered.aliases.items():
         found.setdefault(str(version), []).append(alias)
     return found
 

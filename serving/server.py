@@ -30,13 +30,15 @@ def serve(settings: Settings) -> None:
     """Serve until stopped.
 
     Raises:
-        RecsysError: a model's address is wrong, or no bundle is there.
+        RecsysError: a model's address is wrong, no bundle is there, or the registry has no
+            such model.
         StoreError: the store's address is wrong; the tables are made before workers start.
     """
     _look_at_models(settings)
     configure(settings.log_level)
     asyncio.run(_prepare(settings.store))
     _hand_over(settings)
+    _ask_registries(settings)
     several = settings.workers > 1
     folder = tempfile.mkdtemp(prefix="recsys-metrics-") if several else None
     if folder is not None:
@@ -60,12 +62,23 @@ def serve(settings: Settings) -> None:
 
 
 def _look_at_models(settings: Settings) -> None:
-    """Say at once what would stop every worker; registries are asked by the workers."""
+    """Say at once, of bundle directories, what would stop every worker."""
     for uri in (settings.model, *settings.models.values(), settings.challenger):
         if uri is not None:
             source = source_of(uri, settings.tracking_uri)
             if isinstance(source, Directory):
                 source.newest()
+
+
+def _ask_registries(settings: Settings) -> None:
+    """Say at once, of registries, what would stop every worker: no answer for a champion.
+
+    They are asked when the workers' threads are settled, since MLflow brings numeric libraries.
+    """
+    for uri in {settings.model, *settings.models.values()}:
+        source = source_of(uri, settings.tracking_uri)
+        if not isinstance(source, Directory):
+            source.newest()
 
 
 async def _prepare(address: str) -> None:

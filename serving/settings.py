@@ -6,8 +6,10 @@ Every setting is an environment variable `RECSYS_SERVE_<NAME>` (`RECSYS_SERVE_ST
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
+import tomllib
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,7 +39,8 @@ class Settings(BaseSettings):
         experiment: name of the experiment; part of the hash that settles the arm.
         challenger_share: share of shoppers that the challenger answers.
         tracking_uri: MLflow store of `models:/` uris.
-        store: `sqlite:///PATH` or `postgresql://...`.
+        store: `sqlite:///PATH` or `postgresql://...`; where none is named, `recsys serve`
+            takes the SQLite file `store.sqlite` under `RECSYS_HOME`.
         host: address to bind.
         port: port to bind; 0 takes a free one.
         workers: processes.
@@ -155,7 +158,8 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     """Read the settings; a flag that is None was not given.
 
     Raises:
-        DataError: a setting is unknown, ill-typed or unsafe; it is named.
+        DataError: the file is no TOML, or a setting is unknown, ill-typed or unsafe; it is
+            named, with its value.
     """
     if config is not None and not config.is_file():
         raise DataError(f"{config} is missing; name a TOML file of settings")
@@ -164,9 +168,24 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
         os.environ[CONFIG] = str(config)  # the workers read it, too
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except tomllib.TOMLDecodeError as error:
+        file, os.environ[CONFIG] = os.environ.get(CONFIG), before
+        raise DataError(f"{file}: not TOML: {error}; correct that line") from error
     except ValidationError as error:
-        os.environ[CONFIG] = before
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        text = str(first["msg"]).removeprefix("Value error, ")
-        raise DataError(f"{where}: {text}" if where else text) from error
+        file, os.environ[CONFIG] = os.environ.get(CONFIG), before
+        raise DataError(_told(error.errors()[0], file)) from error
+
+
+def _told(fault: Any, file: str | None) -> str:
+    """Say what is wrong with a setting; an unknown one can only come from the file."""
+    where = ".".join(str(part) for part in fault["loc"])
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where, Settings.model_fields, n=1)
+        help = f"the nearest is {near[0]}" if near else "docs/serving.md lists them"
+        return f"{file + ': ' if file else ''}unknown setting {where}; {help}"
+    # A store's address may hold a password; other settings are numbers, switches and names.
+    value = fault["input"]
+    if where != "store" and isinstance(value, bool | int | float | str):
+        where = f"{where} = {value!r}" if where else where
+    return f"{where}: {text}" if where else text

@@ -56,8 +56,8 @@ class TextConfig(Section):
     """How product texts become vectors.
 
     Attributes:
-        encoder: `sentence` is a Transformer; `static` its distillation, hundreds of times
-            faster and somewhat less exact; `hashing` needs no weights and knows no
+        encoder: `sentence` is a Transformer; `static` its distillation, nearly thirty
+            times as fast and somewhat less exact; `hashing` needs no weights and knows no
             synonyms. `auto` is `sentence` for up to `static_above` distinct texts,
             `static` for more, and `hashing` where weights or packages are missing. `none`
             leaves texts out: models know items by their ids alone, and no model knows an
@@ -99,14 +99,15 @@ class BlurbsConfig(Section):
 
     Attributes:
         writer: `auto` is the local language model where its weights are there, else
-            sentences taken from the catalogue; `none` switches blurbs off.
+            sentences taken from the catalogue; `none` switches blurbs off, but for a
+            writer that is named on the command line.
         runtime: what the local language model computes with; `openvino` is for CPUs.
         locale: language of openers and checks.
     """
 
     writer: Literal["auto", "extractive", "llm", "none"] = "auto"
     runtime: Literal["torch", "openvino"] = "torch"
-    locale: str = "en"
+    locale: Literal["en", "zh"] = "en"
 
 
 class EvaluateConfig(Section):

@@ -15,6 +15,8 @@ from recsys.errors import RecipeError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+LIKE = 0.6
+"""How like a key must be, of 1, to be proposed for an unknown one."""
 NONE = "none"
 """How TOML says that an optional value is absent."""
 
@@ -176,9 +178,12 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
     key = ".".join(path)
     if fault["type"] == "extra_forbidden":
         near = _nearest(key, list(valid_keys(model)))
-        return f"unknown key {key} (= {fault['input']!r}); nearest valid key: {near}"
+        help = f"nearest valid key: {near}" if near else _what_there_is(model, path[:-1])
+        return f"unknown key {key} (= {fault['input']!r}); {help}"
     if fault["type"] == "missing":
         return f"{key} is missing; set it"
+    if fault["type"] == "too_short":
+        return f"{key} = {fault['input']!r}: give at least {fault['ctx']['min_length']} value"
     return f"{key} = {fault['input']!r}: {fault['msg'][:1].lower()}{fault['msg'][1:]}"
 
 
@@ -195,7 +200,19 @@ def _key_path(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     return path
 
 
-def _nearest(key: str, valid: list[str]) -> str:
+def _what_there_is(model: type[BaseModel], table: Sequence[str]) -> str:
+    """Name the keys and tables of the innermost table of a path that there is."""
+    there: list[str] = []
+    for part in table:
+        field = model.model_fields.get(part)
+        inner = None if field is None else _submodel(field.annotation)
+        if inner is None:
+            break
+        model, there = inner, [*there, part]
+    return f"{'.'.join(there) or 'a recipe'} has {', '.join(model.model_fields)}"
+
+
+def _nearest(key: str, valid: list[str]) -> str | None:
     """Prefer a like key of the same table, then the same last part, then any like key."""
     table, _, leaf = key.rpartition(".")
     beside = {k.rpartition(".")[2]: k for k in valid if k.rpartition(".")[0] == table}
@@ -203,8 +220,12 @@ def _nearest(key: str, valid: list[str]) -> str:
         return beside[close]
     same = [k for k in valid if k.rpartition(".")[2] == leaf]
     tables = {k.rpartition(".")[0] for k in valid} - {""}
-    near = difflib.get_close_matches(key, same or [*valid, *sorted(tables)], n=1, cutoff=0)
-    return near[0]
+    if same:
+        return difflib.get_close_matches(key, same, n=1, cutoff=0)[0]
+    if table in tables:  # the table is right, so its other keys are no likelier
+        return None
+    near = difflib.get_close_matches(key, [*valid, *sorted(tables)], n=1, cutoff=LIKE)
+    return near[0] if near else None
 
 
 def _submodel(annotation: Any) -> type[BaseModel] | None:

@@ -17,7 +17,6 @@ from experiments.terminal import Bars, Stopwatch, duration
 from recsys.blurbs import BlurbWriter
 from recsys.recommender import Recommender
 from recsys.types import Repeats
-from training.recipe import Recipe
 
 
 def batch_command(
@@ -100,7 +99,7 @@ def generate_command(
     repeats: Repeats,
     cluster: Cluster,
     *,
-    writer: str,
+    writer: str | None,
     endpoint: str | None,
     model: str | None,
     prices: str | None,
@@ -115,8 +114,9 @@ def generate_command(
     hand: dict[str, Any] = {"endpoint": endpoint, "model": model, "prices": prices}
 
     def elsewhere(recommender: Recommender, own: BlurbWriter | None) -> Blurbs:
-        recipe = Recipe.from_toml(recommender.manifest.recipe).blurbs
-        name = "local_llm" if writer == "auto" else writer
+        recipe = blurbing.blurbs_recipe(recommender)
+        named = blurbing.writer_named(writer, recipe)
+        name = "local_llm" if named == "auto" else named
         make = partial(
             blurbing.writer_for,
             name,

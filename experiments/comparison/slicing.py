@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from experiments.evaluation.scorecard import EVERYBODY, SLICE_PREFIX
+from experiments.evaluation.scorecard import EVERYBODY, SLICE_PREFIX, by_number
 from recsys.metrics.paired import Block, PairedSums, blocks
 
 MIN_USERS = 10
@@ -69,7 +69,9 @@ def _labels(reference: pl.LazyFrame, ways: Sequence[str]) -> list[tuple[str, str
     return [
         (way, label)
         for way in ways
-        for label in reference.select(pl.col(way).unique().sort()).collect()[way].drop_nulls()
+        for label in sorted(
+            reference.select(pl.col(way).unique()).collect()[way].drop_nulls(), key=by_number
+        )
     ]
 
 

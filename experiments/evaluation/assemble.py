@@ -15,6 +15,7 @@ from experiments.evaluation.scorecard import (
     HYBRID,
     SLICE_PREFIX,
     Scorecard,
+    by_number,
     metric_columns,
     per_user_file,
 )
@@ -115,7 +116,7 @@ class SliceMeans:
             metric, _, items = name.partition("/")
             rows += [(items, metric, whole[j], counts[j])] if items else []
         own = [j for j, name in enumerate(self.names) if "/" not in name]
-        ordered = [EVERYBODY, *sorted(s for s in self.sums if s != EVERYBODY)]
+        ordered = [EVERYBODY, *sorted(self.sums.keys() - {EVERYBODY}, key=by_number)]
         people = [
             (label, self.names[j], self.sums[label][j], self.counts[label][j])
             for label in ordered

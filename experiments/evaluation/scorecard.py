@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -237,3 +238,13 @@ def metric_columns(frame: pl.LazyFrame) -> list[str]:
     """Return the columns of a per-user table that are metrics."""
     names = frame.collect_schema().names()
     return [n for n in names if n not in _NO_METRIC and not n.startswith(SLICE_PREFIX)]
+
+
+def by_number(name: str) -> list[str | int]:
+    """Return a key that sorts names of slices by the numbers in them.
+
+    >>> sorted(["history 100+", "history 20-99", "history 5-19"], key=by_number)
+    ['history 5-19', 'history 20-99', 'history 100+']
+    """
+    parts = re.split(r"(\d+)", name)  # text and digits by turns
+    return [int(part) if i % 2 else part for i, part in enumerate(parts)]

@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (RecsysError, ValueError, OSError) as error:
         if os.environ.get(DEBUG):
             raise
-        hint = "" if isinstance(error, RecsysError) else " (--debug shows where)"
+        hint = "" if isinstance(error, RecsysError) else " (`recsys --debug COMMAND` shows where)"
         print(f"error: {error}{hint}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

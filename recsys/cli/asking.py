@@ -49,14 +49,13 @@ def recommend(
     Example: `recsys recommend bundles/shop 1 -k 5 --why --blurbs`
     """
     from experiments import answers
-    from experiments.blurbing import attach_store
+    from experiments.blurbing import attach_for_reading
     from recsys import Recommender
 
     wanted = _filter(filters)
     with answering(as_json) as show:
         recommender = Recommender.load(bundle)
-        if blurbs:
-            attach_store(recommender)
+        blurbs = blurbs and attach_for_reading(recommender)
         answer = recommender.recommend(
             user,
             k,

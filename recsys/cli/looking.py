@@ -15,7 +15,7 @@ app = typer.Typer()
 @app.command()
 def ui(
     tracking_uri: Uri = None,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on this machine.")] = 5000,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
 ) -> None:
     """Open the MLflow UI on the runs."""

@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 
 from experiments.terminal import answering
-from recsys.cli.options import Address, BundlePlace, Data, Engine, Json, Ks, Workers, cluster_for
+from recsys.cli.options import (
+    Address,
+    BundlePlace,
+    Data,
+    Engine,
+    Json,
+    Ks,
+    Workers,
+    cluster_for,
+)
 
 app = typer.Typer()
 
@@ -17,16 +26,33 @@ app = typer.Typer()
 def evaluate(
     bundle: BundlePlace,
     data: Data,
-    k: Ks = [],  # noqa: B006
+    k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k", min=1, help="A cut-off; may be repeated. Default the bundle's recipe's."
+        ),
+    ] = None,
     start: Annotated[
-        str | None, typer.Option("--from", help="First day of the test window, 2017-12-04.")
+        str | None,
+        typer.Option(
+            "--from",
+            help="First day of the test window, as in 2017-12-04; default as the recipe cuts it.",
+        ),
     ] = None,
     components: Annotated[
-        bool | None, typer.Option(help="Measure every component beside the hybrid.")
+        bool | None,
+        typer.Option(help="Measure every component beside the hybrid; default the recipe's."),
     ] = None,
-    resamples: Annotated[int | None, typer.Option(min=1, help="Of the paired bootstrap.")] = None,
-    max_users: Annotated[int | None, typer.Option(min=1, help="A random sample of users.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Directory for per-user values.")] = None,
+    resamples: Annotated[
+        int | None, typer.Option(min=1, help="Of the paired bootstrap; default the recipe's.")
+    ] = None,
+    max_users: Annotated[
+        int | None, typer.Option(min=1, help="A random sample of users; default everybody.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory for the scorecard with per-user values; default none kept."),
+    ] = None,
     engine: Engine = "local",
     address: Address = None,
     workers: Workers = None,
@@ -51,12 +77,13 @@ def evaluate(
     }
     with answering(as_json) as show:
         if cluster is None:
-            scorecard = evaluate_bundle(Path(bundle), data, k, **how)
+            scorecard = evaluate_bundle(Path(bundle), data, k or (), **how)
         else:
             from experiments.cluster import commands
 
-            scorecard = commands.evaluate_command(bundle, data, k, cluster, **how)
-        show(report.as_json(scorecard), *report.tables(scorecard))
+            scorecard = commands.evaluate_command(bundle, data, k or (), cluster, **how)
+        kept = [] if out is None else [f"scorecard: {out}"]
+        show(report.as_json(scorecard), *report.tables(scorecard), *kept)
 
 
 @app.command()

@@ -38,7 +38,11 @@ Address = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="With --engine ray: workers at most; default one a CPU."),
+    typer.Option(
+        min=1,
+        help="With --engine ray: workers at most; default one a CPU, for the networks of "
+        "`train` one a node.",
+    ),
 ]
 BundlePlace = Annotated[
     str,

@@ -43,7 +43,8 @@ def serve(
 ) -> None:
     """Serve recommendations over HTTP. Keys: `recsys keys create`.
 
-    Every setting is also an environment variable RECSYS_SERVE_<NAME> or a line of --config.
+    Every setting is also an environment variable RECSYS_SERVE_NAME, such as
+    RECSYS_SERVE_RATE, or a line of the file of --config.
 
     Example: `recsys serve bundles/shop --store sqlite:///shop.db`
     """

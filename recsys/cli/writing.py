@@ -74,7 +74,11 @@ def write(
         Path | None, typer.Option(help="user_id, item_id: these pairs only; default all.")
     ] = None,
     writer: Annotated[
-        str, typer.Option(help="extractive (catalogue clauses), local_llm or endpoint.")
+        str,
+        typer.Option(
+            help="extractive (catalogue clauses), auto (local model, if it is there), local_llm "
+            "or endpoint."
+        ),
     ] = "extractive",
     locale: Locale = "en",
     mapping: Map = None,
@@ -154,9 +158,12 @@ def generate(
     k: K = 10,
     repeats: Repeat = "exclude",
     writer: Annotated[
-        str,
-        typer.Option(help="auto (local model, if it is there), local_llm, endpoint, extractive."),
-    ] = "auto",
+        str | None,
+        typer.Option(
+            help="auto (local model, if it is there), local_llm, endpoint or extractive; "
+            "default the bundle's recipe."
+        ),
+    ] = None,
     endpoint: Endpoint = None,
     model: Model = None,
     runtime: Annotated[
@@ -271,7 +278,10 @@ def evaluate(
     rich: Annotated[int, typer.Option(min=0, help="Least words of a description.")] = 0,
     n: Annotated[int, typer.Option("-n", min=1, help="Items drawn.")] = 100,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
-    writer: Annotated[str, typer.Option(help="extractive, local_llm or endpoint.")] = "extractive",
+    writer: Annotated[
+        str,
+        typer.Option(help="extractive, auto (local model, if it is there), local_llm, endpoint."),
+    ] = "extractive",
     locale: Locale = "en",
     mapping: Map = None,
     candidates: Candidates = 6,

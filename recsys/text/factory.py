@@ -34,9 +34,9 @@ def load_encoder(
     """Return an encoder, its weights fetched when they are missing.
 
     Args:
-        kind: `sentence`, a Transformer; `static`, its distillation, hundreds of times faster
-            and somewhat less exact; `hashing`, which needs no weights and knows no synonyms;
-            `none`, which reads nothing.
+        kind: `sentence`, a Transformer; `static`, its distillation, nearly thirty times
+            as fast and somewhat less exact; `hashing`, which needs no weights and knows no
+            synonyms; `none`, which reads nothing.
         source: where the Transformer comes from, see :func:`recsys.weights.fetch`.
         dim: length of a vector of `static` and `hashing`.
         max_length: tokens read of a text.

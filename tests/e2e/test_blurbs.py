@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from experiments.blurbing import attach_store, write_blurbs, writer_for
+from experiments.blurbing import (
+    attach_for_reading,
+    attach_store,
+    write_blurbs,
+    writer_for,
+    writer_named,
+)
 from recsys import Recommender
 from recsys.blurbs import Draft, FactSheet, UserContext
 from recsys.errors import DataError, MissingExtraError
 from tests.e2e.conftest import Made
 from tests.experiments.shop import ABOUT
+from training.recipe import BlurbsConfig, Recipe
 
 
 class Copyist:
@@ -67,6 +74,40 @@ def test_what_was_written_is_verified_kept_and_shown(
     texts = [blurb.text for blurb in shown if blurb is not None and blurb.tier == "llm"]
     assert texts
     assert not [text for text in texts if "cold" in text]
+
+
+def with_blurbs(recommender: Recommender, **values: str) -> Recommender:
+    """Say in the manifest that the bundle was trained with this table of blurbs."""
+    overrides = [f"blurbs.{key}={value}" for key, value in values.items()]
+    recipe = Recipe.from_toml(recommender.manifest.recipe, overrides).to_toml()
+    recommender.manifest = recommender.manifest.model_copy(update={"recipe": recipe})
+    return recommender
+
+
+def test_the_locale_is_that_of_the_recipe_unless_named(
+    recommender: Recommender, tmp_path: Path
+) -> None:
+    with_blurbs(recommender, locale="zh")
+    assert attach_store(recommender, tmp_path / "blurbs.sqlite").locale == "zh"
+    assert attach_store(recommender, tmp_path / "blurbs.sqlite", locale="en").locale == "en"
+    assert attach_for_reading(recommender)
+    assert recommender.blurb_service is not None
+    assert recommender.blurb_service.locale == "zh"
+
+
+def test_a_recipe_switches_blurbs_off(
+    recommender: Recommender, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not attach_for_reading(with_blurbs(recommender, writer="none"))
+    assert 'blurbs.writer = "none"' in capsys.readouterr().err
+
+
+def test_the_writer_is_that_of_the_recipe_unless_named() -> None:
+    off = BlurbsConfig(writer="none")
+    assert writer_named(None, BlurbsConfig(writer="llm")) == "llm"
+    assert writer_named("extractive", off) == "extractive"
+    with pytest.raises(DataError, match="with --writer"):
+        writer_named(None, off)
 
 
 @pytest.mark.parametrize(

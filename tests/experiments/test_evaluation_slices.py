@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from experiments.evaluation import HYBRID, evaluate_recommender
+from experiments.evaluation.scorecard import by_number
 from experiments.evaluation.slices import item_slices, user_slices
 from recsys.dataset import Dataset
 from recsys.schema import ColumnRoles, DatasetInfo
@@ -81,3 +82,14 @@ def test_the_categories_with_most_targets_have_a_slice() -> None:
         "category: (other)",
     ]
     assert found["category: (other)"].sum() == 5
+
+
+def test_slices_are_in_the_order_of_their_numbers() -> None:
+    names = ["segment=b", "history 100+", "history 20-99", "history 1-4", "history 5-19"]
+    assert sorted(names, key=by_number) == [
+        "history 1-4",
+        "history 5-19",
+        "history 20-99",
+        "history 100+",
+        "segment=b",
+    ]

@@ -12,7 +12,7 @@ from typing import Any
 import polars
 import pytest
 
-from experiments import store, tracking
+from experiments import registry, store, tracking
 from experiments.recording import RecordingLogger
 from experiments.runs import fingerprint_of, recipe_of
 from experiments.tracking import MlflowLogger
@@ -207,3 +207,9 @@ def test_the_ui_shows_the_store(uri: str, monkeypatch: pytest.MonkeyPatch) -> No
     command = became[0]
     assert command[command.index("--backend-store-uri") + 1] == uri
     assert command[command.index("--port") + 1] == "5051"
+
+
+def test_a_model_that_is_not_registered_is_named(uri: str) -> None:
+    assert registry.listing(uri=uri).is_empty()
+    with pytest.raises(RecsysError, match="no model 'nosuch' is registered"):
+        registry.listing(model="nosuch", uri=uri)

@@ -116,6 +116,16 @@ def test_an_error_is_one_clean_line(
     assert err.count("\n") == 1
 
 
+def test_a_port_that_there_is_not_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "ui", "--port", "99999")
+    assert code == 2
+    assert "65535" in err
+
+
+def test_help_of_serve_names_its_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "RECSYS_SERVE_NAME" in run(capsys, "serve", "--help")[1]
+
+
 def test_debug_shows_where(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -203,9 +203,16 @@ def test_settings_come_from_flags_then_environment_then_file(
 def test_settings_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="model is missing"):
         read_settings()
+    with pytest.raises(DataError, match=r"port = 99999: .*65535"):
+        read_settings(model="m", port=99_999)
+    with pytest.raises(DataError, match=r"workers = 0: .*1"):
+        read_settings(model="m", workers=0)
     file = tmp_path / "serve.toml"
     file.write_text('model = "m"\nprot = 80\n')
-    with pytest.raises(DataError, match="prot"):
+    with pytest.raises(DataError, match=r"serve\.toml: unknown setting prot; the nearest is port"):
+        read_settings(file)
+    file.write_text('model = "m\n')
+    with pytest.raises(DataError, match=r"serve\.toml: not TOML: .*line 1"):
         read_settings(file)
     with pytest.raises(DataError, match=r"nowhere\.toml"):
         read_settings(tmp_path / "nowhere.toml")

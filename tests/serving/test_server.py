@@ -41,6 +41,22 @@ def test_what_can_not_be_served_is_told_in_a_line(
     assert told in err
 
 
+def test_a_model_that_no_registry_has_is_told_before_anything_starts(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mlflow", reason="the extra mlflow is not installed")
+    for name in ("MODEL", "STORE"):
+        monkeypatch.setenv(f"RECSYS_SERVE_{name}", "")  # put back after the test
+        monkeypatch.delenv(f"RECSYS_SERVE_{name}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", "models:/nosuch@champion", "--store", f"sqlite:///{tmp_path / 's.db'}"])
+    assert stopped.value.code == 1
+    err = capfd.readouterr().err
+    assert "error: models:/nosuch@champion: " in err
+    assert "Traceback" not in err
+
+
 def test_workers_read_what_the_server_was_told(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MODEL", "MODELS", "STORE", "WORKERS", "RATE", "CORS_ORIGINS", "AUTH"):
         monkeypatch.delenv(f"RECSYS_SERVE_{name}", raising=False)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from experiments import shipped
 from recsys.errors import RecipeError
+from training.devices import resolve_device
 from training.recipe import Recipe
 from training.recipe_toml import dump, valid_keys
 
@@ -68,6 +69,23 @@ def test_an_unknown_key_names_itself_its_value_and_the_nearest() -> None:
 )
 def test_the_nearest_key_is_sensible(override: str, nearest: str) -> None:
     assert fault(override).rpartition("nearest valid key: ")[2].endswith(nearest)
+
+
+@pytest.mark.parametrize(
+    ("override", "there"),
+    [
+        ("foo.bar=1", "a recipe has name, seed, device, split, text"),
+        ("ranker.zzzz=1", "ranker has "),
+    ],
+)
+def test_what_is_like_no_key_is_told_what_there_is(override: str, there: str) -> None:
+    message = fault(override)
+    assert there in message
+    assert "nearest" not in message
+
+
+def test_an_empty_list_is_told_to_hold_a_value() -> None:
+    assert fault("evaluate.k=[]").endswith("evaluate.k = []: give at least 1 value")
 
 
 def test_an_ill_typed_value_names_key_and_value() -> None:
@@ -181,3 +199,22 @@ def test_whatever_is_written_is_read_back(values: dict[str, object]) -> None:
 
     assert tomllib.loads(dump(values)) == values
     assert tomllib.loads(dump({"table": values})).get("table", {}) == values
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert (resolve_device("auto"), resolve_device("cpu")) == ("cpu", "cpu")
+    with pytest.raises(RecipeError, match=r'device = "cuda".*"auto" or "cpu"'):
+        resolve_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert (resolve_device("auto"), resolve_device("cuda:0")) == ("cuda", "cuda:0")
+    with pytest.raises(RecipeError, match=r'device = "cuda:1".*finds 1 of them'):
+        resolve_device("cuda:1")
+
+
+def test_blurbs_have_a_locale_that_there_is() -> None:
+    assert Recipe.from_toml("", ["blurbs.locale=zh"]).blurbs.locale == "zh"
+    assert "blurbs.locale = 'fr'" in fault("blurbs.locale=fr")
