@@ -11,7 +11,7 @@ from experiments.terminal import answering
 from recsys.cli.options import Address, Data, Engine, Json, Workers, cluster_for
 
 weights_app = typer.Typer(no_args_is_help=True, help="Model weights: fetch, check.")
-data_app = typer.Typer(no_args_is_help=True, help="Dataset directories: import, validate.")
+data_app = typer.Typer(no_args_is_help=True, help="Dataset directories: import, validate, encode.")
 
 
 @weights_app.command("fetch")

@@ -315,4 +315,5 @@ def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[st
     targets = tuple(name for name in names if name.strip().lower() in _PURCHASES)
     chosen = f"{', '.join(targets)} are predicted" if targets else "all are predicted"
     guess.notes.append(f"events: {shown}; {chosen} (--target-events to change)")
-    return {"target_events": targets, "seen_events": targets} if targets else {}
+    # What is seen is named in any case: an empty list leaves out what only looks.
+    return {"target_events": targets, "seen_events": targets or tuple(names)}

@@ -47,4 +47,4 @@ def test_train_measure_and_ask(shop: Path, tmp_path: Path, run: Run, time: Time)
     )  # fmt: skip
     refused = run("evaluate", everything, "--data", data)
     assert refused.code == 1
-    assert "it has seen them" in refused.err
+    assert "the bundle was trained on" in refused.err
