@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from threading import Event
+from time import sleep
+
 import numpy as np
 import pytest
 import torch
 
+from recsys.candidates import history
 from recsys.candidates.history import HistoryGenerator
 from recsys.candidates.history_model import Grid, HistoryModelConfig, HistoryNetwork, dropout
 from recsys.candidates.history_packing import (
@@ -15,7 +21,8 @@ from recsys.candidates.history_packing import (
     pack,
 )
 from recsys.protocols import CandidateGenerator
-from recsys.types import Histories, Queries, Ragged, pointers
+from recsys.topk import FlatIndex
+from recsys.types import FloatArray, Histories, Queries, Ragged, pointers
 from tests.contracts import candidate_generator as contract
 from tests.contracts.candidate_generator import CandidateGeneratorContract
 
@@ -275,3 +282,26 @@ class TestContract(CandidateGeneratorContract):
         ids[contract.N_BOUGHT :] = -1
         popularity = np.zeros(contract.N_ITEMS, dtype=np.float32)
         return HistoryGenerator(network.eval(), ids, popularity, contract.embeddings())
+
+
+def test_threads_that_come_first_together_make_the_vectors_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, started, made = generator(), Event(), []
+    q = queries(histories([(1, 0), (2, 1)]))
+
+    def slow(block: FloatArray) -> FlatIndex:
+        made.append(len(block))
+        started.set()
+        sleep(0.1)  # the others ask while this one has vectors and no index
+        return FlatIndex(block)
+
+    monkeypatch.setattr(history, "FlatIndex", slow)
+    with ThreadPoolExecutor(3) as threads:
+        one = threads.submit(model.candidates, q, 3)
+        assert started.wait(10)
+        two = threads.submit(copy(model).candidates, q, 3)
+        three = threads.submit(model.candidates, q, 3)
+        found = [each.result().items.tolist() for each in (one, two, three)]
+    assert found[0] == found[1] == found[2]
+    assert made == [N_ITEMS, N_ITEMS]  # the model's, and those of its copy
