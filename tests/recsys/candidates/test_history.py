@@ -8,6 +8,7 @@ from time import sleep
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from recsys.candidates import history
 from recsys.candidates.history import HistoryGenerator
@@ -260,6 +261,12 @@ def test_dropout_keeps_the_mean_and_drops_its_share(rate: float) -> None:
     assert x.grad is not None
     assert torch.equal(x.grad == 0, y == 0)
     assert dropout(x, rate, False) is x
+
+
+@pytest.mark.parametrize(("dim", "heads"), [(8, 3), (12, 4)])
+def test_heads_must_divide_the_dimensions_into_even_parts(dim: int, heads: int) -> None:
+    with pytest.raises(ValidationError, match=rf"make dim a multiple of {2 * heads}"):
+        HistoryModelConfig(dim=dim, heads=heads)
 
 
 class TestContract(CandidateGeneratorContract):
