@@ -20,6 +20,7 @@ from recsys.topk import FlatIndex, products, search_all
 from recsys.topk.coarse import WORTH
 from recsys.types import (
     AnyFloats,
+    BoolArray,
     Candidates,
     DoubleArray,
     FloatArray,
@@ -84,8 +85,8 @@ class TextKnn(DenseScores):
 
         They are scaled to unit length and held in half precision.
         """
-        whole = self._prepared(embeddings)
-        self._known = KnownItems(np.asarray(whole.any(axis=1)))
+        whole, has_text = self._prepared(embeddings)
+        self._known = KnownItems(has_text)
         known = whole if len(self._known) == len(whole) else whole[self._known.rows]
         first, self._text_of = distinct(known)
         self._vectors = RowBlocks.of(known if len(first) == len(known) else known[first])
@@ -120,8 +121,7 @@ class TextKnn(DenseScores):
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items; they can be recommended at once."""
-        new = self._prepared(embeddings)
-        has_text = np.asarray(new.any(axis=1))
+        new, has_text = self._prepared(embeddings)
         texts = len(self._ready())
         self._vectors = self._ready().grown(new[has_text])
         more = np.arange(texts, len(self._vectors), dtype=np.int64)
@@ -164,9 +164,11 @@ class TextKnn(DenseScores):
     def _is_fitted(self) -> bool:
         return self._centre is not None
 
-    def _prepared(self, embeddings: npt.NDArray[Any]) -> HalfArray:
+    def _prepared(self, embeddings: npt.NDArray[Any]) -> tuple[HalfArray, BoolArray]:
+        """Return the vectors, and which items have a text: at the centre one is zero too."""
         vectors = _unit(embeddings)
-        return vectors if self._centre is None else _unit(vectors, self._centre)
+        has_text = np.asarray(vectors.any(axis=1))
+        return (vectors if self._centre is None else _unit(vectors, self._centre)), has_text
 
     def _ready(self) -> RowBlocks[HalfArray]:
         if self._vectors is None:
