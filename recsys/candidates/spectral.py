@@ -135,7 +135,7 @@ class Spectral(DenseScores):
 
     def _chunk_size(self) -> int:
         """Count users too: on the way to the scores each query has a value of each of them."""
-        values = max(*self._matrix.shape, 1)
+        values: int = max(self._matrix.shape[0], len(self._known), 1)
         return min(max(SCORES_PER_CHUNK // values, 1), USERS_PER_CHUNK)
 
     def _make(self, queries: Queries) -> FloatArray:
