@@ -9,7 +9,7 @@ import numpy as np
 
 from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_order import sorted_by_id
-from recsys.candidates.history_packing import last_baskets, pack, twins
+from recsys.candidates.history_packing import last_baskets, newest, pack, taken, twins
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
 from recsys.topk import FlatIndex, ItemIndex, search_all
@@ -279,13 +279,15 @@ class HistoryGenerator(Generator):
     def encode(self, queries: Queries) -> FloatArray:
         """Return the vector of each query's shopper, [b, width]; NaN where it is silent."""
         h = queries.histories
-        h = h.keep(self.readable[h.items] & (h.weights > 0)).last(self.network.config.max_length)
+        h = h.keep(self.readable[h.items] & (h.weights > 0))
+        config = self.network.config
+        h, gaps = newest(h, config.max_length, use_gaps=config.use_gaps)
         if len(h) > 1:  # one history with this or that left out is often read as it was
-            first, number = twins(h)
-            return self._encode_each(h.take(first))[number]
-        return self._encode_each(h)
+            first, number = twins(h, gaps)
+            return self._encode_each(*taken(h, gaps, first))[number]
+        return self._encode_each(h, gaps)
 
-    def _encode_each(self, h: Histories) -> FloatArray:
+    def _encode_each(self, h: Histories, gaps: IntArray) -> FloatArray:
         import torch
 
         vectors = np.full((len(h), self.network.width), np.nan, dtype=np.float32)
@@ -295,15 +297,15 @@ class HistoryGenerator(Generator):
         with torch.inference_mode():
             for part in np.split(by_length, np.flatnonzero(np.diff(ends)) + 1):
                 if len(part):
-                    vectors[part] = self._encode(h.take(part))
+                    vectors[part] = self._encode(*taken(h, gaps, part))
         return vectors
 
-    def _encode(self, histories: Histories) -> FloatArray:
+    def _encode(self, histories: Histories, gaps: IntArray) -> FloatArray:
         import torch
 
         from recsys.candidates.history_model import Grid
 
-        packed = pack(histories, int(histories.counts.max()))
+        packed = pack(histories, int(histories.counts.max()), gaps=gaps)
         rows, places = np.unique(packed.items, return_inverse=True)
         items = self.represent(rows)[torch.from_numpy(places).to(self.device)]
         hidden = self.network(Grid.of(packed, self.device), items.view(*packed.items.shape, -1))

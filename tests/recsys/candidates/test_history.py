@@ -153,10 +153,23 @@ def test_reads_the_newest_of_a_long_history() -> None:
     np.testing.assert_allclose(long, short, atol=1e-5)
 
 
+def test_a_cut_history_keeps_the_gap_before_its_first_basket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, read = generator(max_length=3, gaps=True), []
+    encode = model._encode
+    monkeypatch.setattr(model, "_encode", lambda h, g: read.append(g.tolist()) or encode(h, g))
+    days = [(i, 24 * HOUR * i) for i in range(5)]
+    long, short = model.encode(queries(histories(days, days[2:])))
+    # A day is in [16, 32) hours, bucket 6. Read without what came before, the first has none.
+    assert read == [[6, 6, 6, 0, 6, 6]]
+    assert np.abs(long - short).max() > 1e-3
+
+
 def test_what_is_read_alike_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model, encoded = generator(max_length=2), []
     encode = model._encode
-    monkeypatch.setattr(model, "_encode", lambda h: encoded.append(len(h)) or encode(h))
+    monkeypatch.setattr(model, "_encode", lambda h, g: encoded.append(len(h)) or encode(h, g))
     newest = [(2, 3), (3, 4)]
     asked = histories([(1, 2), *newest], newest, [(2, 3), (3, 3)], [], [(4, 1), *newest])
     vectors = model.encode(queries(asked))
