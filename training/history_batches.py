@@ -42,7 +42,7 @@ class HistoryBatch:
             multiple of `SHAPE_STEP`.
         n_queries: how many of them are real.
         times: [q], when each query is asked: at its basket.
-        seen_items: [s], distinct items of the histories, all they ever bought.
+        seen_items: [s], distinct items that the shoppers of the histories ever bought.
         seen_from: [s], the first query by which it was bought.
         seen_until: [s], one past the last query of its history.
     """
@@ -99,10 +99,12 @@ class HistoryBatches:
         h = dataset.histories
         kept = readable[h.items] & (h.weights > 0)
         self._histories = h.keep(kept)
-        first = first_times(self._histories)
+        seen = dataset.interactions.seen[kept]
+        first = seen & ~bought_before(self._histories, seen)
         self._bought = self._histories.keep(first)
-        self._bought_in = basket_numbers(self._histories)[first]
-        self._n_baskets = int(self._bought_in.max(initial=0)) + 1
+        baskets = basket_numbers(self._histories)
+        self._bought_in = baskets[first]
+        self._n_baskets = int(baskets.max(initial=0)) + 1
         self._weights = target_weights(dataset, repeat_weight)[kept]
         self._freshness = freshness(dataset, half_life, share)[kept]
         self._max_length = max_length
@@ -180,9 +182,9 @@ class HistoryBatches:
 
 
 def target_weights(dataset: Dataset, repeat_weight: float) -> DoubleArray:
-    """Return how likely each interaction is as a target, [m]: most if it is a first one."""
-    first = first_times(dataset.histories)
-    weights: DoubleArray = np.where(first, 1.0, repeat_weight) * dataset.interactions.target
+    """Return how likely each interaction is as a target, [m]: most if its item is new."""
+    again = bought_before(dataset.histories, dataset.interactions.seen)
+    weights: DoubleArray = np.where(again, repeat_weight, 1.0) * dataset.interactions.target
     return weights
 
 
@@ -221,13 +223,20 @@ class _Targets:
         return targets
 
 
-def first_times(histories: Histories) -> BoolArray:
-    """Tell which entries are the first of their item in their history, [m]."""
-    width = int(histories.items.max(initial=0)) + 1
+def bought_before(histories: Histories, seen: BoolArray) -> BoolArray:
+    """Tell which entries come after a purchase of their item in their history, [m].
+
+    `seen`, [m], tells the purchases from views and the like.
+    """
+    if not seen.any():
+        return np.zeros(len(seen), dtype=np.bool_)
+    width = int(histories.items.max()) + 1
     keys = histories.owner * width + histories.items
-    first = np.zeros(len(keys), dtype=bool)
-    first[np.unique(keys, return_index=True)[1]] = True
-    return first
+    purchases = np.flatnonzero(seen)
+    bought, first = np.unique(keys[purchases], return_index=True)
+    place = np.searchsorted(bought, keys).clip(max=len(bought) - 1)
+    before: BoolArray = (bought[place] == keys) & (purchases[first][place] < np.arange(len(keys)))
+    return before
 
 
 def shuffled_baskets(histories: Histories, rng: np.random.Generator) -> tuple[Histories, IntArray]:

@@ -60,11 +60,13 @@ class WarmStart:
         if self.history is None or not recipe.history.enabled:
             return self
         have, want = self.history.network.config, recipe.history.model
-        other = [
-            name
-            for name in ("dim", "blocks", "heads", "max_length")
-            if getattr(have, name, None) != getattr(want, name, None)
-        ]
+        names = ("dim", "blocks", "heads", "expansion", "max_length")
+        other = [name for name in names if getattr(have, name) != getattr(want, name)]
+        # Any temperature will do, as it is learned on; but one with none has no such weight.
+        if (have.temperature is None) != (want.temperature is None):
+            other.append("temperature")
+        if have.use_gaps and not want.use_gaps:  # the other way, time may not be global
+            other.append("use_gaps")
         if other:
             name = other[0]
             raise RecipeError(

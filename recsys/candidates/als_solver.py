@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 VALUES_PER_CHUNK = 8_000_000
 """Gathered factor values that are held at once, 32 MB."""
+FADED = 1e-30
+"""Weights below have faded to nothing: the inverse of one would leave float32."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def solve_rows(x: sp.csr_matrix, given: Side, unobserved: float, reg: FloatArray
     import torch
 
     x = x.copy()
+    x.data[x.data < FADED] = 0
     x.eliminate_zeros()
     counts = np.diff(x.indptr)
     d = given.factors.shape[1]
@@ -108,7 +111,7 @@ def solve_row(
     """
     import torch
 
-    real = weights != 0
+    real = weights >= FADED
     columns, weights = columns[real], weights[real]
     d = given.factors.shape[1]
     if not len(columns):

@@ -24,7 +24,7 @@ def blend(
         n: how many each proposes, or how many by name (0: it only scores).
 
     Raises:
-        ValueError: n is negative, or 0 for all.
+        ValueError: n is negative, or it is one number for all and that is 0.
     """
     wanted = {name: n if isinstance(n, int) else n[name] for name in generators}
     if any(w < 0 for w in wanted.values()) or (isinstance(n, int) and n < 1):

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from recsys.candidates.factors import halved
 from recsys.candidates.from_history import KnownItems
-from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.candidates.inputs import DecayConfig, bought_rows, input_rows
 from recsys.candidates.mapped_factors import MappedFactorModel
 from recsys.errors import MissingExtraError
 
@@ -78,9 +78,10 @@ class Bpr(MappedFactorModel):
         except ImportError as error:
             raise MissingExtraError("implicit", "bpr") from error
         config = self.config
-        self._known = KnownItems.bought(dataset)
+        self._known = KnownItems.kept(dataset)
         histories = self._known.histories(dataset.histories)
         x = input_rows(histories, dataset.info.time, config, len(self._known))
+        positive = bought_rows(histories, len(self._known))
         solver = BayesianPersonalizedRanking(
             factors=config.factors,
             learning_rate=config.learning_rate,
@@ -89,10 +90,10 @@ class Bpr(MappedFactorModel):
             num_threads=1,
             random_state=int(rng.integers(2**31)),
         )
-        solver.fit(x, show_progress=False)
+        solver.fit(positive, show_progress=False)
         # The last factor of an item is its bias, that of a user is one.
         self._items = halved(solver.item_factors[:, :-1])
-        shoppers = np.bincount(x.indices, minlength=len(self._known))
+        shoppers = np.bincount(positive.indices, minlength=len(self._known))
         prior = config.popularity * np.log(np.maximum(shoppers, 1))
         self._bias = (solver.item_factors[:, -1] + prior).astype(np.float32)
         self._learn_map(x, solver.user_factors[:, :-1])

@@ -13,6 +13,7 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 
 from recsys.candidates.base import Asked, Generator, joined, spread
+from recsys.candidates.inputs import purchases
 from recsys.dataset import Dataset
 from recsys.topk import topk_dense
 from recsys.types import (
@@ -52,6 +53,13 @@ class KnownItems:
         """Take the items that have an interaction."""
         mask = np.zeros(dataset.n_items, dtype=np.bool_)
         mask[dataset.histories.items] = True
+        return cls(mask)
+
+    @classmethod
+    def kept(cls, dataset: Dataset) -> KnownItems:
+        """Take the items that a shopper bought and did not return."""
+        mask = np.zeros(dataset.n_items, dtype=np.bool_)
+        mask[dataset.histories.items[purchases(dataset.histories)]] = True
         return cls(mask)
 
     def __len__(self) -> int:

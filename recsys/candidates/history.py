@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_order import sorted_by_id
-from recsys.candidates.history_packing import last_baskets, pack, twins
+from recsys.candidates.history_packing import last_baskets, newest, pack, taken, twins
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
 from recsys.topk import FlatIndex, ItemIndex, search_all
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 
 TOKENS_PER_BATCH = 16384
 ROWS_PER_BLOCK = 65536
+
+Searchable = tuple[RowBlocks[FloatArray], tuple[ItemIndex, ...]]
+"""The vectors of all items, and an index over each block of them."""
+
+_MAKING = Lock()
+"""Held while vectors are made. One for all generators: they are copied, and pickled."""
 
 
 class HistoryGenerator(Generator):
@@ -66,8 +73,7 @@ class HistoryGenerator(Generator):
         self._id_of_item, self._popularity = id_of_item, popularity
         self._texts: RowBlocks[AnyFloats] | None = None if texts is None else RowBlocks.of(texts)
         self._n_items = len(id_of_item)
-        self._vectors: RowBlocks[FloatArray] | None = None
-        self._indexes: tuple[ItemIndex, ...] = ()
+        self._searchable: Searchable | None = None
         self._graph: Graph | None = None
         self._readable: BoolArray | None = None
 
@@ -166,24 +172,18 @@ class HistoryGenerator(Generator):
         self._forget_items()
 
     def _forget_items(self) -> None:
-        self._vectors = self._readable = None
-        self._indexes = ()
+        self._searchable = self._readable = None
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items known by their text embeddings only."""
-        old, vectors, indexes, readable = (
-            self.n_items,
-            self._vectors,
-            self._indexes,
-            self._readable,
-        )
+        old, ready, readable = self.n_items, self._searchable, self._readable
         if self._texts is not None:
             self._texts = self._texts.grown(embeddings)
         self._n_items += len(embeddings)
         self._grow(len(embeddings))
-        if vectors is not None:
-            self._vectors = vectors.grown(self._made(old, self.n_items))
-            self._indexes = (*indexes[:1], FlatIndex(self._vectors.blocks[1]))
+        if ready is not None:
+            vectors = ready[0].grown(self._made(old, self.n_items))
+            self._searchable = vectors, (*ready[1][:1], FlatIndex(vectors.blocks[1]))
         if readable is not None:
             more = embeddings.any(axis=1) & (self._texts is not None)
             self._readable = np.concatenate([readable, more])
@@ -229,20 +229,24 @@ class HistoryGenerator(Generator):
 
         An item that it cannot read has zeros.
         """
-        vectors = self._ready().take(rows).astype(np.float32, copy=False)
+        vectors = self._ready()[0].take(rows).astype(np.float32, copy=False)
         vectors[~self.readable[rows]] = 0
         return vectors
 
-    def _ready(self) -> RowBlocks[FloatArray]:
-        if self._vectors is None:
-            first = self.n_items if self._graph is None else self._graph.n_items
-            self._vectors = RowBlocks.of(self._made(0, first))
-            if first < self.n_items:
-                self._vectors = self._vectors.grown(self._made(first, self.n_items))
-            blocks = self._vectors.blocks
-            one = FlatIndex(blocks[0]) if self._graph is None else AnnIndex(blocks[0], self._graph)
-            self._indexes = (one, *(FlatIndex(block) for block in blocks[1:]))
-        return self._vectors
+    def _ready(self) -> Searchable:
+        if (ready := self._searchable) is not None:
+            return ready
+        with _MAKING:
+            if (ready := self._searchable) is None:
+                graph = self._graph
+                first = self.n_items if graph is None else graph.n_items
+                vectors = RowBlocks.of(self._made(0, first))
+                if first < self.n_items:
+                    vectors = vectors.grown(self._made(first, self.n_items))
+                one, *more = vectors.blocks
+                index = FlatIndex(one) if graph is None else AnnIndex(one, graph)
+                ready = self._searchable = vectors, (index, *map(FlatIndex, more))
+        return ready
 
     def _made(self, start: int, stop: int) -> FloatArray:
         """Make the vectors of the items from `start` to `stop`, [n, width]."""
@@ -258,7 +262,7 @@ class HistoryGenerator(Generator):
 
     def accelerate(self, queries: Queries, *, recall: float) -> float:
         """Build a graph over the item vectors and use it if it finds `recall` of the best."""
-        items = self._ready().whole()
+        items = self._ready()[0].whole()
         self._graph, found = Graph.build(items, self.encode(queries), recall=recall)
         self._forget_items()
         return found
@@ -267,23 +271,23 @@ class HistoryGenerator(Generator):
         self, users: FloatArray, n: int, exclude: Ragged, eligible: BoolArray | None
     ) -> Candidates:
         """Return the n best items for each shopper's vector, [b, width]."""
-        self._ready()
+        _, indexes = self._ready()
         if not self.readable.all():
             eligible = self.readable if eligible is None else eligible & self.readable
-        return search_all(
-            self._indexes, users, n, exclude=exclude, eligible=eligible, device=self.device
-        )
+        return search_all(indexes, users, n, exclude=exclude, eligible=eligible, device=self.device)
 
     def encode(self, queries: Queries) -> FloatArray:
         """Return the vector of each query's shopper, [b, width]; NaN where it is silent."""
         h = queries.histories
-        h = h.keep(self.readable[h.items] & (h.weights > 0)).last(self.network.config.max_length)
+        h = h.keep(self.readable[h.items] & (h.weights > 0))
+        config = self.network.config
+        h, gaps = newest(h, config.max_length, use_gaps=config.use_gaps)
         if len(h) > 1:  # one history with this or that left out is often read as it was
-            first, number = twins(h)
-            return self._encode_each(h.take(first))[number]
-        return self._encode_each(h)
+            first, number = twins(h, gaps)
+            return self._encode_each(*taken(h, gaps, first))[number]
+        return self._encode_each(h, gaps)
 
-    def _encode_each(self, h: Histories) -> FloatArray:
+    def _encode_each(self, h: Histories, gaps: IntArray) -> FloatArray:
         import torch
 
         vectors = np.full((len(h), self.network.width), np.nan, dtype=np.float32)
@@ -293,15 +297,15 @@ class HistoryGenerator(Generator):
         with torch.inference_mode():
             for part in np.split(by_length, np.flatnonzero(np.diff(ends)) + 1):
                 if len(part):
-                    vectors[part] = self._encode(h.take(part))
+                    vectors[part] = self._encode(*taken(h, gaps, part))
         return vectors
 
-    def _encode(self, histories: Histories) -> FloatArray:
+    def _encode(self, histories: Histories, gaps: IntArray) -> FloatArray:
         import torch
 
         from recsys.candidates.history_model import Grid
 
-        packed = pack(histories, int(histories.counts.max()))
+        packed = pack(histories, int(histories.counts.max()), gaps=gaps)
         rows, places = np.unique(packed.items, return_inverse=True)
         items = self.represent(rows)[torch.from_numpy(places).to(self.device)]
         hidden = self.network(Grid.of(packed, self.device), items.view(*packed.items.shape, -1))

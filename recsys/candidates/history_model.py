@@ -14,10 +14,11 @@ import math
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from recsys.candidates.history_packing import N_GAPS, Packed
@@ -50,6 +51,15 @@ class HistoryModelConfig(BaseModel):
     id_dropout: float = Field(0.1, ge=0, lt=1)
     temperature: float | None = Field(0.2, gt=0)
     use_gaps: bool = True
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.dim % (2 * self.heads):
+            raise ValueError(
+                f"heads is {self.heads}, which does not divide dim ({self.dim}) into even parts; "
+                f"make dim a multiple of {2 * self.heads}"
+            )
+        return self
 
 
 @dataclass(frozen=True, slots=True)

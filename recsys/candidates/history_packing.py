@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys.types import Histories, IntArray, pointers
+from recsys.types import Histories, IntArray, gather, pointers
 
 N_GAPS = 18
 """Buckets of the time since the basket before: powers of two of an hour, up to years."""
@@ -172,12 +172,31 @@ def last_baskets(histories: Histories) -> tuple[IntArray, IntArray]:
     return entries, owner[entries]
 
 
-def twins(histories: Histories) -> tuple[IntArray, IntArray]:
+def newest(histories: Histories, n: int, *, use_gaps: bool) -> tuple[Histories, IntArray]:
+    """Return the newest `n` entries of each history and their gaps; zeros without `use_gaps`.
+
+    As in training, gaps are made before a history is cut: its first basket keeps its own.
+    """
+    gaps = gap_buckets(histories) if use_gaps else np.zeros_like(histories.items)
+    if int(histories.counts.max(initial=0)) <= n:
+        return histories, gaps
+    start = (histories.indptr[1:] - n)[histories.owner]
+    return histories.last(n), gaps[np.arange(len(gaps)) >= start]
+
+
+def taken(histories: Histories, gaps: IntArray, chosen: IntArray) -> tuple[Histories, IntArray]:
+    """Return some histories by number, in the order given, and of `gaps`, [m], what is theirs."""
+    return histories.take(chosen), gaps[gather(histories.indptr, chosen)[1]]
+
+
+def twins(histories: Histories, gaps: IntArray) -> tuple[IntArray, IntArray]:
     """Return the first of each group of equal histories, and the group of each; weights aside.
+
+    Equal ones have equal `gaps`, [m], too: they may have been cut from different histories.
 
     >>> rows, times = np.array([5, 6, 5, 6, 6]), np.array([1, 2, 1, 2, 2])
     >>> h = Histories(np.array([0, 2, 4, 5]), rows, times, np.ones(5, dtype=np.float32))
-    >>> [part.tolist() for part in twins(h)]
+    >>> [part.tolist() for part in twins(h, np.zeros(5, dtype=np.int64))]
     [[0, 2], [0, 0, 1]]
     """
     known: dict[bytes, int] = {}
@@ -185,7 +204,7 @@ def twins(histories: Histories) -> tuple[IntArray, IntArray]:
     number: list[int] = []
     for i in range(len(histories)):
         own = slice(histories.indptr[i], histories.indptr[i + 1])
-        key = histories.items[own].tobytes() + histories.times[own].tobytes()
+        key = b"".join(part[own].tobytes() for part in (histories.items, histories.times, gaps))
         if key not in known:
             known[key] = len(first)
             first.append(i)

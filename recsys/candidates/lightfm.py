@@ -11,7 +11,7 @@ from pydantic import Field
 
 from recsys.candidates.factors import halved
 from recsys.candidates.from_history import KnownItems
-from recsys.candidates.inputs import DecayConfig, input_rows
+from recsys.candidates.inputs import DecayConfig, bought_rows, input_rows
 from recsys.candidates.mapped_factors import MappedFactorModel
 from recsys.errors import MissingExtraError
 
@@ -85,7 +85,7 @@ class LightFm(MappedFactorModel):
         except ImportError as error:
             raise _missing() from error
         config = self.config
-        bought = KnownItems.bought(dataset).mask
+        bought = KnownItems.kept(dataset).mask
         features = item_features(dataset.catalogue, bought, config.max_values)
         # An item nobody bought can be scored by its attributes, if it has any.
         self._known = KnownItems(np.diff(features.indptr) > 0)
@@ -99,9 +99,7 @@ class LightFm(MappedFactorModel):
             max_sampled=config.max_sampled,
             random_state=int(rng.integers(2**31)),
         )
-        positive = sp.coo_matrix(
-            (np.ones(x.nnz, dtype=np.float32), x.tocoo().coords), shape=x.shape
-        )
+        positive = bought_rows(histories, len(self._known)).tocoo()
         solver.fit(positive, item_features=features, epochs=config.epochs, num_threads=1)
         bias, items = solver.get_item_representations(features)
         _, users = solver.get_user_representations()

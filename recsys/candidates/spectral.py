@@ -11,7 +11,12 @@ from pydantic import Field
 
 from recsys.candidates.base import plain
 from recsys.candidates.factors import halved
-from recsys.candidates.from_history import DenseScores, KnownItems
+from recsys.candidates.from_history import (
+    SCORES_PER_CHUNK,
+    USERS_PER_CHUNK,
+    DenseScores,
+    KnownItems,
+)
 from recsys.candidates.inputs import DecayConfig, input_rows
 from recsys.protocols import State
 from recsys.schema import Time
@@ -127,6 +132,11 @@ class Spectral(DenseScores):
     def _by_item(self) -> sp.csr_matrix:
         """R', CSR [known, users]: its rows are read one by one."""
         return self._matrix.T.tocsr()
+
+    def _chunk_size(self) -> int:
+        """Count users too: on the way to the scores each query has a value of each of them."""
+        values: int = max(self._matrix.shape[0], len(self._known), 1)
+        return min(max(SCORES_PER_CHUNK // values, 1), USERS_PER_CHUNK)
 
     def _make(self, queries: Queries) -> FloatArray:
         config, v = self.config, self._vectors

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from recsys.candidates.base import Asked, plain
 from recsys.candidates.from_history import DenseScores, KnownItems, above
-from recsys.candidates.inputs import DecayConfig, input_rows, input_values
+from recsys.candidates.inputs import DecayConfig, input_rows, input_values, purchases
 from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
@@ -20,6 +20,7 @@ from recsys.topk import FlatIndex, products, search_all
 from recsys.topk.coarse import WORTH
 from recsys.types import (
     AnyFloats,
+    BoolArray,
     Candidates,
     DoubleArray,
     FloatArray,
@@ -84,8 +85,8 @@ class TextKnn(DenseScores):
 
         They are scaled to unit length and held in half precision.
         """
-        whole = self._prepared(embeddings)
-        self._known = KnownItems(np.asarray(whole.any(axis=1)))
+        whole, has_text = self._prepared(embeddings)
+        self._known = KnownItems(has_text)
         known = whole if len(self._known) == len(whole) else whole[self._known.rows]
         first, self._text_of = distinct(known)
         self._vectors = RowBlocks.of(known if len(first) == len(known) else known[first])
@@ -105,7 +106,8 @@ class TextKnn(DenseScores):
                 f"text_knn has {rows} embeddings for {dataset.n_items} items; "
                 f"encode dataset.catalogue.texts() and attach them before the fit"
             )
-        counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
+        h = dataset.histories
+        counts = np.bincount(h.items[purchases(h)], minlength=dataset.n_items)
         share = np.log1p(counts) / max(np.log1p(counts.max(initial=0)), 1e-9)
         self._prior = (self.config.popularity * share).astype(np.float32)
         vectors = self._vectors.whole()
@@ -119,8 +121,7 @@ class TextKnn(DenseScores):
 
     def add_items(self, embeddings: FloatArray) -> None:
         """Append items; they can be recommended at once."""
-        new = self._prepared(embeddings)
-        has_text = np.asarray(new.any(axis=1))
+        new, has_text = self._prepared(embeddings)
         texts = len(self._ready())
         self._vectors = self._ready().grown(new[has_text])
         more = np.arange(texts, len(self._vectors), dtype=np.int64)
@@ -163,9 +164,11 @@ class TextKnn(DenseScores):
     def _is_fitted(self) -> bool:
         return self._centre is not None
 
-    def _prepared(self, embeddings: npt.NDArray[Any]) -> HalfArray:
+    def _prepared(self, embeddings: npt.NDArray[Any]) -> tuple[HalfArray, BoolArray]:
+        """Return the vectors, and which items have a text: at the centre one is zero too."""
         vectors = _unit(embeddings)
-        return vectors if self._centre is None else _unit(vectors, self._centre)
+        has_text = np.asarray(vectors.any(axis=1))
+        return (vectors if self._centre is None else _unit(vectors, self._centre)), has_text
 
     def _ready(self) -> RowBlocks[HalfArray]:
         if self._vectors is None:

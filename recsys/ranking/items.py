@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from recsys.candidates.inputs import purchases
 from recsys.dataset import Catalogue, Dataset
 from recsys.errors import LeakageError
 from recsys.protocols import State
@@ -125,6 +126,8 @@ class ItemStats:
 class ItemCounts:
     """What is counted of each item in the interactions of some shoppers.
 
+    Returns, and what they leave nothing of, are no interactions here.
+
     Attributes:
         users: [n_items], shoppers who bought it.
         bought: [n_items], interactions.
@@ -172,6 +175,10 @@ class ItemCounts:
             )
         moment = until if until is not None else dataset.end + 1
         age = (moment - h.times) / float(DAY) if is_global else _steps_back(dataset)
+        bought = purchases(h)
+        if not bought.all():
+            dataset, age = dataset.keep(bought), age[bought]
+            h = dataset.histories
         oldest, newest = np.zeros(n), np.full(n, np.inf)
         np.maximum.at(oldest, h.items, age)
         np.minimum.at(newest, h.items, age)

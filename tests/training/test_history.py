@@ -4,16 +4,19 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
 from recsys.candidates.history import HistoryGenerator
 from recsys.candidates.history_model import HistoryModelConfig
+from recsys.dataset import Dataset
 from recsys.errors import DataError
+from recsys.schema import DatasetInfo
 from recsys.types import Candidates, FloatArray, Queries, Ragged
 from tests.training.circle import N_ITEMS, cycles, dataset
 from training.history import HistoryConfig, closed_pairs, fit_history, train_history
-from training.history_batches import HistoryBatches, first_times, freshness
+from training.history_batches import HistoryBatches, bought_before, freshness, target_weights
 from training.history_loss import NegativeSampler, gbce, sampled_softmax
 from training.history_validation import ndcg
 from training.trainer import TrainerConfig
@@ -258,9 +261,53 @@ def test_older_interactions_are_read_less_often() -> None:
     assert freshness(cycles(), 2.0).min() == 1
 
 
-def test_first_times() -> None:
+def test_bought_before() -> None:
     data = dataset([("a", 1, 0), ("a", 2, 1), ("a", 1, 2), ("b", 1, 0)])
-    assert first_times(data.histories).tolist() == [True, True, False, True]
+    every = np.ones(4, dtype=np.bool_)
+    assert bought_before(data.histories, every).tolist() == [False, False, True, False]
+    assert not bought_before(data.histories, ~every).any()
+
+
+def views_and_purchases() -> Dataset:
+    """One shopper views 1, buys 1, buys 2, buys 1 again; views 3 and buys 4."""
+    log = [(1, "view"), (1, "buy"), (2, "buy"), (1, "buy"), (3, "view"), (4, "buy")]
+    frame = pl.DataFrame(log, schema=["n", "event"], orient="row").select(
+        pl.lit("u").alias("user_id"),
+        pl.format("i0{}", "n").alias("item_id"),
+        pl.int_range(pl.len()).alias("timestamp"),
+        "event",
+    )
+    info = DatasetInfo(
+        name="t", time="per_user_order", target_events=("buy",), seen_events=("buy",)
+    )
+    return Dataset.from_frames(frame, cycles().catalogue.frame, info=info)
+
+
+def test_who_only_viewed_an_item_buys_it_for_the_first_time() -> None:
+    assert target_weights(views_and_purchases(), 0.1).tolist() == [0, 1, 1, 0.1, 0, 1]
+
+
+def test_what_was_only_viewed_is_no_item_that_the_shopper_has() -> None:
+    readable = np.ones(N_ITEMS, dtype=bool)
+    batches = HistoryBatches(
+        views_and_purchases(),
+        readable,
+        max_length=8,
+        tokens=99,
+        horizon=1,
+        n_targets=1,
+        repeat_weight=0.1,
+        half_life=None,
+        seed=0,
+    )
+    (batch,) = batches.epoch(0)
+    # Queries: the view of 1 and the purchases of 1 and of 2, the view of 3; each is followed
+    # by a purchase. The purchase of 1 made it seen from the second query on, that of 2 from
+    # the third.
+    assert batch.n_queries == 4
+    assert batch.seen_items.tolist() == [1, 2]
+    assert batch.seen_from.tolist() == [1, 2]
+    assert batch.seen_until.tolist() == [4, 4]
 
 
 def full_softmax(queries: torch.Tensor, items: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

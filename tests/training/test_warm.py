@@ -113,3 +113,26 @@ def test_a_warm_fit_takes_fewer_steps(monkeypatch: pytest.MonkeyPatch, time: str
     assert calls == ([True] if time == "global" else [False, True])
     assert len(second.items) == 5
     assert isinstance(second.items, Vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("expansion", 3.0, r"expansion is 3\.0 in the recipe and 2\.0"),
+        ("temperature", None, r"temperature is None in the recipe and 0\.2"),
+        ("use_gaps", False, r"use_gaps is False in the recipe and True"),
+    ],
+)
+def test_weights_that_the_recipe_has_no_place_for_are_named(
+    name: str, value: float | None, message: str
+) -> None:
+    earlier = start_of(shop(["a", "b", "c"], days=6))
+    recipe = Recipe(history=HistoryOptions(model=MODEL.model_copy(update={name: value})))
+    with pytest.raises(RecipeError, match=rf"history\.model\.{message}"):
+        earlier.checked(recipe)
+
+
+def test_another_temperature_to_begin_with_is_no_other_shape() -> None:
+    earlier = start_of(shop(["a", "b", "c"], days=6))
+    recipe = Recipe(history=HistoryOptions(model=MODEL.model_copy(update={"temperature": 0.1})))
+    assert earlier.checked(recipe) is earlier

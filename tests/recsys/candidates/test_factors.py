@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.candidates import als_solver
-from recsys.candidates.als_solver import Side, solve_rows
+from recsys.candidates.als_solver import Side, solve_row, solve_rows
 from recsys.candidates.lightfm import attribute_columns, item_features
 from recsys.candidates.mapped_factors import MappedFactorModel
 from recsys.dataset import Catalogue
@@ -89,3 +89,16 @@ def test_an_item_is_itself_and_its_attributes() -> None:
         [0, 0, 0.5, 0, 0, 0, 0, 0.5],
     ]
     np.testing.assert_allclose(features, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [2, 5])
+def test_what_has_faded_to_nothing_is_no_entry(n: int) -> None:
+    # 1 / 1e-40 is infinite in float32. Five items are (1, 1, 1), so p is (c, c, c), and with
+    # one of weight one the normal equations say 3 c + 0.1 x 5 x 3 c + 0.9 c = 1.
+    weights = np.full(n, 1e-40, dtype=np.float32)
+    weights[-1] = 1
+    side, reg = Side.of(np.ones((5, 3), dtype=np.float32)), np.full(1, 0.9, dtype=np.float32)
+    alone = solve_row(np.arange(n), weights, side, 0.1, reg)
+    rows = solve_rows(sp.csr_matrix((weights, np.arange(n), [0, n]), (1, 5)), side, 0.1, reg)
+    np.testing.assert_allclose(alone, [[1 / 5.4] * 3], rtol=1e-5)
+    np.testing.assert_allclose(rows, [[1 / 5.4] * 3], rtol=1e-5)

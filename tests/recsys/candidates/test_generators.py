@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -169,3 +170,27 @@ def test_a_shop_with_next_to_nothing(name: str, shop: Dataset) -> None:
     assert np.isfinite(found.scores).all()
     assert set(found.items.tolist()) <= {0, 1}
     assert not np.isinf(generator.score(batch, Ragged.from_lists([[0, 1]] * 3))).any()
+
+
+@pytest.mark.parametrize("name", ["bpr", "lightfm", "popular", "repeat_purchase", "text_knn"])
+def test_what_was_brought_back_is_as_if_never_bought(name: str) -> None:
+    pytest.importorskip({"bpr": "implicit", "lightfm": "lightfm"}.get(name, "numpy"))
+    shop = checkerboard()
+    h, log = shop.histories, shop.interactions
+    returned = h.items == 10
+    weights = np.where(returned, 0, h.weights)  # what a purchase and its return add up to
+    zeroed = replace(shop, interactions=replace(log, histories=replace(h, weights=weights)))
+    model, config = generator_class(name)
+    states = []
+    for dataset in (zeroed, shop.keep(~returned)):
+        generator = model(config())
+        if isinstance(generator, NeedsEmbeddings):
+            generator.attach(embeddings())
+        states.append(generator.fit(dataset, rng=np.random.default_rng(0)).state().arrays)
+    if name == "repeat_purchase":  # a shopper who keeps the item may buy it again
+        assert states[0]["known"].sum() == states[1]["known"].sum() + 1
+        assert states[0]["prior"][10] == 0
+        states[0]["prior"] = np.delete(states[0]["prior"], 10)
+        states[0]["known"] = states[1]["known"]
+    for key, array in states[0].items():
+        np.testing.assert_allclose(array, states[1][key], atol=1e-5, err_msg=key)

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from threading import Event
+from time import sleep
+
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
+from recsys.candidates import history
 from recsys.candidates.history import HistoryGenerator
 from recsys.candidates.history_model import Grid, HistoryModelConfig, HistoryNetwork, dropout
 from recsys.candidates.history_packing import (
@@ -15,7 +22,8 @@ from recsys.candidates.history_packing import (
     pack,
 )
 from recsys.protocols import CandidateGenerator
-from recsys.types import Histories, Queries, Ragged, pointers
+from recsys.topk import FlatIndex
+from recsys.types import FloatArray, Histories, Queries, Ragged, pointers
 from tests.contracts import candidate_generator as contract
 from tests.contracts.candidate_generator import CandidateGeneratorContract
 
@@ -145,10 +153,23 @@ def test_reads_the_newest_of_a_long_history() -> None:
     np.testing.assert_allclose(long, short, atol=1e-5)
 
 
+def test_a_cut_history_keeps_the_gap_before_its_first_basket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, read = generator(max_length=3, gaps=True), []
+    encode = model._encode
+    monkeypatch.setattr(model, "_encode", lambda h, g: read.append(g.tolist()) or encode(h, g))
+    days = [(i, 24 * HOUR * i) for i in range(5)]
+    long, short = model.encode(queries(histories(days, days[2:])))
+    # A day is in [16, 32) hours, bucket 6. Read without what came before, the first has none.
+    assert read == [[6, 6, 6, 0, 6, 6]]
+    assert np.abs(long - short).max() > 1e-3
+
+
 def test_what_is_read_alike_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model, encoded = generator(max_length=2), []
     encode = model._encode
-    monkeypatch.setattr(model, "_encode", lambda h: encoded.append(len(h)) or encode(h))
+    monkeypatch.setattr(model, "_encode", lambda h, g: encoded.append(len(h)) or encode(h, g))
     newest = [(2, 3), (3, 4)]
     asked = histories([(1, 2), *newest], newest, [(2, 3), (3, 3)], [], [(4, 1), *newest])
     vectors = model.encode(queries(asked))
@@ -255,6 +276,12 @@ def test_dropout_keeps_the_mean_and_drops_its_share(rate: float) -> None:
     assert dropout(x, rate, False) is x
 
 
+@pytest.mark.parametrize(("dim", "heads"), [(8, 3), (12, 4)])
+def test_heads_must_divide_the_dimensions_into_even_parts(dim: int, heads: int) -> None:
+    with pytest.raises(ValidationError, match=rf"make dim a multiple of {2 * heads}"):
+        HistoryModelConfig(dim=dim, heads=heads)
+
+
 class TestContract(CandidateGeneratorContract):
     learns_from_others = False  # nor has it learned anything: its weights are random
 
@@ -275,3 +302,26 @@ class TestContract(CandidateGeneratorContract):
         ids[contract.N_BOUGHT :] = -1
         popularity = np.zeros(contract.N_ITEMS, dtype=np.float32)
         return HistoryGenerator(network.eval(), ids, popularity, contract.embeddings())
+
+
+def test_threads_that_come_first_together_make_the_vectors_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, started, made = generator(), Event(), []
+    q = queries(histories([(1, 0), (2, 1)]))
+
+    def slow(block: FloatArray) -> FlatIndex:
+        made.append(len(block))
+        started.set()
+        sleep(0.1)  # the others ask while this one has vectors and no index
+        return FlatIndex(block)
+
+    monkeypatch.setattr(history, "FlatIndex", slow)
+    with ThreadPoolExecutor(3) as threads:
+        one = threads.submit(model.candidates, q, 3)
+        assert started.wait(10)
+        two = threads.submit(copy(model).candidates, q, 3)
+        three = threads.submit(model.candidates, q, 3)
+        found = [each.result().items.tolist() for each in (one, two, three)]
+    assert found[0] == found[1] == found[2]
+    assert made == [N_ITEMS, N_ITEMS]  # the model's, and those of its copy

@@ -116,3 +116,17 @@ def test_a_shop_without_interactions() -> None:
     shop = Dataset.from_frames(none, pl.DataFrame({"item_id": ["a", "b"]}))
     model = ItemKnn().fit(shop, rng=RNG)
     assert not len(model.candidates(queries([[0]]), 2).items)
+
+
+def test_the_only_text_that_was_bought_is_still_one_after_a_load() -> None:
+    """It is the centre of all purchases, so nothing is left of it but its popularity."""
+    log = pl.DataFrame({"user_id": ["u"], "item_id": ["b"], "timestamp": [0]})
+    shop = Dataset.from_frames(log, pl.DataFrame({"item_id": ["a", "b"]}))
+    vectors = np.eye(2, dtype=np.float32)
+    fitted = TextKnn(TextKnnConfig(popularity=0.3), vectors).fit(shop, rng=RNG)
+    loaded = TextKnn.from_state(fitted.state()).attach(vectors)
+    for model in (fitted, loaded):
+        said = model.score(queries([[1]]), Ragged.from_lists([[0, 1]]))
+        np.testing.assert_allclose(said, [0, 0.3], rtol=1e-6)
+    loaded.add_items(vectors[[1]])
+    assert loaded.score(queries([[1]]), Ragged.from_lists([[2]])).tolist() == [0]

@@ -5,7 +5,7 @@ import pytest
 
 from recsys.candidates import spectral
 from recsys.candidates.spectral import Spectral, SpectralConfig, leading
-from tests.contracts.candidate_generator import N_BOUGHT, checkerboard, queries
+from tests.contracts.candidate_generator import N_BOUGHT, N_USERS, checkerboard, queries
 from training.recipe import Recipe
 
 
@@ -85,3 +85,12 @@ def test_is_off_unless_a_recipe_switches_it_on() -> None:
     assert "spectral" not in Recipe().generators()
     switched = Recipe.from_toml("", ["candidates.spectral.enabled=true"])
     assert "spectral" in switched.generators()
+
+
+def test_as_many_at_once_as_there_is_room_for_values_of_all_shoppers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spectral, "SCORES_PER_CHUNK", 3 * N_USERS + 1)
+    model = fitted()
+    assert model._matrix.shape == (N_USERS, N_BOUGHT)
+    assert model._chunk_size() == 3

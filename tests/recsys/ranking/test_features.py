@@ -200,3 +200,25 @@ def test_the_guide_describes_every_feature(shop: Dataset) -> None:
     names = FeatureBuilder.fit(shop, ("ease",), 8 * DAY).names
     missing = {name.removeprefix("gen_ease_") for name in names} - described
     assert not missing, f"docs/features.md does not describe {sorted(missing)}"
+
+
+def test_what_was_brought_back_is_in_no_item_statistic() -> None:
+    """Ann brings her tea back on day 7; Bob keeps his, bought on day 2."""
+    log = pl.DataFrame(
+        {
+            "user_id": ["ann", "ann", "bob"],
+            "item_id": ["tea", "tea", "tea"],
+            "timestamp": pl.Series([5, 7, 2]) * DAY,
+            "quantity": [1, -1, 1],
+            "price": [9.0, 9.0, 5.0],
+        }
+    ).with_columns(pl.col("timestamp").cast(pl.Datetime("us")))
+    info = DatasetInfo(name="t", time="global", returns="negative")
+    stats = ItemStats.fit(Dataset.from_frames(log, ITEMS, info=info), 8 * DAY)
+    tea = dict(zip(ItemStats.NAMES, stats.table[0], strict=True))
+    assert np.expm1(tea["item_users"]) == pytest.approx(1)
+    assert tea["item_rebuy_rate"] == 1
+    assert np.expm1(tea["item_age"]) == pytest.approx(6)
+    assert np.expm1(tea["item_quiet"]) == pytest.approx(6)
+    assert np.expm1(tea["item_recent_7"]) == pytest.approx(1)
+    assert stats.price[0] == 5
