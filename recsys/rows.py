@@ -170,6 +170,23 @@ class Histories:
         counts = np.bincount(owner[last], minlength=len(self))
         return Pairs(pointers(counts), self.items[last], last, of_entry)
 
+    @property
+    def kept(self) -> BoolArray:
+        """Tell which entries are purchases that the shopper kept, [m].
+
+        Returns are none, nor is what they have driven to zero or below in the same history.
+
+        >>> Histories(np.array([0, 3]), np.array([5, 5, 6]), np.array([1, 2, 2]),
+        ...           np.array([1, -1, 1], dtype=np.float32)).kept.tolist()
+        [False, False, True]
+        """
+        positive: BoolArray = self.weights > 0
+        if positive.all():
+            return positive
+        of_entry = self.pairs.of_entry
+        left = np.bincount(of_entry, weights=self.weights, minlength=len(self.pairs.items))
+        return positive & (left > 0)[of_entry]
+
     def keep_pairs(self, kept: BoolArray) -> Histories:
         """Keep the entries of the pairs where `kept`, [p], is true; know the pairs left."""
         old = self.pairs

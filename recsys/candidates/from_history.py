@@ -13,7 +13,6 @@ from typing import ClassVar, Generic, TypeVar
 import numpy as np
 
 from recsys.candidates.base import Asked, Generator, joined, spread
-from recsys.candidates.inputs import purchases
 from recsys.dataset import Dataset
 from recsys.topk import topk_dense
 from recsys.types import (
@@ -59,7 +58,7 @@ class KnownItems:
     def kept(cls, dataset: Dataset) -> KnownItems:
         """Take the items that a shopper bought and did not return."""
         mask = np.zeros(dataset.n_items, dtype=np.bool_)
-        mask[dataset.histories.items[purchases(dataset.histories)]] = True
+        mask[dataset.histories.items[dataset.histories.kept]] = True
         return cls(mask)
 
     def __len__(self) -> int:

@@ -139,26 +139,9 @@ def newest_items(histories: Histories, n: int) -> Histories:
     return histories.keep_pairs(kept)
 
 
-def purchases(histories: Histories) -> BoolArray:
-    """Tell which entries count as purchases, [m].
-
-    Returns do not, nor does what they have driven to zero or below in the same history.
-
-    >>> h = Histories(np.array([0, 3]), np.array([5, 5, 6]), np.array([1, 2, 2]),
-    ...               np.array([1, -1, 1], dtype=np.float32))
-    >>> purchases(h).tolist()
-    [False, False, True]
-    """
-    positive: BoolArray = histories.weights > 0
-    if positive.all():
-        return positive
-    pairs = histories.pairs
-    return positive & (_summed(pairs, histories.weights) > 0)[pairs.of_entry]
-
-
 def shoppers(histories: Histories, kept: BoolArray, n_items: int) -> DoubleArray:
     """Count the distinct buyers of each item in the flat entries `kept`, [n_items]."""
-    kept, width = kept & purchases(histories), max(n_items, 1)
+    kept, width = kept & histories.kept, max(n_items, 1)
     pairs = np.unique(histories.owner[kept] * width + histories.items[kept])
     return np.bincount(pairs % width, minlength=n_items).astype(np.float64)
 

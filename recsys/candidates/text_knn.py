@@ -11,7 +11,7 @@ from pydantic import Field
 
 from recsys.candidates.base import Asked, plain
 from recsys.candidates.from_history import DenseScores, KnownItems, above
-from recsys.candidates.inputs import DecayConfig, input_rows, input_values, purchases
+from recsys.candidates.inputs import DecayConfig, input_rows, input_values
 from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.row_blocks import RowBlocks
@@ -107,7 +107,7 @@ class TextKnn(DenseScores):
                 f"encode dataset.catalogue.texts() and attach them before the fit"
             )
         h = dataset.histories
-        counts = np.bincount(h.items[purchases(h)], minlength=dataset.n_items)
+        counts = np.bincount(h.items[h.kept], minlength=dataset.n_items)
         share = np.log1p(counts) / max(np.log1p(counts.max(initial=0)), 1e-9)
         self._prior = (self.config.popularity * share).astype(np.float32)
         vectors = self._vectors.whole()

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from recsys.candidates.inputs import purchases
 from recsys.dataset import Catalogue, Dataset
 from recsys.errors import LeakageError
 from recsys.protocols import State
@@ -175,7 +174,7 @@ class ItemCounts:
             )
         moment = until if until is not None else dataset.end + 1
         age = (moment - h.times) / float(DAY) if is_global else _steps_back(dataset)
-        bought = purchases(h)
+        bought = h.kept
         if not bought.all():
             dataset, age = dataset.keep(bought), age[bought]
             h = dataset.histories

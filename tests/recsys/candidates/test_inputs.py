@@ -11,7 +11,6 @@ from recsys.candidates.inputs import (
     input_rows,
     lately,
     newest_items,
-    purchases,
     shoppers,
 )
 from recsys.splits import DAY
@@ -93,7 +92,7 @@ def test_who_returned_an_item_is_no_shopper_of_it() -> None:
     # The first one brings item 1 back and keeps one of two of item 2.
     log = [(1, 0), (1, 1), (2, 1), (2, 2), (2, 3)], [(1, 2)]
     h = histories(*log, weights=[1, -1, 1, 1, -1, 1])
-    assert purchases(h).tolist() == [False, False, True, True, False, True]
+    assert h.kept.tolist() == [False, False, True, True, False, True]
     assert shoppers(h, np.ones(6, dtype=np.bool_), 3).tolist() == [0, 1, 1]
     assert shoppers(h, np.arange(6) == 4, 3).tolist() == [0, 0, 0]
     assert bought_rows(h, 3).toarray().tolist() == [[0, 0, 1], [0, 1, 0]]
