@@ -6,8 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +14,6 @@ import pytest
 from recsys.blurbs.memory import Memory
 from recsys.bundle import Bundle
 from recsys.dataset import Dataset
-from recsys.engine import Engine
 from recsys.errors import BundleError, DataError
 from recsys.recommender import Recommender
 from recsys.schema import DatasetInfo
@@ -379,20 +376,6 @@ def test_some_candidates_are_rescored_as_among_all(
     some = np.array([0, len(whole) - 1, 1])
     assert len(np.unique(whole)) > 1
     np.testing.assert_allclose(engine.rescore(query, items, "all", some), whole[some], rtol=1e-5)
-
-
-@pytest.mark.filterwarnings("error")
-def test_without_a_ranker_scores_are_divided_by_their_spread_and_averaged() -> None:
-    def says(*scores: float) -> Any:
-        array = np.array(scores, dtype=np.float32)
-        return SimpleNamespace(score=lambda queries, items: array)
-
-    some, silent = says(1, 3, np.nan), says(np.nan, np.nan, np.nan)
-    engine = Engine({"some": some, "silent": silent}, None, np.arange(3), 3)
-    queries: Any = None
-    # The spread of 1 and 3 is 1; of two generators, one says nothing.
-    got = engine.rescore(queries, Ragged.from_lists([[0, 1, 2]]), "all")
-    assert got.tolist() == pytest.approx([0.5, 1.5, 0.0])
 
 
 def test_an_explained_list_may_have_no_candidates_at_all() -> None:
