@@ -87,7 +87,8 @@ def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iter
 def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: list[int]) -> Batch:
     first = requests[0]
     at = as_time(first.at)
-    _refuse_seconds(dataset, at)
+    if at is not None:
+        _refuse_seconds(dataset, at, "at")
     users = dataset.users.rows(["" if r.forgotten else r.user_id or "" for r in requests])
     known = (
         [_Known(dataset, u, r, at) for u, r in zip(users, requests, strict=True)]
@@ -124,14 +125,14 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
     )
 
 
-def _refuse_seconds(dataset: Dataset, at: int | None) -> None:
+def _refuse_seconds(dataset: Dataset, time: int, field: str) -> None:
     """Refuse a moment in other units: in 1970, where the dataset begins years later."""
-    if at is None or dataset.info.time != "global" or dataset.begin < YEAR_1971:
+    if dataset.info.time != "global" or dataset.begin < YEAR_1971:
         return
-    if SECONDS_1973 <= at < YEAR_1971:
+    if SECONDS_1973 <= time < YEAR_1971:
         raise DataError(
-            f"at is {at!r}, which is in 1970 as microseconds; give microseconds since 1970 "
-            f"(seconds times 1,000,000, milliseconds times 1,000), or a datetime"
+            f"{field} is {time!r}, which is in 1970 as microseconds; give microseconds since "
+            f"1970 (seconds times 1,000,000, milliseconds times 1,000), or a datetime"
         )
 
 
@@ -263,6 +264,9 @@ class _Known:
             ],
             dtype=np.int64,
         )
+        for entry, time in zip(entries, times.tolist(), strict=True):
+            if entry.timestamp is not None:
+                _refuse_seconds(dataset, time, f"the time of {entry.item_id!r} in the history")
         events = dataset.info.event_weights
         weights = np.array(
             [e.weight * (events.get(e.event, 1.0) if e.event else 1.0) for e in entries],

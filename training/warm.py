@@ -25,7 +25,8 @@ class WarmStart:
     """Weights to go on from.
 
     Attributes:
-        history: the fitted history generator; None where the bundle has none.
+        history: the fitted history generator; None where the bundle has none, or was trained
+            without global time.
         items: whose rows it speaks of.
         trained_until: the last interaction that it has seen.
         version: of the bundle.
@@ -43,8 +44,9 @@ class WarmStart:
         """Take the weights of a recommender."""
         manifest = recommender.manifest
         found = recommender.engine.generators.get(HISTORY)
+        is_global = recommender.dataset.info.time == "global"
         return cls(
-            found if isinstance(found, HistoryGenerator) else None,
+            found if is_global and isinstance(found, HistoryGenerator) else None,
             recommender.items,
             manifest.trained_until,
             manifest.version,
@@ -60,13 +62,11 @@ class WarmStart:
         if self.history is None or not recipe.history.enabled:
             return self
         have, want = self.history.network.config, recipe.history.model
-        names = ("dim", "blocks", "heads", "expansion", "max_length")
+        names = ("dim", "blocks", "heads", "expansion", "max_length", "use_gaps")
         other = [name for name in names if getattr(have, name) != getattr(want, name)]
         # Any temperature will do, as it is learned on; but one with none has no such weight.
         if (have.temperature is None) != (want.temperature is None):
             other.append("temperature")
-        if have.use_gaps and not want.use_gaps:  # the other way, time may not be global
-            other.append("use_gaps")
         if other:
             name = other[0]
             raise RecipeError(

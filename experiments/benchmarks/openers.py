@@ -66,12 +66,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def named_purchase(recommender: Recommender, item: Recommendation) -> str | None:
     """Return the item of the evidence that the blurb names, or None."""
-    for cited in item.evidence if item.blurb is not None else ():
+    text = "" if item.blurb is None else item.blurb.text.lower()
+    for cited in item.evidence:
         row = int(recommender.items.rows([cited])[0])
         label = safe_label(recommender.catalogue.label(row))
-        if label is not None:
-            text = item.blurb.text.lower() if item.blurb is not None else ""
-            return cited if label.lower() in text else None
+        if label is not None and label.lower() in text:
+            return cited
     return None
 
 

@@ -120,9 +120,10 @@ class Scorecard:
         """Names of the metrics with per-user values, those on item slices included."""
         return metric_columns(self.scan(targets, system))
 
-    def has(self, metric: str) -> bool:
-        """Tell whether a metric was measured."""
-        return metric in self.values["metric"]
+    def has(self, metric: str, targets: str | None = None) -> bool:
+        """Tell whether a metric was measured, on these targets or on any."""
+        values = self.values if targets is None else self.values.filter(targets=targets)
+        return metric in values["metric"]
 
     def value(self, targets: str, system: str, metric: str, slice: str = EVERYBODY) -> float:
         """Return one number.

@@ -75,15 +75,15 @@ def _subtitle(recommender: Recommender, scorecard: Scorecard) -> str:
 def _summary(page: Page, scorecard: Scorecard) -> None:
     k = scorecard.ks[0]
     shown = [f"recall@{k}", f"ndcg@{k}", f"coverage@{k}", f"popularity_percentile@{k}"]
-    shown = [metric for metric in shown if scorecard.has(metric)]
     page.text(
         "At a glance",
         "ALL counts everything bought in the test window, NEW only what the shopper had never "
         "bought before. The hybrid blends all the others.",
     )
     for targets in scorecard.targets:
+        known = [metric for metric in shown if scorecard.has(metric, targets)]
         rows = [
-            {"system": s, **{m: scorecard.value(targets, s, m) for m in shown}}
+            {"system": s, **{m: scorecard.value(targets, s, m) for m in known}}
             for s in scorecard.systems
         ]
         page.table(pl.DataFrame(rows), f"{targets} targets", bold=[HYBRID])

@@ -166,8 +166,7 @@ def _neighbours(columns: sp.csr_matrix, k: int, shrink: float) -> sp.csr_matrix:
     work = np.asarray(by_item.astype(bool) @ np.diff(columns.indptr).astype(np.float64))
     parts = []
     for block in _blocks(np.cumsum(work)):
-        # Columns ascend in each row of the transpose, which spares a sort.
-        together = (by_item @ by_item[block].T).tocsc().T  # [block, items]
+        together = _together(columns, by_item, block)
         owner = np.repeat(
             np.arange(block.start, block.stop, dtype=np.int32), np.diff(together.indptr)
         )
@@ -185,6 +184,16 @@ def _neighbours(columns: sp.csr_matrix, k: int, shrink: float) -> sp.csr_matrix:
     result = best.T.tocsr()
     result.sort_indices()
     return result
+
+
+def _together(columns: sp.csr_matrix, by_item: sp.csr_matrix, block: slice) -> sp.csr_matrix:
+    """Return the products of a block of items with all, CSR, [block, items]."""
+    if columns.nnz < PRODUCTS_PER_BLOCK:
+        # Goes over the whole matrix, but columns ascend in each row, which spares a sort.
+        return (by_item @ by_item[block].T).tocsc().T
+    products = by_item[block] @ columns
+    products.sort_indices()
+    return products
 
 
 def _blocks(work: FloatArray) -> list[slice]:

@@ -11,11 +11,12 @@ import polars as pl
 
 from recsys.datasets.formats import Paths, column_names, expand, reading, scan
 from recsys.datasets.guess import Guess, Table, guess_columns, guess_roles
+from recsys.datasets.prices import read_prices
 from recsys.datasets.reconcile import UnknownItems, reconcile
 from recsys.datasets.times import TimeFormat, recognise, to_time
 from recsys.directory import write_dataset
 from recsys.errors import DataError
-from recsys.faults import RowRule, broken_rows, shorten
+from recsys.faults import RowRule, broken_rows
 from recsys.schema import ColumnRoles, DatasetInfo, Time
 
 _PURCHASES = "purchase purchased buy bought order ordered transaction sale sold conversion".split()
@@ -253,9 +254,8 @@ def _items(
             frame = to_time(frame, column, known, "items")
             if known.form == "empty" and guess.time == "per_user_order":
                 frame = frame.with_columns(pl.col(column).cast(pl.Int64))
+    frame = _with_prices(frame, roles.get("price", sources.get("price")), guess)
     guess.roles = _roles(sources, frame.collect_schema(), roles)
-    if "price" in sources and "price" not in roles and guess.roles.price is None:
-        _note_price(frame, sources["price"], guess)
     named = guess.roles.model_dump(include={"title", "description", "category", "brand"}).values()
     texts: set[str] = {name for name in (*named, *guess.roles.text) if name is not None}
     schema = frame.collect_schema()
@@ -282,17 +282,15 @@ def _roles(sources: Mapping[str, str], schema: pl.Schema, given: Mapping[str, An
     return roles
 
 
-def _note_price(frame: pl.LazyFrame, column: str, guess: Guess) -> None:
-    """Say that a column of prices is no number, with the first value that is none."""
-    value = pl.col(column).cast(pl.String).str.strip_chars()
-    odd = (value != "") & value.cast(pl.Float64, strict=False).is_null()
-    found = frame.select(value.filter(odd).first()).collect(engine="streaming").item()
-    if found is not None:
-        guess.notes.append(
-            f"items: column {column!r} is no price, for {shorten(found)} is no number; write "
-            "prices as 1234.50, without a currency or a sign between thousands, or map another "
-            "column: --map items.price=COLUMN"
-        )
+def _with_prices(frame: pl.LazyFrame, column: str | None, guess: Guess) -> pl.LazyFrame:
+    """Read prices that are written as text, and say how, or why they are left out."""
+    if column is None or frame.collect_schema().get(column) != pl.String:
+        return frame
+    frame, said = read_prices(frame, column)
+    if said:
+        remedy = "" if "was read" in said else "; write 1234.50, or --map items.price=COLUMN"
+        guess.notes.append(f"items: column {column!r} {said}{remedy}")
+    return frame
 
 
 def _events(log: pl.LazyFrame, guess: Guess, info: Mapping[str, Any]) -> dict[str, Any]:

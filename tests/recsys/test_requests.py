@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from recsys.dataset import Dataset
+from recsys.errors import DataError
 from recsys.requests import batches
 from recsys.schema import DatasetInfo
 from recsys.splits import DAY
@@ -58,6 +59,21 @@ def test_entries_with_times_are_put_in_order() -> None:
         ["a", "c", "b", "d"],
         [DAY, 2 * DAY, 3 * DAY, 8 * DAY],
     )
+
+
+def test_seconds_instead_of_microseconds_are_refused_by_the_name_of_the_field() -> None:
+    log = pl.DataFrame({"user_id": ["ann"], "item_id": ["a"], "timestamp": [1.7e9]})
+    log = log.with_columns(pl.from_epoch("timestamp").cast(pl.Datetime("us")))
+    dataset = Dataset.from_frames(log, ITEMS, info=DatasetInfo(name="t", time="global"))
+    for request, field in (
+        (RecommendationRequest(user_id="ann", at=1_700_000_001), "at"),
+        (
+            RecommendationRequest(user_id="ann", recent=(HistoryItem("b", 1_700_000_001),)),
+            "the time of 'b' in the history",
+        ),
+    ):
+        with pytest.raises(DataError, match=f"^{field} is 1700000001, which is in 1970"):
+            list(batches(dataset, [request]))
 
 
 @pytest.mark.parametrize("time", ["global", "per_user_order"])

@@ -108,6 +108,8 @@ def test_a_warm_fit_takes_fewer_steps(monkeypatch: pytest.MonkeyPatch, time: str
     items = ["a", "b", "c", "d"]
     first = fit_recommender(shop(items, 40, time), recipe)
     assert calls == [False, True]
+    # Positions, small as they are, say nothing beside the moments of other data.
+    assert (WarmStart.of(first).history is not None) == (time == "global")
     calls.clear()
     second = fit_recommender(shop([*items, "e"], 45, time), recipe, warm=WarmStart.of(first))
     assert calls == ([True] if time == "global" else [False, True])
@@ -130,6 +132,16 @@ def test_weights_that_the_recipe_has_no_place_for_are_named(
     recipe = Recipe(history=HistoryOptions(model=MODEL.model_copy(update={name: value})))
     with pytest.raises(RecipeError, match=rf"history\.model\.{message}"):
         earlier.checked(recipe)
+
+
+def test_gaps_that_the_weights_do_not_know_are_named() -> None:
+    bundle = shop(["a", "b", "c"], days=6)
+    found = HistoryGenerator.start(
+        bundle, None, MODEL.model_copy(update={"use_gaps": False}), np.zeros(3, dtype=np.float32)
+    )
+    earlier = WarmStart(found, bundle.items, bundle.end, "v1", "enc")
+    with pytest.raises(RecipeError, match=r"use_gaps is True in the recipe and False"):
+        earlier.checked(Recipe(history=HistoryOptions(model=MODEL)))
 
 
 def test_another_temperature_to_begin_with_is_no_other_shape() -> None:

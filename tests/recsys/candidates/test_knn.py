@@ -16,7 +16,7 @@ from tests.contracts.candidate_generator import checkerboard, embeddings, querie
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("products", [1, 20, 10**9])
+@pytest.mark.parametrize("products", [1, 20, 70, 10**9])
 def test_neighbours_are_the_largest_shrunk_cosines(
     products: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,15 +346,18 @@ def test_columns_and_roles_that_cannot_be_used(shop: Path) -> None:
         import_files(shop / "d", shop / "nested.parquet")
 
 
-@pytest.mark.parametrize("price", ["12,50 €", "$12.50", "1,234.50"])
-def test_prices_that_are_no_numbers_are_noted(tmp_path: Path, price: str) -> None:
+def test_prices_with_a_currency_are_read_and_others_noted(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text("user_id,item_id\nu,a\n")
-    (tmp_path / "items.csv").write_text(f'item_id,title,price\nb,Mug,2.50\na,Tea,"{price}"\n')
-    said: list[Guess] = []
     log, items = tmp_path / "log.csv", tmp_path / "items.csv"
-    info = import_files(tmp_path / "d", log, items=items, report=said.append)
-    assert info.roles.price is None
-    assert f"column 'price' is no price, for '{price}' is no number; write" in said[0].notes[0]
+    for price, said, role in (
+        ("$1,234.50", "'price' was read as numbers: '$2.50' is 2.5", "price"),
+        ("from $3", "'price' is no price, for 'from $3' is no number; write 1234.50", None),
+    ):
+        items.write_text(f'item_id,title,price\nb,Mug,$2.50\na,Tea,"{price}"\n')
+        notes: list[Guess] = []
+        info = import_files(tmp_path / "d", log, items=items, report=notes.append)
+        assert info.roles.price == role
+        assert said in notes[0].notes[0]
 
 
 def test_a_mapped_column_replaces_one_of_the_same_name(tmp_path: Path) -> None:
