@@ -56,6 +56,14 @@ def ablate(
 ) -> pl.DataFrame:
     """Measure the hybrid without each component in turn.
 
+    Args:
+        recommender: the hybrid.
+        truth: `user_id`, `item_id`, `new`, as in `evaluate_recommender`.
+        k: cut-off.
+        users: how many are asked, drawn at random.
+        seed: of the draw and of the bootstrap.
+        progress: called after every component.
+
     Returns:
         `targets`, `component`, `metric`, `without`, `difference` (whole minus without: what
         the component is worth), `low`, `high` (95 % paired bootstrap), `n_users`. Empty

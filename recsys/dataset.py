@@ -105,13 +105,18 @@ class Catalogue:
         return number, names
 
     def extended(self, frame: pl.DataFrame) -> Catalogue:
-        """Return the catalogue with new items after the old ones; unknown columns are nulls."""
+        """Return the catalogue with new items after the old ones; unknown columns are nulls.
+
+        Raises:
+            DataError: a value does not fit the type of its column.
+        """
         known = frame.select([c for c in frame.columns if c in self.frame.columns])
         casts = {c: self.frame.schema[c] for c in known.columns}
-        return replace(
-            self,
-            frame=pl.concat([self.frame, known.cast(casts)], how="diagonal"),  # type: ignore[arg-type]
-        )
+        try:
+            fitting = known.cast(casts)  # type: ignore[arg-type]
+        except pl.exceptions.PolarsError as error:
+            raise DataError(f"items: a value does not fit its column: {error}") from error
+        return replace(self, frame=pl.concat([self.frame, fitting], how="diagonal"))
 
 
 @dataclass(frozen=True)
@@ -289,8 +294,10 @@ class Dataset:
 
 def as_time(timestamp: Timestamp | None) -> int | None:
     """Turn a datetime into microseconds since 1970 (UTC if it names no zone)."""
-    if timestamp is None or isinstance(timestamp, int):
+    if timestamp is None or (isinstance(timestamp, int) and abs(timestamp) < 2**63):
         return timestamp
+    if isinstance(timestamp, int):
+        raise DataError(f"time {timestamp!r} is beyond 64 bits; give microseconds since 1970")
     if not isinstance(timestamp, datetime):
         raise DataError(f"time {timestamp!r} is neither a datetime nor an integer")
     return int(pl.Series([timestamp]).dt.epoch("us")[0])

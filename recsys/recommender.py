@@ -14,15 +14,15 @@ from recsys.answers import answer, with_blurbs
 from recsys.blurbs import BlurbService
 from recsys.blurbs.memory import Memory
 from recsys.bundle import Manifest
-from recsys.dataset import Catalogue, Dataset
+from recsys.dataset import Catalogue, Dataset, as_time
 from recsys.engine import Engine, Ranked
 from recsys.errors import DataError
-from recsys.explain import unit
-from recsys.given import as_list
+from recsys.given import as_count, as_list
 from recsys.protocols import ItemSpace, TextEncoder
-from recsys.requests import Batch, batches, for_users
+from recsys.requests import Batch, available, batches, for_users
 from recsys.rerank import RuleReranker
 from recsys.row_blocks import RowBlocks
+from recsys.similar import nearest
 from recsys.types import (
     FloatArray,
     HalfArray,
@@ -44,7 +44,6 @@ FRAME = {
     "source": pl.String,
 }
 """Columns of `recommend_frame`."""
-ROWS_PER_BLOCK = 65536
 ANSWERS_KEPT = 10_000
 """Answers whose reasons are not measured again."""
 MANY_ITEMS = 300_000
@@ -81,10 +80,11 @@ class Recommender:
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
-        """Read a bundle.
+        """Read a bundle onto a device; `auto` is CUDA where there is one, else the CPU.
 
         Raises:
             BundleError: a file is missing, added or differs by a byte; it is named.
+            RecipeError: there is no such GPU.
         """
         from recsys.storage import load_recommender
 
@@ -267,33 +267,25 @@ class Recommender:
             return [r.candidates.ragged() for r in ranked]
         return [Ragged.empty(0) for _ in (None, *components)]
 
-    def similar_items(self, item_id: str, k: int = 10) -> list[tuple[str, float]]:
+    def similar_items(
+        self, item_id: str, k: int = 10, *, at: Timestamp | None = None
+    ) -> list[tuple[str, float]]:
         """Return the k items most like one, with the mean cosine over all item spaces.
+
+        Items that are not available at the moment `at` (None: just after the last
+        interaction) are left out.
 
         Raises:
             DataError: nobody knows the item.
             ValueError: k < 1.
         """
-        if k < 1:
-            raise ValueError(f"k is {k}; ask for at least one item: k >= 1")
+        k = as_count(k, "k")
         row = int(self.items.rows([item_id])[0])
         if row == MISSING_ROW:
             raise DataError(f"item {item_id!r} is unknown; add it with add_items")
-        total = np.zeros(len(self.items))
-        heard = np.zeros(len(self.items))
-        for space in self.item_spaces():
-            mine = space.item_vectors(np.array([row]))
-            if not mine.any():
-                continue
-            for start in range(0, len(total), ROWS_PER_BLOCK):
-                rows = np.arange(start, min(start + ROWS_PER_BLOCK, len(total)))
-                others = space.item_vectors(rows)
-                total[rows] += unit(others) @ unit(mine)[0]
-                heard[rows] += others.any(axis=1)
-        score = total / np.maximum(heard, 1)
-        score[row] = -np.inf
-        order = np.argsort(-score, kind="stable")[: min(k, len(score) - 1)]
-        return list(zip(self.items.external(order), score[order].tolist(), strict=True))
+        open_ = available(self.dataset, as_time(at))
+        best, score = nearest(self.item_spaces(), row, len(self.items), k, open_)
+        return list(zip(self.items.external(best), score.tolist(), strict=True))
 
     def with_items(self, frame: pl.DataFrame) -> Self:
         """Return a recommender with items appended, recommendable at once by their text.

@@ -73,11 +73,23 @@ def for_users(user_ids: Sequence[str], k: int, repeats: Repeats) -> list[Recomme
 
 
 def batches(dataset: Dataset, requests: Sequence[RecommendationRequest]) -> Iterator[Batch]:
-    """Group requests into batches that one pass can answer."""
+    """Group requests into batches that one pass can answer.
+
+    Raises:
+        DataError: one is no request, or has a filter or rules that fit no catalogue.
+    """
     groups: dict[str, list[int]] = {}
     for position, request in enumerate(requests):
+        if not isinstance(request, RecommendationRequest):
+            raise DataError(
+                f"requests has {request!r}, which is none; write "
+                f"RecommendationRequest(user_id={request!r})"
+            )
         told = [request.filters, request.rules, request.diversity]
-        data = json.dumps(told, sort_keys=True, default=str)
+        try:
+            data = json.dumps(told, sort_keys=True, default=str)
+        except RecursionError:
+            raise DataError("filters or rules: nested too deeply; flatten them") from None
         key = f"{request.k}|{request.repeats}|{as_time(request.at)}|{data}"
         groups.setdefault(key, []).append(position)
     for positions in groups.values():

@@ -50,7 +50,8 @@ class ColumnRoles(BaseModel):
 
 
 LOOKS = frozenset(
-    {"view", "click", "impression", "cart", "add_to_cart", "remove_from_cart", "wishlist"}
+    "view page_view pageview click search impression cart add_to_cart remove_from_cart wishlist "
+    "return refund".split()
 )
 """Events that are no purchase, whoever sends them."""
 

@@ -70,12 +70,14 @@ class Split:
         truth: `user_id`, `item_id`, `new` (the user had not bought it before the cut).
         kind: how it was cut.
         cut: the time of a temporal cut, else None.
+        attributes: of all users, those who came later included; None where there are none.
     """
 
     train: Dataset
     truth: pl.DataFrame
     kind: str
     cut: int | None
+    attributes: pl.DataFrame | None = None
 
     @classmethod
     def from_window(cls, window: Window, kind: str, cut: int | None) -> Split:
@@ -92,7 +94,7 @@ class Split:
                 "new": ~known,
             }
         )
-        return cls(past.compact(), truth, kind, cut)
+        return cls(past.compact(), truth, kind, cut, past.user_frame)
 
 
 def temporal_window(dataset: Dataset, start: int, end: int | None = None) -> Window:

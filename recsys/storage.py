@@ -14,6 +14,7 @@ from recsys import __version__
 from recsys.bundle import Bundle, Manifest, write_bundle
 from recsys.candidates.registry import restored
 from recsys.dataset import Catalogue, Dataset, Interactions
+from recsys.devices import resolve_device
 from recsys.engine import Engine
 from recsys.errors import BundleError, WeightsError
 from recsys.protocols import (
@@ -67,6 +68,7 @@ def save_recommender(recommender: Recommender, path: Path) -> Manifest:
 
 def load_recommender(kind: type[R], path: Path, device: str) -> R:
     """Verify a bundle and rebuild the recommender on a device."""
+    device = resolve_device(device)
     bundle = Bundle(path)
     settings = bundle.state("engine")
     info = DatasetInfo.model_validate(settings.config["info"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from math import isfinite
+from numbers import Real
 from typing import Any, Literal
 
 from recsys.errors import DataError
@@ -139,7 +140,7 @@ class RecommendationRequest:
         keep("recent", _entries(self.recent, "recent"))
         keep("exclude", tuple(as_id(i, "exclude") for i in as_list(self.exclude, "exclude")))
         keep("k", as_count(self.k, "k"))
-        if not 0 <= self.diversity <= 1:
+        if not isinstance(self.diversity, Real) or not 0 <= self.diversity <= 1:
             raise ValueError(f"diversity is {self.diversity!r}; give a number from 0 to 1")
         if self.repeats not in ("exclude", "allow"):
             raise ValueError(f'repeats is {self.repeats!r}; use "exclude" or "allow"')

@@ -139,7 +139,7 @@ class Answerer:
         scene = await self._scene(principal, None)
 
         def ask(view: Recommender, hidden: Sequence[str]) -> Recommendations:
-            return asking.similar(view, body, hidden)
+            return asking.similar(view, body, hidden, scene.at)
 
         return await self._like(scene, body, ask)
 

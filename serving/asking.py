@@ -114,18 +114,21 @@ def also_bought(
     return answer(recommender, batch, ranked, 0, explain=False)
 
 
-def similar(recommender: Recommender, body: LikeBody, hidden: Sequence[str]) -> Recommendations:
+def similar(
+    recommender: Recommender, body: LikeBody, hidden: Sequence[str], at: int | None
+) -> Recommendations:
     """Recommend items like one that the caller has checked to be known."""
     banned = {*body.exclude, *hidden}
-    n = len(recommender.items) - 1
+    moment = at if body.at is None else body.at
     if body.filters is None:
-        pairs = recommender.similar_items(body.item_id, min(n, body.k + len(banned)) or 1)
+        pairs = recommender.similar_items(body.item_id, body.k + len(banned), at=moment)
         kept = [(i, score) for i, score in pairs if i not in banned]
     else:
         frame = recommender.catalogue.frame
         mask = filter_mask(parse_filter(body.filters), frame)
         wanted = set(frame["item_id"].filter(mask).to_list()) - banned
-        kept = [(i, s) for i, s in recommender.similar_items(body.item_id, n or 1) if i in wanted]
+        pairs = recommender.similar_items(body.item_id, len(recommender.items), at=moment)
+        kept = [(i, score) for i, score in pairs if i in wanted]
     items = [
         Recommendation(i, rank, float(score), SIMILAR_SOURCE)
         for rank, (i, score) in enumerate(kept[: body.k], start=1)

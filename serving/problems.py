@@ -159,7 +159,10 @@ async def _invalid(request: Request, error: Exception) -> Response:
     found = error.errors()
     identifier = request_id_of(request)
     if any(e["type"] == "json_invalid" for e in found):
-        detail = "the body is no JSON; send an object, with Content-Type: application/json"
+        detail = (
+            "the body is no JSON, or is nested too deeply; send an object, with "
+            "Content-Type: application/json"
+        )
         return problem(identifier, 400, detail, [("body", detail)])
     errors = _distinct((_place(e, error.body), _message(e)) for e in found)
     field, message = errors[0] if errors else ("request", "it breaks its contract")

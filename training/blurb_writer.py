@@ -23,10 +23,10 @@ from torch.nn import functional
 from recsys.blurbs.prompt import PROMPT_VERSION
 from recsys.blurbs.writers.causal_lm import cpu_computes_bf16, prepare
 from recsys.blurbs.writers.local_llm import TUNED
+from recsys.devices import resolve_device
 from recsys.errors import MissingExtraError
 from recsys.protocols import RunLogger
 from training.blurb_pairs import Pair, Part
-from training.devices import resolve_device
 from training.optimizers import TrainerConfig
 from training.trainer import TrainResult, fit
 

@@ -28,6 +28,7 @@ from recsys import __version__
 from recsys.bundle import Manifest
 from recsys.candidates.popular import Popular, PopularConfig
 from recsys.dataset import Dataset
+from recsys.devices import resolve_device
 from recsys.engine import Engine
 from recsys.errors import DataError
 from recsys.protocols import CandidateGenerator, RunLogger, TextEncoder
@@ -40,7 +41,6 @@ from recsys.row_blocks import RowBlocks
 from recsys.splits import Window
 from recsys.types import HalfArray, IntArray
 from training.checkpoints import Shelf
-from training.devices import resolve_device
 from training.encoders import encoder_for, tuned_for
 from training.generators import Fitted, fit_generators
 from training.recipe import Recipe

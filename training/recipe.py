@@ -127,6 +127,11 @@ class EvaluateConfig(Section):
     components: bool = True
     max_pairs: int = Field(default=2_000_000_000, ge=1)
 
+    @field_validator("k", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return (value,) if isinstance(value, int) else value
+
 
 def _switchable(config: type[BaseModel], enabled: bool) -> tuple[type[BaseModel], BaseModel]:
     """Return a generator's config with `enabled` added, and its default value."""

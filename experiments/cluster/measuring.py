@@ -47,6 +47,7 @@ class OnCluster:
             "bundle": self.bundle,
             "version": self.version or chunks.truth.recommender.manifest.version,
             "truth": shared(truth),
+            "attributes": shared(chunks.truth.attributes),
             "ks": chunks.truth.ks,
             "components": chunks.components,
             "size": chunks.size,
@@ -62,6 +63,7 @@ class ChunkWorker:
         bundle: Place,
         version: str,
         truth: pl.DataFrame,
+        attributes: pl.DataFrame | None,
         ks: tuple[int, ...],
         components: tuple[str, ...],
         size: int,
@@ -72,7 +74,7 @@ class ChunkWorker:
             DataError: this node has another bundle at the place.
         """
         recommender = load_same(bundle, version)
-        self._chunks = Chunks(Truth(recommender, truth, ks), components, size)
+        self._chunks = Chunks(Truth(recommender, truth, ks, attributes), components, size)
 
     def work(self, number: int) -> Measured:
         """Measure a chunk."""

@@ -94,7 +94,7 @@ class Preparing:
         once(_join_split, parts, train, truth, dataset.folder)
         made = opened(train)
         leaves_something(dataset, made, start)
-        return Split(made, open_frame(truth, TRUTH), kind, start)
+        return Split(made, open_frame(truth, TRUTH), kind, start, dataset.user_frame)
 
     def windows(
         self, dataset: StoredDataset, config: RankerConfig, rng: np.random.Generator

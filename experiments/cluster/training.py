@@ -114,7 +114,9 @@ class OnCluster:
         if bundle is None:
             return None
         # A moment says what a test is without its items, which need not travel then.
-        known = parts if parts.cut is None else replace(parts, truth=parts.truth.clear())
+        known = replace(parts, attributes=None)
+        if parts.cut is not None:
+            known = replace(known, truth=parts.truth.clear())
         found: WarmStart = once(warm_start, bundle.absolute(), known, recipe)
         return found
 

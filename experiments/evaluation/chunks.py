@@ -42,9 +42,7 @@ class Chunks:
         """Take the truth, the components measured beside the hybrid, and users a chunk."""
         self.truth, self.components, self.size = truth, tuple(components), size
         self.metrics = {t: truth.metrics(t) for t in TARGETS if len(truth.relevant[t].rows)}
-        self._slices = user_slices(
-            truth.user_ids, truth.history_lengths, truth.recommender.dataset.user_frame
-        )
+        self._slices = user_slices(truth.user_ids, truth.history_lengths, truth.attributes)
         keep_low()
 
     def __len__(self) -> int:

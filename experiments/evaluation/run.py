@@ -35,6 +35,7 @@ def evaluate_recommender(
     ks: Sequence[int] = (10, 20),
     *,
     components: Sequence[str] | None = None,
+    attributes: pl.DataFrame | None = None,
     resamples: int = 1000,
     seed: int = 0,
     progress: Progress | None = None,
@@ -53,6 +54,8 @@ def evaluate_recommender(
         truth: `user_id`, `item_id`, `new` (not bought before).
         ks: cut-offs, each at least 1.
         components: generators measured beside the hybrid; None means all.
+        attributes: `user_id` and columns to slice by, strangers included; None means those
+            that the model was trained with.
         resamples: of the paired bootstrap.
         seed: of the bootstrap.
         progress: called after every chunk of users.
@@ -67,7 +70,7 @@ def evaluate_recommender(
     if not truth.height:
         raise DataError("the test window holds no target; move the cut back in time")
     names = recommender.components if components is None else tuple(components)
-    known = Truth(recommender, truth, ks)
+    known = Truth(recommender, truth, ks, attributes)
     keep = None if out else tempfile.TemporaryDirectory(prefix="recsys-evaluation-")
     target = Path(keep.name) / "scorecard" if keep else Path(str(out))
     refuse_other(target)

@@ -33,21 +33,28 @@ class Truth:
 
     Attributes:
         recommender: what is measured.
-        ks: the cut-offs.
+        ks: the cut-offs, ascending.
         k: how long the lists are.
         user_ids: [users], ascending.
         user_rows: [users], rows of the recommender, `MISSING_ROW` where it knows none.
         items: its vocabulary, with the items of the truth that it does not know behind.
         item_counts: [items], training interactions.
         relevant: targets -> distinct relevant item rows of each user.
+        attributes: of these users; None where there are none.
         digest: of users and targets.
     """
 
-    def __init__(self, recommender: Recommender, truth: pl.DataFrame, ks: Sequence[int]) -> None:
-        """Take the truth: `user_id`, `item_id`, `new`."""
+    def __init__(
+        self,
+        recommender: Recommender,
+        truth: pl.DataFrame,
+        ks: Sequence[int],
+        attributes: pl.DataFrame | None = None,
+    ) -> None:
+        """Take the truth: `user_id`, `item_id`, `new`; and attributes, else the model's own."""
         pairs = truth.unique(["user_id", "item_id"]).sort("user_id", "item_id")
         self.recommender = recommender
-        self.ks = tuple(dict.fromkeys(ks))
+        self.ks = tuple(sorted(set(ks)))
         self.k = max(self.ks)
         self.user_ids = pairs["user_id"].unique(maintain_order=True)
         self.user_rows = recommender.users.rows(self.user_ids)
@@ -58,6 +65,11 @@ class Truth:
         self.item_counts = _padded(recommender.dataset.item_counts, len(self.items), 0)
         self.relevant = self._relevant(pairs)
         self.digest = _digest(pairs)
+        everybody = recommender.dataset.user_frame if attributes is None else attributes
+        if everybody is not None:
+            theirs = pl.col("user_id").cast(pl.String).is_in(self.user_ids.implode())
+            everybody = everybody.filter(theirs)
+        self.attributes = everybody
 
     @property
     def warm(self) -> BoolArray:

@@ -50,7 +50,7 @@ def measure(
     """
     refuse_overlap(recommender, parts)
     how = recipe.evaluate
-    truth = parts.truth
+    truth, attributes = parts.truth, parts.attributes
     # The training part is not needed any more, and may be large.
     del parts
     users = truth["user_id"].unique().sort()
@@ -67,6 +67,7 @@ def measure(
             truth,
             how.k,
             components=None if how.components else (),
+            attributes=attributes,
             resamples=how.resamples,
             seed=recipe.seed,
             progress=lambda label, done, total: bars.update(f"evaluate {label}", done, total),

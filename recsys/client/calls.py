@@ -23,7 +23,13 @@ from recsys.client.records import (
     shopper_of,
 )
 from recsys.client.transport import Call
-from recsys.client.wire import JsonObject, ServedRecommendations, answer_of, request_json
+from recsys.client.wire import (
+    JsonObject,
+    ServedRecommendations,
+    answer_of,
+    moment_json,
+    request_json,
+)
 from recsys.given import as_list
 from recsys.types import HistoryItem, RecommendationRequest, Repeats, Timestamp
 
@@ -109,16 +115,18 @@ def rank(
     )
     body = request_json(given) | _set(session_id=session_id, explain=explain or None)
     del body["k"]
-    return Call("POST", "/v1/rank", answer_of, {**body, "items": list(items)})
+    return Call("POST", "/v1/rank", answer_of, {**body, "items": list(as_list(items, "items"))})
 
 
-def similar_items(item_id: str, k: int = 10) -> Call[list[tuple[str, float]]]:
-    """Return the k items most like one, with their similarity.
+def similar_items(
+    item_id: str, k: int = 10, *, at: Timestamp | None = None
+) -> Call[list[tuple[str, float]]]:
+    """Return the k items most like one, of those available at `at`, with their similarity.
 
     Raises:
         NotFoundError: nobody knows the item.
     """
-    body = {"item_id": item_id, "k": k}
+    body = {"item_id": item_id, "k": k} | _set(at=None if at is None else moment_json(at))
     return Call("POST", "/v1/similar", _pairs, body)
 
 
@@ -142,7 +150,7 @@ def send_events(events: Iterable[Event]) -> Call[list[EventStatus]]:
 
     An event keeps its id through all attempts, so that it counts once.
     """
-    body = {"events": [event_json(event) for event in events]}
+    body = {"events": [event_json(event) for event in as_list(events, "events")]}
     return Call("POST", "/v1/events", _each("results", _record(EventStatus)), body)
 
 
@@ -157,12 +165,13 @@ def put_items(items: Iterable[Mapping[str, Any]]) -> Call[list[ItemStatus]]:
 
 def withdraw_items(item_ids: Iterable[str]) -> Call[list[ItemStatus]]:
     """Withdraw items: no answer after this one holds them; `put_items` brings them back."""
-    return put_items({"item_id": item_id, "withdrawn": True} for item_id in item_ids)
+    ids = as_list(item_ids, "item_ids")
+    return put_items({"item_id": item_id, "withdrawn": True} for item_id in ids)
 
 
 def get_items(item_ids: Sequence[str]) -> Call[list[KnownItem]]:
     """Return the catalogue rows of the items that are known, in the order asked for."""
-    body = {"item_ids": list(item_ids)}
+    body = {"item_ids": list(as_list(item_ids, "item_ids"))}
     return Call("POST", "/v1/items:get", _each("items", _record(KnownItem)), body)
 
 

@@ -100,7 +100,11 @@ class _Connection:
     def _answer(self, response: httpx.Response, call: Call[T], tries: Retries) -> T | _Wait:
         """Return what the call asked for, how long to wait, or raise."""
         if response.is_success:
-            return call.decode(_json(response))
+            found = _json(response)
+            try:
+                return call.decode(found)
+            except (KeyError, TypeError, AttributeError, ValueError) as error:
+                raise _stranger(response, "no answer of the service") from error
         wait = tries.after_status(response.status_code, response.headers)
         if wait is not None:
             return _Wait(wait)
@@ -250,11 +254,15 @@ def _json(response: httpx.Response) -> Any:
     try:
         return response.json()
     except ValueError as error:
-        raise ServiceError(
-            f"the answer of {response.request.url} is not JSON: is this the service?",
-            status=response.status_code,
-            request_id=_request_id(response),
-        ) from error
+        raise _stranger(response, "not JSON") from error
+
+
+def _stranger(response: httpx.Response, what: str) -> ServiceError:
+    return ServiceError(
+        f"the answer of {response.request.url} is {what}: is this the service?",
+        status=response.status_code,
+        request_id=_request_id(response),
+    )
 
 
 def _refusal(response: httpx.Response) -> ServiceError:

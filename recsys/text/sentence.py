@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from recsys.devices import resolve_device
 from recsys.errors import MissingExtraError, WeightsError
 from recsys.text.rows import unit_rows
 from recsys.types import FloatArray, IntArray
@@ -225,15 +226,6 @@ def _put(tuned: Mapping[str, FloatArray], transformer: torch.nn.Module, path: Pa
         raise WeightsError(f"{path}: the tuned weights do not fit: {error}") from error
     if unknown:
         raise WeightsError(f"{path}: the tuned weights are of another model: {unknown[0]}")
-
-
-def resolve_device(device: str) -> str:
-    """Turn `auto` into `cuda` where there is one, else `cpu`."""
-    import torch
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> torch.dtype:

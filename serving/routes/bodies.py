@@ -81,6 +81,6 @@ def _invalid(error: ValidationError, content: bytes) -> RequestValidationError:
     found = error.errors(include_url=False)
     try:
         body = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # not JSON, or nested too deeply
         body = None
     return RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in found], body=body)

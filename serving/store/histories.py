@@ -56,7 +56,11 @@ _EVENT = select(
     events.c.time,
     events.c.seq,
     events.c.weight,
-).where(events.c.tenant_id == _TENANT)
+).where(
+    events.c.tenant_id == _TENANT,
+    # What was brought back is no purchase, as in training.
+    events.c.quantity.is_(None) | (events.c.quantity >= 0),
+)
 
 
 def _newest(since: ColumnElement[int], *whose: ColumnElement[bool]) -> Select[Any]:

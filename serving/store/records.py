@@ -77,7 +77,8 @@ class Event:
         user_id: who; or None for an anonymous session.
         session_id: the browser or device session; one of the two is needed.
         weight: multiplies the event's weight in the dataset.
-        quantity: how many, where it matters.
+        quantity: how many, where it matters; what is below zero was brought back, and no
+            history holds it.
         price: of one, in the shop's currency.
         recommendation_id: the answer that it followed from.
         rank: impressions: place in the list, from 1.

@@ -53,6 +53,22 @@ def test_slices_by_hand(scorecard, name: str, value: float, n_users: int) -> Non
     assert row["n_users"].to_list() == [n_users]
 
 
+def test_strangers_have_the_attributes_that_are_given() -> None:
+    """The model was trained without cold, who is gold all the same."""
+    info = DatasetInfo(name="four", time="per_user_order", roles=ColumnRoles(category="kind"))
+    shop = Dataset.from_frames(LOG, ITEMS, USERS.head(2), info=info)
+    everybody = USERS.with_columns(segment=pl.Series(["gold", "tin", "gold"]))
+    found = evaluate_recommender(
+        Fixed(shop),  # type: ignore[arg-type]
+        TRUTH,
+        (2, 1, 2),
+        attributes=everybody,
+        resamples=10,
+    )
+    assert found.ks == (1, 2)
+    assert found.value("ALL", HYBRID, "recall@2", "segment=gold") == pytest.approx(1 / 3)
+
+
 def test_slices_are_columns_of_the_per_user_values(scorecard) -> None:  # type: ignore[no-untyped-def]
     table = scorecard.scan("ALL").collect()
     assert table["slice:segment"].to_list() == ["segment=gold", "segment=tin", "segment=(none)"]

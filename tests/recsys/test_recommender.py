@@ -316,6 +316,8 @@ def test_what_was_only_looked_at_is_not_said_to_be_bought(without_ranker: Recomm
 def test_similar_items_names_an_unknown_item(recommender: Recommender) -> None:
     with pytest.raises(DataError, match="ghost"):
         recommender.similar_items("ghost", 3)
+    with pytest.raises(ValueError, match=r"k is 2\.5"):
+        recommender.similar_items(recommender.items.ids[0], 2.5)  # type: ignore[arg-type]
 
 
 def test_history_of_a_shopper_and_of_a_stranger(recommender: Recommender) -> None:
@@ -360,7 +362,10 @@ def test_availability_is_kept() -> None:
     data = Dataset.from_frames(log, frame, info=shop.info)
     rec = train(data, "ranker.enabled=false", "history.enabled=false")
     got = rec.recommend("stranger", 10)
-    assert set(got.item_ids) == set(shop.items.ids[:2].to_list())
+    first, second = shop.items.ids[:2].to_list()
+    assert set(got.item_ids) == {first, second}
+    assert [i for i, _ in rec.similar_items(first, 10)] == [second]
+    assert len(rec.similar_items(first, 10, at=0)) == 10  # before anything closed
 
 
 @pytest.mark.parametrize("which", ["fitted", "without_ranker"])

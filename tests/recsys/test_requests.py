@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
 import pytest
@@ -91,3 +91,18 @@ def test_a_view_is_no_purchase_though_the_log_knows_purchases_alone() -> None:
     dataset = shop("global")
     (batch,) = batches(dataset, [request])
     assert dataset.items.external(batch.queries.exclude.rows) == ["a", "b", "c"]
+
+
+def test_what_a_request_cannot_mean_is_told() -> None:
+    deep: dict[str, Any] = {"field": "title", "op": "is_null"}
+    for _ in range(5_000):
+        deep = {"not": deep}
+    for request, said in (
+        (RecommendationRequest(filters=deep), "nested too deeply"),
+        (RecommendationRequest(at=10**30), "beyond 64 bits"),
+        ("u1", r"write RecommendationRequest\(user_id='u1'\)"),
+    ):
+        with pytest.raises(DataError, match=said):
+            list(batches(shop("global"), [request]))  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="diversity is 'a'"):
+        RecommendationRequest(diversity="a")  # type: ignore[arg-type]

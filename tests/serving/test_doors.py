@@ -122,6 +122,10 @@ def test_what_is_no_json_is_told_so(service: Running) -> None:
         for content in (b"{", b"", b"\xff\xfe", b'{"k": NaN}', b'{"user_id": "\\ud800"}'):
             answer = client.post("/v1/popular", content=content, headers=headers)
             assert answer.status_code in (400, 422), content
+        deep = b'{"filters":' + b'{"not":' * 20_000 + b"{}" + b"}" * 20_001
+        answer = client.post("/v1/popular", content=deep, headers=headers)
+        assert answer.status_code == 400
+        assert "nested too deeply" in answer.json()["detail"]
         assert client.get("/v1/popular").headers["allow"] == "POST"
         assert client.get("/nothing/here").json()["status"] == 404
 

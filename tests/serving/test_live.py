@@ -5,12 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import httpx
+import polars as pl
 import pytest
 
 from recsys import Recommender
+from recsys.dataset import Catalogue
+from serving import asking
+from serving.schemas.recommendations import LikeBody
 from tests.serving.running import PATIENCE, Running
 
 _numbers = itertools.count()
@@ -196,6 +202,22 @@ def test_a_known_items_columns_can_be_changed(shop: httpx.Client, recommender: R
     assert ids(recommend(shop, filters=sale)) == [item]
     [known] = shop.post("/v1/items:get", json={"item_ids": [item]}).json()["items"]
     assert known["title"] == recommender.catalogue.label(0)  # what was not sent stays
+
+
+def test_an_item_that_is_sold_out_is_like_none(recommender: Recommender) -> None:
+    item, data = recommender.items.ids[0], recommender.dataset
+    first = recommender.similar_items(item, 1)[0][0]
+    sold_out = pl.when(pl.col("item_id") == first).then(pl.lit(datetime(2001, 1, 1)))
+    frame = data.catalogue.frame.with_columns(available_until=sold_out)
+    shop = replace(recommender, dataset=replace(data, catalogue=Catalogue(frame, data.info)))
+
+    def similar(**asked: Any) -> list[str]:
+        return asking.similar(shop, LikeBody(item_id=item, k=5, **asked), [], None).item_ids
+
+    assert first not in similar()
+    assert len(similar()) == 5
+    assert similar(at="2000-01-01T00:00:00Z")[0] == first
+    assert first not in similar(filters={"field": "item_id", "op": "ne", "value": "nothing"})
 
 
 def test_rows_that_do_not_fit_are_refused_one_by_one(shop: httpx.Client) -> None:

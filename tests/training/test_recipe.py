@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments import shipped
+from recsys.devices import resolve_device
 from recsys.errors import RecipeError
-from training.devices import resolve_device
 from training.recipe import Recipe
 from training.recipe_toml import dump, valid_keys
 

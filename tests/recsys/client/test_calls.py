@@ -11,6 +11,7 @@ import pytest
 from recsys import HistoryItem, RecommendationRequest, Recommendations
 from recsys.client import AsyncClient, Client, Event, ServedRecommendations, calls
 from recsys.client.transport import AwaitingConnection, BlockingConnection, Call
+from recsys.errors import DataError
 from recsys.recommender import Recommender
 
 ANSWER = {
@@ -227,3 +228,15 @@ def test_a_shopper_is_read_with_their_history() -> None:
     )
     assert shopper.sessions == ("s",)
     assert shopper.history[0].title == "Tea"
+
+
+@pytest.mark.parametrize("call", ["withdraw_items", "get_items", "rank", "send_events"])
+def test_one_value_is_not_taken_for_a_list(call: str) -> None:
+    given = "abc" if call != "send_events" else Event("view", "abc", user_id="anna")
+    with pytest.raises(DataError, match=r"no list; write \["):
+        getattr(calls, call)(given)
+
+
+def test_similar_items_may_be_of_a_moment() -> None:
+    made = calls.similar_items("tea", 3, at=5)
+    assert made.body == {"item_id": "tea", "k": 3, "at": 5}

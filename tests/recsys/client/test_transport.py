@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from recsys.client import errors
+from recsys.client import calls, errors
 from recsys.client.retry import Patience
 from recsys.client.transport import AwaitingConnection, BlockingConnection, Call
 
@@ -135,6 +135,12 @@ def test_a_refusal_is_the_exception_of_its_kind(status: int, kind: type[Exceptio
 def test_a_refusal_without_a_problem_document(body: str) -> None:
     with pytest.raises(errors.ServiceError, match="status 500"):
         blocking(Script(httpx.Response(500, text=body)), READ)
+
+
+@pytest.mark.parametrize("body", ["{}", "", "[]", '{"items": null}', '{"items": [1]}'])
+def test_a_good_answer_of_another_kind_is_not_the_service(body: str) -> None:
+    with pytest.raises(errors.ServiceError, match="no answer of the service: is this the"):
+        blocking(Script(httpx.Response(200, text=body)), calls.recommend("anna"))
 
 
 def test_a_good_answer_that_is_no_json_is_not_the_service() -> None:

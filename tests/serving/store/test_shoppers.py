@@ -49,6 +49,15 @@ async def test_a_session_has_a_history_before_it_has_a_user(store: Store, shop: 
     assert await items(store, shop, user_id="anna", session_id="s") == ["tea", "ink", "cup"]
 
 
+async def test_what_was_brought_back_is_in_no_history(store: Store, shop: Tenant) -> None:
+    sent = [
+        Event(f"e{n}", "purchase", item, n, user_id="anna", quantity=quantity)
+        for n, (item, quantity) in enumerate([("tea", 2.0), ("cup", -1.0), ("ink", None)])
+    ]
+    assert {s.status for s in await store.events.append(shop, sent)} == {"accepted"}
+    assert await items(store, shop, user_id="anna") == ["tea", "ink"]
+
+
 async def test_a_session_that_logs_in_becomes_its_user(store: Store, shop: Tenant) -> None:
     await saw(store, shop, "tea", 1, session_id="s")
     await saw(store, shop, "cup", 2, user_id="anna")

@@ -1,4 +1,4 @@
-"""Picks the device to train on."""
+"""Picks the device to compute on."""
 
 from __future__ import annotations
 

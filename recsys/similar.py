@@ -1,0 +1,43 @@
+"""Items that are like an item, by all the spaces that models place items in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from recsys.explain import unit
+from recsys.protocols import ItemSpace
+from recsys.types import BoolArray, DoubleArray, IntArray
+
+ROWS_PER_BLOCK = 65_536
+
+
+def nearest(
+    spaces: Iterable[ItemSpace], row: int, n_items: int, k: int, wanted: BoolArray | None
+) -> tuple[IntArray, DoubleArray]:
+    """Return the k rows most like one, best first, and their mean cosine over the spaces.
+
+    Args:
+        spaces: those without a vector of an item do not count for it.
+        row: of the item, which is not among the answer.
+        n_items: rows in all.
+        k: how many.
+        wanted: [n_items], which may be answered; None: all.
+    """
+    total, heard = np.zeros(n_items), np.zeros(n_items)
+    for space in spaces:
+        mine = space.item_vectors(np.array([row]))
+        if not mine.any():
+            continue
+        for start in range(0, n_items, ROWS_PER_BLOCK):
+            rows = np.arange(start, min(start + ROWS_PER_BLOCK, n_items))
+            others = space.item_vectors(rows)
+            total[rows] += unit(others) @ unit(mine)[0]
+            heard[rows] += others.any(axis=1)
+    score = total / np.maximum(heard, 1)
+    kept = np.ones(n_items, dtype=np.bool_) if wanted is None else wanted.copy()
+    kept[row] = False
+    score[~kept] = -np.inf
+    best = np.argsort(-score, kind="stable")[: min(k, int(kept.sum()))]
+    return best, score[best]
