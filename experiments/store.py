@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,13 +64,21 @@ def connect(uri: str | None = None) -> MlflowClient:
         from mlflow.exceptions import MlflowException
     except ImportError as error:
         raise MissingExtraError("mlflow", "tracking runs") from error
+    from sqlalchemy.exc import SQLAlchemyError
+
     uri = uri or default_uri()
+    file = sqlite_file(uri)
+    fresh = file is not None and not file.exists()
     try:
-        if file := sqlite_file(uri):
+        if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             follow(file)
         return mlflow.MlflowClient(tracking_uri=uri)
-    except (MlflowException, OSError, sqlite3.Error) as error:
+    except KeyboardInterrupt:
+        if file is not None and fresh and not _has_runs(file):
+            file.unlink(missing_ok=True)  # half of its tables are of no use to the next command
+        raise
+    except (MlflowException, OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise RecsysError(
             f"the MLflow store {uri} cannot be opened: {error}; "
             "name another with --tracking-uri, or go without with --no-mlflow"
@@ -134,6 +142,15 @@ def follow(file: Path) -> str | None:
                 )
     store.close()
     return there
+
+
+def _has_runs(file: Path) -> bool:
+    """Tell whether a store that was just made is in use by another process already."""
+    try:
+        with closing(sqlite3.connect(file, timeout=30)) as store:
+            return store.execute("select 1 from runs").fetchone() is not None
+    except sqlite3.OperationalError:  # no such table yet
+        return False
 
 
 def experiment_for(client: MlflowClient, name: str, uri: str) -> str:

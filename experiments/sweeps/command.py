@@ -40,11 +40,17 @@ def sweep_command(
     if options["track"] and find_spec("mlflow") is None:
         say(f"note: not tracked. {MissingExtraError('mlflow', 'tracking runs')}")
         options["track"] = False
+    if out is not None:
+        if out.is_dir():
+            raise DataError(f"--out {out} is a directory; name a file, as {out / 'best.toml'}")
+        out.parent.mkdir(parents=True, exist_ok=True)
     chosen = shipped.find(recipe, overrides, uri=options.get("uri"))
     swept = sweep(chosen, data, SweepOptions(seconds=seconds, **options))
     best = swept.recipe
     if out is not None and best is not None:
         best = shutil.copyfile(best, out.with_name(f".{out.name}")).replace(out)
+    elif out is not None:
+        say(f"note: {out} is not written, for no trial is complete")
     return _value(swept, best), *_shown(swept, best, data)
 
 

@@ -203,8 +203,11 @@ class _Search:
         if not any(key.startswith("history.") for key in self.space):
             return None
 
+        # The curve rises as a model gets better; the pruner takes it for the objective's kind.
+        sign = 1 if self.objective.direction == "maximize" else -1
+
         def report(step: int, value: float) -> None:
-            trial.report(value, step)
+            trial.report(sign * value, step)
             if trial.should_prune():
                 raise TrialPruned
 
@@ -293,7 +296,10 @@ def _finished(search: _Search, run: MlflowLogger | None, stopped: bool) -> Swept
     results, best = study.results, study.best
     if best is None and not stopped:
         last = results[-1].reason if results else ""
-        raise RecsysError(f"no trial succeeded; the last one failed: {last}")
+        raise RecsysError(
+            f"no trial succeeded; the last one failed: {last}. Once that is mended, remove "
+            f"{folder} to try them again, or raise --trials to go on"
+        )
     importances = study.importances()
     search.keep_best()
     recipe = folder / BEST_FILE if best is not None else None
@@ -327,6 +333,8 @@ def _folder(recipe: Recipe, dataset: Dataset, space: Space, options: SweepOption
         "metric": options.metric,
         "store": (options.uri or default_uri()) if options.track else "",
     }
+    if options.track and options.experiment:
+        same["experiment"] = options.experiment
     key = hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:10]
     return home() / SWEEPS / f"{slug(recipe.name)}-{key}"
 

@@ -15,6 +15,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, get_args
 
 from recsys.errors import RecipeError
@@ -166,13 +167,18 @@ def _range(recipe: Recipe, key: str, spec: str) -> Range:
         if found is None:
             raise ValueError
         low, high = float(found["low"]), float(found["high"])
+        if not (isfinite(low) and isfinite(high)):
+            raise ValueError
     except ValueError:
         raise RecipeError(
             f"search of {key} = {spec!r}: write a range as LOW..HIGH or log:LOW..HIGH, numbers"
         ) from None
-    whole = _is_whole(key)
     for raw in (found["low"], found["high"]):
         _accepted(recipe, key, raw, spec)
+    kinds = _kinds(key)
+    if not kinds & {int, float}:
+        raise RecipeError(f"search of {key} = {spec!r}: a range is of numbers; write true,false")
+    whole = float not in kinds
     if not low < high:
         raise RecipeError(f"search of {key} = {spec!r}: {low:g} is not below {high:g}; swap them")
     if found["log"] and low <= 0:
@@ -199,15 +205,14 @@ def _listed(spec: str) -> list[str]:
         return [literal(read_value(part.strip())) for part in spec.split(",") if part.strip()]
 
 
-def _is_whole(key: str) -> bool:
-    """Tell whether the values of a key are whole numbers."""
+def _kinds(key: str) -> set[Any]:
+    """Return the types that the values of a key may have."""
 
     def atoms(annotation: Any) -> set[Any]:
         inner = get_args(annotation)
         return {annotation}.union(*(atoms(a) for a in inner)) if inner else {annotation}
 
-    kinds = atoms(annotation_of(Recipe, key))
-    return int in kinds and float not in kinds
+    return atoms(annotation_of(Recipe, key))
 
 
 def _value_of(recipe: Recipe, key: str) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import scipy.sparse as sp
 
+from recsys.topk.blocks import slices
 from recsys.types import DoubleArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ def solve_rows(x: sp.csr_matrix, given: Side, unobserved: float, reg: FloatArray
         size = max(1, VALUES_PER_CHUNK // (width * d))
         chunk, order = order[-size:], order[:-size]
         part = x[chunk]
+        if width > max(d, VALUES_PER_CHUNK // d):
+            penalty = unobserved * given.spectrum + reg[chunk[0]]
+            result[chunk[0]] = _long_row(rotated, part.indices, part.data, penalty)
+            continue
         slots = np.arange(part.nnz) + np.repeat(
             np.arange(len(chunk)) * width - part.indptr[:-1], np.diff(part.indptr)
         )
@@ -122,6 +127,23 @@ def solve_row(
     solved = solve(rotated[None], torch.from_numpy(weights[None]), torch.from_numpy(diagonal))
     turned: FloatArray = solved.numpy() @ given.basis.T
     return turned
+
+
+def _long_row(
+    rotated: torch.Tensor, columns: IntArray, weights: FloatArray, diagonal: FloatArray
+) -> FloatArray:
+    """Solve one row as `_by_factors` does, in pieces: an item that millions bought, say."""
+    import torch
+
+    d = rotated.shape[1]
+    left, right = torch.diag(torch.from_numpy(diagonal.astype(np.float32))), torch.zeros(d, 1)
+    for piece in slices(len(columns), max(1, VALUES_PER_CHUNK // d)):
+        q = rotated[torch.from_numpy(columns[piece].astype(np.int64))]
+        weighted = q * torch.from_numpy(weights[piece]).unsqueeze(1)
+        left += weighted.T @ q
+        right += weighted.sum(0).unsqueeze(1)
+    solved: FloatArray = torch.cholesky_solve(right, torch.linalg.cholesky(left))[:, 0].numpy()
+    return solved
 
 
 def _by_factors(q: torch.Tensor, weights: torch.Tensor, diagonal: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from recsys.candidates.base import plain
 from recsys.candidates.ease_solvers import Dual, Primal
 from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows, input_values, shoppers
+from recsys.errors import DataError
 from recsys.protocols import State
 from recsys.schema import Time
 from recsys.types import FloatArray, Queries, Ragged
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from recsys.dataset import Dataset
 
 
+DUAL_REG = 1.0
+"""Below it, the dual solution in single precision has digits that are no use."""
 FEW = 8
 """Listed items are scored by themselves where this many times as many are known."""
 
@@ -71,11 +74,16 @@ class Ease(DenseScores):
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Solve for the weights; warns about what `max_items` leaves out."""
         config = self.config
-        bought = KnownItems.bought(dataset)
+        bought = KnownItems.kept(dataset)
         counts = dataset.histories.unique().counts
         n_users = int(np.count_nonzero(counts))
         reg = config.reg or 35 * float(np.sqrt(counts.sum() / max(n_users, 1)))
-        few = n_users <= config.max_users and n_users < len(bought)
+        few = n_users <= config.max_users and n_users < len(bought) and reg >= DUAL_REG
+        if config.solver == "dual" and reg < DUAL_REG:
+            raise DataError(
+                f'ease.reg is {reg}: the solver "dual" loses its digits below {DUAL_REG:g}; '
+                'use solver = "primal"'
+            )
         dual = config.solver == "dual" or (config.solver == "auto" and few)
         self._known = bought if dual else _most_popular(dataset, config.max_items)
         self.left_out = len(bought) - len(self._known)

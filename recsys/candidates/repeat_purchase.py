@@ -107,13 +107,18 @@ class RepeatPurchase(FromHistory[sp.csr_matrix]):
         else:
             return h.weights.astype(np.float64)
         worth = self.config.floor + (1 - self.config.floor) * fading
-        again = np.zeros(len(h.items), dtype=np.bool_)
-        again[1:] = (
-            (h.items[1:] == h.items[:-1])
-            & (h.times[1:] == h.times[:-1])
-            & (h.owner[1:] == h.owner[:-1])
+        first = np.ones(len(h.items), dtype=np.bool_)
+        first[1:] = (
+            (h.items[1:] != h.items[:-1])
+            | (h.times[1:] != h.times[:-1])
+            | (h.owner[1:] != h.owner[:-1])
         )
-        counted: DoubleArray = np.where(again, 0.0, worth * np.sign(h.weights))
+        counted: DoubleArray = worth * first
+        if not (h.weights > 0).all():
+            # Silent about what was returned; a basket counts by what is left of it.
+            basket, pair = np.cumsum(first) - 1, h.pairs.of_entry
+            left, net = (np.bincount(of, weights=h.weights) for of in (basket, pair))
+            counted *= (left[basket] > 0) & (net[pair] > 0)
         return counted
 
 

@@ -18,6 +18,7 @@ from recsys.errors import MissingExtraError
 from recsys.topk.blocks import topk_dense
 from recsys.topk.factors import topk_factors
 from recsys.topk.index import FlatIndex
+from recsys.topk.selection import inner_products
 from recsys.types import BoolArray, Candidates, FloatArray, HalfArray, IntArray, Ragged
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class AnnIndex:
         if len(lists) < len(users) or not len(users):
             return self._flat.search(users, k, exclude=exclude, eligible=eligible, device=device)
         found = [
-            topk_dense((self._items[rows] @ user)[None], k)
+            topk_dense(inner_products(self._items[rows], user)[None], k)
             for user, rows in zip(users, lists, strict=True)
         ]
         listed = Ragged.from_lists(

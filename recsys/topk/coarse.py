@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recsys.topk.factors import topk_factors
-from recsys.topk.selection import floor_of, row_topk
+from recsys.topk.selection import floor_of, inner_products, row_topk
 from recsys.types import AnyFloats, BoolArray, Candidates, FloatArray, IntArray, Ragged
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class CoarseFactors:
             near = near[np.concatenate(highs) >= max(floor, floor_of(low, k))]
         if not len(near):
             return Candidates.empty(1)
-        scores = self.items[near].astype(np.float32, copy=False) @ user
+        scores = inner_products(self.items[near], user)
         if self.bias is not None:
             scores += self.bias[near]
         best = row_topk(scores, k)

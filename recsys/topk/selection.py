@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recsys.types import Candidates, FloatArray, IntArray
+from recsys.types import AnyFloats, Candidates, FloatArray, IntArray
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +17,15 @@ GROUPS = 8
 """Times k groups of a row: their k-th largest maximum is then hardly below the k-th score."""
 WIDEST = 64
 """Columns in a group of a row."""
+
+
+def inner_products(items: AnyFloats, user: FloatArray) -> FloatArray:
+    """Return the products of a few rows with a user, [n, d] and [d] -> [n], the same for like rows.
+
+    The last bits of a matrix product depend on the place of a row, and ties with them.
+    """
+    found: FloatArray = np.einsum("nd,d->n", items.astype(np.float32, copy=False), user)
+    return found
 
 
 def row_topk(line: FloatArray, k: int) -> Candidates:

@@ -38,6 +38,35 @@ def sweep(shop: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch)
     return call
 
 
+@pytest.mark.parametrize("metric", ["ALL/ndcg@10", "ALL/gini@10"])
+def test_the_poor_histories_are_given_up_whatever_is_wanted(
+    sweep: Any, monkeypatch: pytest.MonkeyPatch, metric: str
+) -> None:
+    """The curve is one that rises, though less of the objective may be better."""
+    from experiments.sweeps import run as running
+
+    curves = [0.5] * 5 + [0.9, 0.1]
+
+    def curve(inner: Split, recipe: Any, objective: Any, encoders: Any, watch: Any) -> Any:
+        value = curves.pop(0)
+        for step in range(3):
+            watch.report(step, value)
+        return {metric: value}
+
+    monkeypatch.setattr(running, "measure_trial", curve)
+    search = ("--search", "history.trainer.lr=log:1e-4..1e-2", "--metric", metric)
+    on = ("--set", "history.enabled=true", "--no-mlflow")
+    found = sweep("--trials", 7, *on, *search).value
+    states = [t["state"] for t in found["trials"]]
+    assert states == ["complete"] * 6 + ["pruned"]
+
+
+def test_where_the_best_recipe_goes_is_looked_at_first(sweep: Any, tmp_path: Path) -> None:
+    found = sweep("--trials", 1, *SEARCH, "--out", tmp_path)
+    assert found.code == 1
+    assert "is a directory; name a file" in found.err
+
+
 def test_a_sweep(sweep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from experiments.store import connect, default_uri
     from experiments.sweeps import run as running

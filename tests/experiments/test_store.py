@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,32 @@ def test_a_killed_process_leaves_a_store_that_works(
 def test_an_unknown_run_is_named(home: Path) -> None:
     with pytest.raises(RecsysError, match="'0123' is not in the store"):
         find_run("0123", uri=uri_of(home))
+
+
+def test_a_store_that_is_interrupted_while_it_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    file = tmp_path / "mlflow.db"
+
+    def half(**options: Any) -> None:
+        with closing(sqlite3.connect(file)) as made:
+            made.execute("create table experiments (name text)")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mlflow, "MlflowClient", half)
+    with pytest.raises(KeyboardInterrupt):
+        store.connect(f"sqlite:///{file}")
+    assert not file.exists()
+
+
+def test_a_store_in_pieces_is_named_with_the_remedy(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    shutil.copyfile(home / "mlflow.db", file)
+    with closing(sqlite3.connect(file)) as broken:
+        broken.execute("drop table alembic_version")
+        broken.execute("drop table runs")
+        broken.commit()
+    with pytest.raises(RecsysError, match=r"(?s)cannot be opened: .*--no-mlflow"):
+        store.connect(f"sqlite:///{file}")

@@ -46,6 +46,19 @@ def both(
     return found.search(user, k, exclude, eligible), whole
 
 
+def test_items_with_one_vector_tie_by_row() -> None:
+    """Wherever they stand, though the last bits of a matrix product depend on that."""
+    rng = np.random.default_rng(0)
+    which = rng.integers(0, 40, N)
+    items = rng.standard_normal((40, DIM)).astype(np.float32)[which]
+    found = CoarseFactors(items, None)
+    for user in rng.standard_normal((50, DIM)).astype(np.float32):
+        best = found.search(user, 200, EMPTY, np.ones(N, dtype=np.bool_)).items
+        for kind in np.unique(which[best]):
+            mine = best[which[best] == kind]
+            assert mine.tolist() == np.flatnonzero(which == kind)[: len(mine)].tolist()
+
+
 @pytest.mark.parametrize("kind", ["normal", "heavy", "tied", "empty"])
 @pytest.mark.parametrize("k", [1, 20, 700])
 def test_it_finds_what_the_full_product_finds(kind: str, k: int) -> None:

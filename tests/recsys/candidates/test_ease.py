@@ -8,6 +8,8 @@ import scipy.sparse as sp
 from recsys.candidates.ease import Ease, EaseConfig
 from recsys.candidates.ease_solvers import Dual, Primal
 from recsys.dataset import Dataset
+from recsys.errors import DataError
+from recsys.schema import DatasetInfo
 from recsys.types import FloatArray
 from tests.contracts.candidate_generator import N_BOUGHT, checkerboard, lists, queries
 
@@ -69,6 +71,30 @@ def test_fewer_users_than_items_are_solved_exactly_over_all_items() -> None:
     assert ease.left_out == 0
     assert ease.state().config["solver"] == "dual"
     assert len(ease._known) == shop.n_items
+
+
+def test_a_small_penalty_is_for_the_primal_solution() -> None:
+    shop = wide_shop()
+    found = Ease(EaseConfig(reg=0.5)).fit(shop, rng=np.random.default_rng(0))
+    assert found.state().config["solver"] == "primal"
+    with pytest.raises(DataError, match='use solver = "primal"'):
+        Ease(EaseConfig(reg=0.5, solver="dual")).fit(shop, rng=np.random.default_rng(0))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("solver", ["primal", "dual"])
+def test_what_was_returned_is_not_left_out_for_its_place(solver: str) -> None:
+    log = pl.DataFrame(
+        [("u", "a", 1, 1), ("u", "b", 2, 1), ("v", "a", 1, 1), ("v", "c", 2, 1), ("v", "c", 3, -1)],
+        schema=["user_id", "item_id", "timestamp", "quantity"],
+        orient="row",
+    )
+    items = pl.DataFrame({"item_id": ["a", "b", "c"]})
+    info = DatasetInfo(name="returns", time="per_user_order", returns="negative")
+    shop = Dataset.from_frames(log, items, info=info)
+    found = Ease(EaseConfig(solver=solver)).fit(shop, rng=np.random.default_rng(0))
+    assert found.left_out == 0
+    assert found._known.rows.tolist() == [0, 1]
 
 
 def test_it_says_what_it_leaves_out() -> None:

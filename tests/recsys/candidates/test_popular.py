@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
+import pytest
 
 from recsys.candidates.popular import Popular, PopularConfig
 from recsys.candidates.repeat_purchase import RepeatPurchase, RepeatPurchaseConfig
 from recsys.dataset import Dataset
+from recsys.schema import DatasetInfo
 from recsys.splits import DAY
 from recsys.types import Queries, Ragged
 from tests.contracts.candidate_generator import NOW, lists, queries
@@ -108,3 +112,28 @@ def test_a_basket_counts_an_item_once() -> None:
     )
     said = repeat(floor=1, popularity=0).score(twice, Ragged.from_lists([[0, 4]]))
     assert said.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ([("a", 1, 1), ("a", 1, -1), ("b", 1, 1)], ["b"]),
+        ([("a", 1, 1), ("a", 1, 1), ("a", 1, -1), ("b", 2, 1)], ["b", "a"]),
+        # Two were bought long ago and one came back lately: one is kept.
+        ([("a", 1, 1), ("a", 2, 1), ("b", 3, 1), ("a", 9, -1)], ["a", "b"]),
+        ([("a", 1, 1), ("b", 3, 1), ("a", 9, -1)], ["b"]),
+    ],
+)
+def test_what_was_returned_is_not_proposed_in_whatever_order(
+    log: list[tuple[str, int, int]], expected: list[str], turned: bool
+) -> None:
+    rows = [("u", *row) for row in (log[::-1] if turned else log)]
+    columns = ["user_id", "item_id", "timestamp", "quantity"]
+    frame = pl.DataFrame(rows, schema=columns, orient="row")
+    info = DatasetInfo(name="returns", time="per_user_order", returns="negative")
+    data = Dataset.from_frames(frame, pl.DataFrame({"item_id": ["a", "b"]}), info=info)
+    config = RepeatPurchaseConfig(popularity=0)
+    model = RepeatPurchase(config).fit(data, rng=np.random.default_rng(0))
+    found = model.candidates(replace(data.queries(np.array([0])), exclude=Ragged.empty(1)), 5)
+    assert data.items.external(found.items) == expected
