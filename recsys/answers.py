@@ -45,7 +45,7 @@ def answer(
     score; without, the ones most like it. A blurb needs `explain`: it says "because".
     """
     rows, start = _rows(ranked, i)
-    history = history_counts(batch.queries.histories, i)
+    history = history_counts(batch.queries.histories.without_returns(), i)
     speakers = anchors(recommender.item_spaces(), rows, history, EVIDENCE)
     if explain:
         speakers = _measured(recommender, batch, ranked, i, speakers)
@@ -109,9 +109,14 @@ def _context(
 
 
 def _baskets(batch: Batch, i: int) -> dict[int, int]:
-    """In how many baskets the shopper bought each item, by row; not what was looked at."""
+    """In how many baskets the shopper bought each item, by row.
+
+    What was looked at is left out, and what was returned.
+    """
     rows, counts = history_counts(batch.bought, i)
-    return dict(zip(rows.tolist(), counts.tolist(), strict=True))
+    had, _ = history_counts(batch.queries.histories.without_returns(), i)
+    kept = np.isin(rows, had)
+    return dict(zip(rows[kept].tolist(), counts[kept].tolist(), strict=True))
 
 
 def _rows(ranked: Ranked, i: int) -> tuple[IntArray, int]:
@@ -205,7 +210,10 @@ def _fingerprint(query: Queries, rows: IntArray, removed: IntArray, pool: int, h
     """Hash what the drops of a query depend on, the fitted model aside."""
     h = query.histories
     digest = hashlib.blake2b(f"{head} {pool}".encode(), digest_size=16)
-    for part in (query.user_rows, query.at, h.items, h.times, h.weights, rows, removed):
+    # Candidates are standardised among each other, and these say which there are.
+    open_ = np.empty(0, dtype=np.bool_) if query.eligible is None else query.eligible
+    among = (query.exclude.rows, np.packbits(open_))
+    for part in (query.user_rows, query.at, h.items, h.times, h.weights, rows, removed, *among):
         digest.update(np.ascontiguousarray(part).tobytes())
         digest.update(b"|")
     return digest.digest()

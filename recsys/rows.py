@@ -187,6 +187,10 @@ class Histories:
         left = np.bincount(of_entry, weights=self.weights, minlength=len(self.pairs.items))
         return positive & (left > 0)[of_entry]
 
+    def without_returns(self) -> Histories:
+        """Keep the entries that are `kept`; itself where nothing was returned."""
+        return self if (self.weights > 0).all() else self.keep(self.kept)
+
     def keep_pairs(self, kept: BoolArray) -> Histories:
         """Keep the entries of the pairs where `kept`, [p], is true; know the pairs left."""
         old = self.pairs

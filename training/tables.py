@@ -16,6 +16,7 @@ from recsys.parallel import parallel
 from recsys.protocols import CandidateGenerator
 from recsys.ranking.config import Head
 from recsys.ranking.features import FeatureBuilder
+from recsys.requests import available
 from recsys.splits import Window
 from recsys.types import BoolArray, FloatArray, IntArray, Ragged, gather, pointers
 
@@ -115,9 +116,17 @@ def tabulate(
     n_candidates: int,
     asked: Pass,
 ) -> Table:
-    """Propose candidates, compute their features and label them, from what `past` holds."""
+    """Propose candidates, compute their features and label them, from what `past` holds.
+
+    As in a request, only what is available at the moment is a candidate.
+    """
+    # Where time is global, a window asks at one moment.
+    moment = int(asked.at[0]) if past.info.time == "global" and len(asked.at) else None
     queries = past.queries(
-        asked.users, at=asked.at, repeats="allow" if asked.head == "all" else "exclude"
+        asked.users,
+        at=asked.at,
+        repeats="allow" if asked.head == "all" else "exclude",
+        eligible=available(past, moment),
     )
     blended = blend(generators, queries, n_candidates)
     table = Table(

@@ -76,6 +76,8 @@ class FeatureBuilder:
 
         With `only`, those of some candidates among all: their positions, [w] -> [w, F].
         """
+        # What was brought back is no purchase; what has a return stays without it.
+        queries = replace(queries, histories=queries.histories.without_returns())
         owner, items = blended.owner, blended.items
         if only is not None:
             owner, items = owner[only], items[only]
