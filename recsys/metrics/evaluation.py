@@ -106,7 +106,13 @@ class Evaluation:
         Args:
             groups: `user_id` and a column a way of slicing; a user who is not there, or has
                 no value, is in the slice `(none)`.
+
+        Raises:
+            DataError: a user is there twice.
         """
+        if groups["user_id"].is_duplicated().any():
+            user = groups["user_id"].filter(groups["user_id"].is_duplicated())[0]
+            raise DataError(f"groups: user_id {user!r} is there twice; give each user one row")
         table = self.per_user.join(groups, on="user_id", how="left")
         parts = [
             table.with_columns(

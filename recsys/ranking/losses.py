@@ -52,14 +52,15 @@ def pairwise_logistic(scores: Tensor, labels: Tensor, owner: Tensor, n: int) -> 
     """Logistic loss of each relevant candidate against the query's mean irrelevant one.
 
     A one-pass form of RankNet (Burges et al., ICML 2005): the irrelevant candidates are
-    weighted by their softmax, so that the hardest count most.
+    weighted by their softmax, so that the hardest count most. A query without one says nothing.
     """
     negative = labels <= 0
+    relevant = ~negative & (scores.new_zeros(n).index_add(0, owner, negative.float()) > 0)[owner]
     floor = torch.finfo(scores.dtype).min / 4
     hard = log_softmax(torch.where(negative, scores, floor), owner, n).exp() * negative
     rival = scores.new_zeros(n).index_add(0, owner, hard * scores)
-    loss = torch.nn.functional.softplus(rival[owner] - scores)[~negative]
-    return loss.sum() / max(int((~negative).sum()), 1)
+    loss = torch.nn.functional.softplus(rival[owner] - scores)[relevant]
+    return loss.sum() / relevant.sum().clamp_min(1)
 
 
 def log_softmax(scores: Tensor, owner: Tensor, n: int) -> Tensor:

@@ -175,6 +175,12 @@ def test_groups_of_users():
     ]
 
 
+def test_a_user_in_two_rows_of_a_group_is_refused():
+    result = evaluate(Ragged.from_lists([[0]]).take, Ragged.from_lists([[0]]), [Recall(1)])
+    with pytest.raises(DataError, match="user_id 'u' is there twice"):
+        result.by(pl.DataFrame({"user_id": ["u", "u"], "plan": ["a", "b"]}))
+
+
 def test_faults():
     lists, truth = shop(1)
     with pytest.raises(ValueError, match=r"given twice: recall@5"):

@@ -30,6 +30,12 @@ def test_a_list_without_a_label_has_no_say() -> None:
     assert loss.item() == pytest.approx(math.log(2))
 
 
+def test_pairwise_asks_for_an_irrelevant_one_to_compare_with() -> None:
+    labels = torch.tensor([1.0, 0, 1, 1, 1])
+    scores = torch.tensor([0.5, 0.5, 9.0, -9.0, 0.0])
+    assert pairwise_logistic(scores, labels, OWNER, 2).item() == pytest.approx(math.log(2))
+
+
 def test_contrastive_sets_each_relevant_one_against_the_irrelevant_ones() -> None:
     """Relevant: 1, then 0 and 2; each beside the one irrelevant score of its list."""
     labels = torch.tensor([1.0, 0, 1, 0, 1])
