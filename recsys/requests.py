@@ -174,14 +174,19 @@ def _fallbacks(
     return names
 
 
-def available(dataset: Dataset, at: int | None = None) -> BoolArray | None:
+def available(
+    dataset: Dataset, at: int | None = None, rows: IntArray | None = None
+) -> BoolArray | None:
     """Return which items are available, [n_items]; None where no column says so.
 
     Args:
         dataset: whose catalogue it is.
         at: the moment; None is just after the last interaction.
+        rows: ask for these items only, [m].
     """
     frame = dataset.catalogue.frame
+    if rows is not None:
+        frame = frame[rows]
     if not {"available_from", "available_until"} & set(frame.columns):
         return None
     # Without a clock nobody can tell what is available now, unless the caller says when.

@@ -85,7 +85,7 @@ class Answerer:
     async def recommendations(self, principal: Principal, body: RecommendationsBody) -> bytes:
         """Answer `POST /v1/recommendations`."""
         scene = await self._scene(principal, body)
-        if body.precomputed:
+        if body.precomputed and not (body.diversity or body.explain or body.blurbs):
             made = await self._precomputed(scene, body)
             if made is not None:
                 return self._encoded(scene, made, body.user_id)
@@ -96,7 +96,10 @@ class Answerer:
             request = asking.request_of(body, past, hidden)
             return view.recommend_many([request], blurbs=body.blurbs, explain=body.explain)[0]
 
-        found = await self._ranked(scene, ask, body)
+        def quick(view: Recommender, hidden: Sequence[str]) -> Recommendations:
+            return asking.quick(view, asking.request_of(body, past, hidden))
+
+        found = await self._ranked(scene, ask, quick, body)
         return self._encoded(scene, _told(found, reading, body), body.user_id)
 
     async def batch(self, principal: Principal, bodies: Sequence[RecommendationsBody]) -> bytes:
@@ -122,7 +125,11 @@ class Answerer:
             items = [i for i in body.items if i not in scene.state.own.withdrawn]
             return asking.rank(view, items, request, blurbs=body.blurbs, explain=body.explain)
 
-        found = await self._ranked(scene, ask, body)
+        def quick(view: Recommender, hidden: Sequence[str]) -> Recommendations:
+            items = [i for i in body.items if i not in scene.state.own.withdrawn]
+            return asking.given(view, items, asking.request_of(body, past, hidden))
+
+        found = await self._ranked(scene, ask, quick, body)
         return self._encoded(scene, _told(found, reading, body), body.user_id)
 
     async def popular(self, principal: Principal, body: PopularBody) -> bytes:
@@ -132,7 +139,7 @@ class Answerer:
         def ask(view: Recommender, hidden: Sequence[str]) -> Recommendations:
             return asking.popular(view, body, hidden, scene.at)
 
-        return self._encoded(scene, await self._ranked(scene, ask, body), None)
+        return self._encoded(scene, await self._ranked(scene, ask, ask, body), None)
 
     async def similar(self, principal: Principal, body: LikeBody) -> bytes:
         """Answer `POST /v1/similar`."""
@@ -156,7 +163,11 @@ class Answerer:
         view = self._overlays.view(scene.choice.model, scene.state.tenant)
         if not asking.knows_item(view, body.item_id):
             raise not_found("item_id", body.item_id, "add it with PUT /v1/items")
-        return self._encoded(scene, await self._ranked(scene, ask, body), None)
+
+        def quick(view: Recommender, hidden: Sequence[str]) -> Recommendations:
+            return asking.quick(view, asking.like(body, hidden, scene.at))
+
+        return self._encoded(scene, await self._ranked(scene, ask, quick, body), None)
 
     async def _scene(self, principal: Principal, body: Asked | None) -> Scene:
         state = await self._live.tenant(principal.tenant)
@@ -166,7 +177,10 @@ class Answerer:
             body.seed if body else 0,
         )
         arm = body.arm if body else None
-        choice = self._models.choose(principal.tenant.name, subject, arm, state.pinned)
+        if body is None:  # a list for nobody in particular is in no arm
+            choice = Choice(self._models.line(principal.tenant.name).chosen(state.pinned), None)
+        else:
+            choice = self._models.choose(principal.tenant.name, subject, arm, state.pinned)
         now = _now()
         return Scene(state, choice, now, choice.model.follows_clock(now, self._settings.stale_days))
 
@@ -184,6 +198,7 @@ class Answerer:
         self,
         scene: Scene,
         ask: Ask,
+        quick: Ask,
         body: RecommendationsBody | RankBody | PopularBody | LikeBody,
     ) -> Recommendations:
         """Ask the model until nothing in its list was withdrawn before the answer leaves."""
@@ -193,7 +208,7 @@ class Answerer:
             hidden = self._overlays.hidden(model, own)
             view = self._overlays.view(model, own.tenant)
             with self._metrics.stage("model"):
-                found = await self._within_budget(scene, ask, body, view, hidden)
+                found = await self._within_budget(scene, ask, quick, body, view, hidden)
             with self._metrics.stage("withdrawals"):
                 await self._live.refresh(scene.state)
             self._update_later(scene)
@@ -205,6 +220,7 @@ class Answerer:
         self,
         scene: Scene,
         ask: Ask,
+        quick: Ask,
         body: RecommendationsBody | RankBody | PopularBody | LikeBody,
         view: Recommender,
         hidden: Sequence[str],
@@ -213,49 +229,48 @@ class Answerer:
             return await self._pool.ask(lambda: ask(view, hidden), self._settings.model_budget_ms)
         except TimeoutError:
             pass
+        made = None
         if isinstance(body, RecommendationsBody):
             made = await self._precomputed(scene, body)
-            if made is not None:
-                return replace(made, fallback="budget_exceeded")
-        if isinstance(body, RankBody):
-            items = [
-                Recommendation(i, n, -float(n), "given")
-                for n, i in enumerate(
-                    (i for i in dict.fromkeys(body.items) if i not in body.exclude), start=1
-                )
-            ]
-            return Recommendations(None, tuple(items), fallback="budget_exceeded")
-        quick = PopularBody(
-            k=body.k, filters=body.filters, exclude=body.exclude, at=body.at, surface=body.surface
-        )
-        found = await self._pool.fall_back(lambda: asking.popular(view, quick, hidden, scene.at))
-        return replace(found, fallback="budget_exceeded")
+        if made is None:
+            made = await self._pool.fall_back(lambda: quick(view, hidden))
+        return replace(made, fallback="budget_exceeded")
 
     async def _precomputed(self, scene: Scene, body: RecommendationsBody) -> Recommendations | None:
-        """Return the list computed ahead of time, without what was bought since.
+        """Return the list computed ahead of time, of what may still be recommended.
 
-        One statement reads it with the events since, and tells whether items changed.
+        One statement reads it with the events that the model does not know, and tells
+        whether items changed.
         """
-        if body.filters is not None or body.history is not None or body.rules is not None:
+        told = (body.filters, body.history, body.rules, body.at)
+        if any(one is not None for one in told):
             return None
-        own = scene.state.own
+        own, model = scene.state.own, scene.choice.model
         try:
             with self._metrics.stage("store"):
                 async with asyncio.timeout(self._settings.store_budget_ms / 1000):
                     served = await self._store.lists.serve(
-                        own.tenant, body.user_id, body.session_id, repeats=body.repeats
+                        own.tenant,
+                        body.user_id,
+                        body.session_id,
+                        since=since_of(model),
+                        repeats=body.repeats,
                     )
         except (StoreUnavailable, TimeoutError):
             return None
-        if served.list is None:
+        made = served.list
+        # In an experiment, a list of the other arm's model would be counted for this one.
+        if made is None or (scene.choice.arm and made.model_version != model.version):
             return None
         if served.items_version > own.version:
             await self._live.refresh(scene.state)
-        gone = own.withdrawn.union(body.exclude)
-        if body.repeats == "exclude" and served.events:
-            info = scene.choice.model.recommender.dataset.info
-            gone |= {e.item_id for e in served.events if info.buys(e.event)}
-        return _from_stored(served.list, gone, body.k)
+            self._update_later(scene)
+        view = self._overlays.view(model, own.tenant)
+        listed = [str(item["item_id"]) for item in made.items]
+        gone = own.withdrawn.union(body.exclude, asking.closed(view, listed, scene.at))
+        if body.repeats == "exclude":
+            gone |= asking.bought(view, (made.user_id, *served.merged), served.events)
+        return _from_stored(made, gone, body.k)
 
     def _update_later(self, scene: Scene) -> None:
         """Bring the tenant's view up to date in the background, where it is behind."""
@@ -322,4 +337,11 @@ def _from_stored(stored: StoredList, gone: frozenset[str], k: int) -> Recommenda
         )
         for rank, item in enumerate(kept, start=1)
     )
-    return Recommendations(None, items, fallback="precomputed", model_version=stored.model_version)
+    short = f"the list computed ahead of time has {len(items)} of {k} items to show"
+    return Recommendations(
+        None,
+        items,
+        fallback="precomputed",
+        model_version=stored.model_version,
+        warnings=(short,) if len(items) < k else (),
+    )

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from recsys import Recommender
 from recsys.answers import answer
-from recsys.requests import batches
+from recsys.requests import available, batches
 from recsys.rerank import filter_mask, parse_filter
 from recsys.types import (
     HistoryItem,
@@ -26,6 +28,7 @@ from serving.schemas.recommendations import (
     RecommendationsBody,
     Selected,
 )
+from serving.store import Seen
 
 TOGETHER = ("item_knn", "ease", "als", "lightfm", "bpr")
 """Generators that know what is bought together, the plainest first."""
@@ -98,7 +101,65 @@ def also_bought(
     recommender: Recommender, body: LikeBody, hidden: Sequence[str], at: int | None
 ) -> Recommendations:
     """Recommend what is bought together with an item the caller has checked to be known."""
-    request = RecommendationRequest(
+    request = like(body, hidden, at)
+    component = next((name for name in TOGETHER if name in recommender.components), None)
+    if component is None or body.blurbs:
+        return recommender.recommend_many([request], blurbs=body.blurbs)[0]
+    batch = next(iter(batches(recommender.dataset, [request])))
+    ranked = recommender.engine.rank_with(component, batch.queries, body.k)
+    return answer(recommender, batch, ranked, 0, explain=False)
+
+
+def quick(recommender: Recommender, request: RecommendationRequest) -> Recommendations:
+    """Recommend what is popular of what a request allows: no model has a say.
+
+    What the shopper bought is excluded as ever, but not read.
+    """
+    batch = next(iter(batches(recommender.dataset, [request])))
+    h = batch.queries.histories
+    nothing = h.keep(np.zeros(len(h.items), dtype=np.bool_))
+    unread = replace(batch, queries=replace(batch.queries, histories=nothing), bought=nothing)
+    ranked = recommender.engine.rank(unread.queries, batch.k, batch.head)
+    return answer(recommender, unread, ranked, 0, explain=False)
+
+
+def given(
+    recommender: Recommender, items: Sequence[str], request: RecommendationRequest
+) -> Recommendations:
+    """Leave the given items in their order, without those that a request does not allow."""
+    query = next(iter(batches(recommender.dataset, [request]))).queries
+    distinct = [i for i in dict.fromkeys(items) if i not in request.exclude]
+    rows = recommender.items.rows(distinct)
+    known = rows != MISSING_ROW
+    open_ = known & ~np.isin(rows, query.exclude.rows)
+    if query.eligible is not None:
+        open_ &= query.eligible[np.maximum(rows, 0)]
+    kept = [i for i, is_open in zip(distinct, open_, strict=True) if is_open]
+    strange = [i for i, is_known in zip(distinct, known, strict=True) if not is_known]
+    found = [Recommendation(i, n, -float(n), "given") for n, i in enumerate([*kept, *strange], 1)]
+    return Recommendations(None, tuple(found))
+
+
+def closed(recommender: Recommender, items: Sequence[str], at: int | None) -> set[str]:
+    """Return which of some items are not available at a moment."""
+    rows = recommender.items.rows(items)
+    rows = rows[rows != MISSING_ROW]
+    open_ = available(recommender.dataset, at, rows)
+    return set() if open_ is None else set(recommender.items.external(rows[~open_]))
+
+
+def bought(recommender: Recommender, users: Sequence[str], events: Sequence[Seen]) -> set[str]:
+    """Return what some ids of a shopper bought, by the bundle and by later events."""
+    data = recommender.dataset
+    rows = data.users.rows(users)
+    seen = data.seen(rows[rows != MISSING_ROW])
+    later = {e.item_id for e in events if data.info.buys(e.event)}
+    return later | set(data.items.external(np.unique(seen.rows)))
+
+
+def like(body: LikeBody, hidden: Sequence[str], at: int | None) -> RecommendationRequest:
+    """Return what the library is asked about an item."""
+    return RecommendationRequest(
         history=(HistoryItem(body.item_id),),
         k=body.k,
         exclude=(*body.exclude, *hidden),
@@ -106,12 +167,6 @@ def also_bought(
         context=_context(body),
         at=at if body.at is None else body.at,
     )
-    component = next((name for name in TOGETHER if name in recommender.components), None)
-    if component is None or body.blurbs:
-        return recommender.recommend_many([request], blurbs=body.blurbs)[0]
-    batch = next(iter(batches(recommender.dataset, [request])))
-    ranked = recommender.engine.rank_with(component, batch.queries, body.k)
-    return answer(recommender, batch, ranked, 0, explain=False)
 
 
 def similar(

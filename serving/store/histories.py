@@ -83,6 +83,10 @@ _resolved = select(_who.c.user_id).scalar_subquery()
 
 _deleted = _fact("deleted", null().cast(ID)).where(deletions.c.digest == bindparam("digest"))
 
+_merged = _fact("merged", users.c.user_id).where(
+    users.c.tenant_id == _TENANT, users.c.merged_into == _resolved
+)
+
 
 def _both(since: ColumnElement[int]) -> tuple[Select[Any], Select[Any]]:
     """The newest events of the user, and of the session while nobody owns them."""
@@ -93,9 +97,7 @@ def _both(since: ColumnElement[int]) -> tuple[Select[Any], Select[Any]]:
 READ_ONE = union_all(
     _fact("user", _who.c.user_id),
     _deleted,
-    _fact("merged", users.c.user_id).where(
-        users.c.tenant_id == _TENANT, users.c.merged_into == _resolved
-    ),
+    _merged,
     *_both(_SINCE),
 )
 """All that a request needs of one shopper; rows of several kinds, see `shopper`.
@@ -121,11 +123,12 @@ READ_LIST = union_all(
     _fact("user", _who.c.user_id),
     _deleted,
     _fact("version", tenants.c.items_version.cast(Text)).where(tenants.c.id == _TENANT),
-    *_both(select(lists.c.created_at).where(*_theirs).scalar_subquery()),
+    _merged,
+    *_both(_SINCE),
 )
 """All that an answer from a precomputed list needs, see `served`.
 
-Parameters: those of `READ_ONE` but since, and repeats.
+Parameters: those of `READ_ONE`, and repeats.
 """
 
 ALIASES = select(users.c.user_id, users.c.merged_into).where(
@@ -196,7 +199,8 @@ def served(rows: Sequence[Row[Any]], repeats: Repeats, limit: int) -> Served:
     items = tuple(orjson.loads(found.name))
     made = StoredList(one["user"].name, repeats, items, found.event, found.time)
     log = [row for row in rows if row.kind == "event"]
-    return Served(made, history(log, limit), version)
+    merged = tuple(sorted(row.name for row in rows if row.kind == "merged"))
+    return Served(made, history(log, limit), version, merged)
 
 
 def history(rows: Sequence[Row[Any]], limit: int) -> tuple[Seen, ...]:

@@ -11,12 +11,12 @@ from serving.store import histories
 from serving.store.database import Database
 from serving.store.errors import StoreError
 from serving.store.ids import id_fault
-from serving.store.records import Served, StoredList, Tenant
+from serving.store.records import FOREVER, Served, StoredList, Tenant
 from serving.store.tables import lists
 from serving.store.tombstones import deleted_among, hold_off_deletions, tombstone
 
 MAX_EVENTS = 500
-"""Newest events since the list was made."""
+"""Newest events of a shopper that are read with their list."""
 
 _CHUNK = 500
 _REPLACED = ("items", "model_version", "created_at")
@@ -77,16 +77,17 @@ class Lists:
         user_id: str | None,
         session_id: str | None = None,
         *,
+        since: int = FOREVER,
         repeats: Repeats = "exclude",
         limit: int = MAX_EVENTS,
     ) -> Served:
-        """Return a shopper's list, what they did since, and the items' version; one statement.
+        """Return a shopper's list, what they did after `since`, and the items' version.
 
-        The shopper is found as `Shoppers.read` finds one.
+        It is one statement. The shopper is found as `Shoppers.read` finds one.
         """
         who = histories.asked(tenant, user_id, session_id)
         if who is None:
             return Served(None, (), 0)
-        values = {**who, "repeats": repeats, "limit": limit}
+        values = {**who, "since": since, "repeats": repeats, "limit": limit}
         rows = await self._database.fetch(histories.READ_LIST, values)
         return histories.served(rows, repeats, limit)

@@ -209,13 +209,15 @@ class Served:
 
     Attributes:
         list: the shopper's; None where there is none, or the shopper was deleted.
-        events: what they did since it was made, oldest first.
+        events: what they did since the moment asked for, oldest first.
         items_version: of the tenant: tells whether a cached view of their items is behind.
+        merged: other user ids whose bundle histories are this shopper's too.
     """
 
     list: StoredList | None
     events: tuple[Seen, ...]
     items_version: int
+    merged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
+import polars as pl
 import pytest
 
-from recsys import Recommender
-from serving.store import StoredList, StoreUnavailable
+from recsys import RecommendationRequest, Recommender
+from recsys.dataset import Catalogue
+from serving import asking
+from serving.store import Seen, StoredList, StoreUnavailable
 from tests.serving.running import Running, running
 
 
@@ -103,27 +109,33 @@ def test_a_slow_model_gives_way(
 
         asyncio.run(_put_list(slow, listed, recommender.items.ids.to_list()[:4]))
         began = time.monotonic()
-        one = client.post("/v1/recommendations", json={"user_id": user, "k": 5}).json()
+        one = client.post("/v1/recommendations", json={"user_id": user, "k": 30}).json()
         assert one["fallback"] == "budget_exceeded"
-        assert [i["source"] for i in one["items"]] == ["popular"] * 5
+        assert {i["source"] for i in one["items"]} == {"popular"}
+        h, items = recommender.dataset.histories, recommender.items
+        bought = set(items.external(h.items[h.indptr[0] : h.indptr[1]]))
+        assert not bought & {i["item_id"] for i in one["items"]}
         two = client.post("/v1/recommendations", json={"user_id": listed, "k": 3}).json()
         assert two["fallback"] == "budget_exceeded"
         assert [i["item_id"] for i in two["items"]] == recommender.items.ids.to_list()[:3]
-        body = {"user_id": user, "items": ["b", "a"]}
+        first, second, third = items.ids.head(3).to_list()
+        only = {"field": "item_id", "op": "ne", "value": second}
+        body = {"user_id": user, "items": ["b", third, second, first], "filters": only}
         three = client.post("/v1/rank", json=body).json()
-        assert [i["item_id"] for i in three["items"]] == ["b", "a"]
+        assert [i["item_id"] for i in three["items"]] == [third, first, "b"]
         assert time.monotonic() - began < 6.0  # three times the model's work
         text = client.get("/metrics").text
         assert 'recsys_fallbacks_total{cause="budget_exceeded"} 3.0' in text
 
 
-async def _put_list(service: Running, user: str, items: list[str]) -> None:
+async def _put_list(service: Running, user: str, items: list[str], tenant: str = "shop") -> None:
     from serving.store import Store
 
     rows = [{"item_id": i, "rank": n, "score": -n, "source": "als"} for n, i in enumerate(items, 1)]
     async with await Store.open(service.settings.store) as store:
-        tenant = await store.tenants.ensure("shop")
-        await store.lists.put(tenant, [StoredList(user, "exclude", tuple(rows), "v1", 0)])
+        owner = await store.tenants.ensure(tenant)
+        made = time.time_ns() // 1_000
+        await store.lists.put(owner, [StoredList(user, "exclude", tuple(rows), "v1", made)])
 
 
 def test_a_precomputed_list_drops_what_was_bought_or_withdrawn_since(
@@ -172,3 +184,61 @@ def test_who_would_wait_too_long_is_turned_away(
         refused = next(a for a in answers if a.status_code == 429)
         assert refused.headers["content-type"] == "application/problem+json"
         assert int(refused.headers["retry-after"]) >= 1
+
+
+def test_a_precomputed_list_shows_nothing_that_a_fresh_one_would_not(
+    service: Running, recommender: Recommender
+) -> None:
+    """Bought by the bundle, by an event from before the list, by a merged account; and cut."""
+    import asyncio
+
+    data = recommender.dataset
+    h, (anna, ben) = data.histories, recommender.users.ids.head(2).to_list()
+    mine, theirs = (set(h.items[h.indptr[u] : h.indptr[u + 1]].tolist()) for u in (0, 1))
+    rest = sorted(set(range(data.n_items)) - mine - theirs)[:4]
+    listed = [min(mine), min(theirs - mine), *rest]
+    of_anna, of_ben, early, *left = recommender.items.external(np.array(listed))
+    asyncio.run(_put_list(service, anna, [of_anna, of_ben, early, *left], tenant="fresh"))
+    asked = {"user_id": anna, "precomputed": True, "k": 5}
+    with service.client("fresh") as client:
+
+        def shown(**more: Any) -> list[str]:
+            answer = client.post("/v1/recommendations", json={**asked, **more}).json()
+            assert answer["fallback"] == "precomputed"
+            assert bool(answer["warnings"]) == (len(answer["items"]) < more.get("k", 5))
+            return [i["item_id"] for i in answer["items"]]
+
+        assert shown() == [of_ben, early, *left]
+        event = {"event_id": "early", "event": "purchase", "item_id": early, "user_id": anna}
+        event["timestamp"] = data.end + 1  # long before the list was made
+        client.post("/v1/events", json={"events": [event]})
+        assert shown() == [of_ben, *left]
+        client.post("/v1/users:merge", json={"user_id": anna, "from_user_id": ben})
+        again = [of_anna, of_ben, early, *left]
+        asyncio.run(_put_list(service, anna, again, tenant="fresh"))  # the merge dropped it
+        assert shown() == left
+        fresh = client.post("/v1/recommendations", json={**asked, "diversity": 0.5}).json()
+        assert fresh["fallback"] is None
+
+
+def test_sold_out_items_and_purchases_are_told_of_the_bundle(recommender: Recommender) -> None:
+    data = recommender.dataset
+    first, second = data.items.ids.head(2).to_list()
+    sold_out = pl.when(pl.col("item_id") == first).then(pl.lit(datetime(2001, 1, 1)))
+    frame = data.catalogue.frame.with_columns(available_until=sold_out)
+    shop = replace(recommender, dataset=replace(data, catalogue=Catalogue(frame, data.info)))
+    assert asking.closed(shop, [second, first, "stranger"], None) == {first}
+    assert asking.closed(shop, [second, first], 0) == set()
+    assert asking.closed(recommender, [second, first], None) == set()
+    seen = [Seen(second, "view", 1, 1.0), Seen("new", "purchase", 2, 1.0)]
+    assert asking.bought(shop, ["stranger"], seen) == {"new"}
+
+
+def test_without_a_model_a_request_is_heeded_all_the_same(recommender: Recommender) -> None:
+    ids = recommender.items.ids.to_list()
+    drop = {"field": "item_id", "op": "ne", "value": ids[2]}
+    request = RecommendationRequest(history=ids[:1], exclude=ids[1:2], filters=drop, k=100)
+    found = asking.quick(recommender, request)
+    assert set(found.item_ids) == set(ids[3:])
+    assert {i.source for i in found} == {"popular"}
+    assert asking.given(recommender, ids[5::-1], request).item_ids == ids[5:2:-1]

@@ -121,8 +121,8 @@ async def test_a_list_is_served_with_what_happened_since(
     version = await store.items.withdraw(shop, ["tea"])
     since = Seen("item-after", "view", 101, 1.0)
 
-    assert await store.lists.serve(shop, "anna") == Served(made, (since,), version)
-    both = await store.lists.serve(shop, "anna", "s")
+    assert await store.lists.serve(shop, "anna", since=100) == Served(made, (since,), version)
+    both = await store.lists.serve(shop, "anna", "s", since=100)
     assert [seen.time for seen in both.events] == [101, 102]
     assert await store.lists.serve(shop, "anna", repeats="allow") == Served(None, (), version)
     assert await store.lists.serve(shop, "nobody") == Served(None, (), version)
