@@ -37,6 +37,7 @@ CELLS_PER_CHUNK = 6_000_000
 FEW = 16
 """Queries, below which one thread of torch is enough."""
 FILL_SOURCE = "popular"
+FILL = -1
 PINNED = -2
 PINNED_SOURCE = "pinned"
 
@@ -69,14 +70,16 @@ class Ranked:
         return PINNED_SOURCE if number == PINNED else FILL_SOURCE
 
     def chosen(self, candidates: Candidates, pinned: BoolArray) -> Ranked:
-        """Return some of the items in another order, and others, [m], that are pinned."""
-        sources = np.full(len(candidates.items), PINNED, dtype=np.int64)
+        """Return items in another order; those that are pinned, [m], and those that fill up."""
         width = int(max(self.candidates.items.max(initial=0), candidates.items.max(initial=0))) + 1
         keys = self.candidates.owner * width + self.candidates.items
         order = np.argsort(keys)
         wanted = candidates.owner * width + candidates.items
-        free = ~pinned
-        sources[free] = self.sources[order[np.searchsorted(keys[order], wanted[free])]]
+        place = np.minimum(np.searchsorted(keys[order], wanted), max(len(keys) - 1, 0))
+        listed = keys[order][place] == wanted if len(keys) else np.zeros(len(wanted), dtype=bool)
+        sources = np.full(len(wanted), FILL, dtype=np.int64)
+        sources[listed] = self.sources[order[place[listed]]]
+        sources[pinned] = PINNED
         return replace(self, candidates=candidates, sources=sources)
 
 

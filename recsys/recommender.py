@@ -189,11 +189,12 @@ class Recommender:
             diversity=batch.diversity,
             rules=batch.rules,
             pins=batch.pins,
+            popularity=self.engine.popularity,
         )
         depth = max(self.engine.n_candidates, 2 * batch.k)
         ranked = self.engine.rank(batch.queries, depth, batch.head)
         chosen = reranker.rerank(batch.queries, ranked.candidates)
-        return ranked.chosen(chosen, reranker.pinned(chosen.items))
+        return ranked.chosen(chosen, reranker.pinned(chosen))
 
     def recommend_frame(
         self,

@@ -51,7 +51,7 @@ class Plan:
     Attributes:
         relevance: [pool], higher is better.
         objectives: with the weight of each penalty.
-        quotas: kept while anything else is left.
+        quotas: each is kept while anything else is left; pins count from the beginning.
         pins: places in the pool by slot, from 0.
     """
 
@@ -66,25 +66,33 @@ class Plan:
         pins = {slot: place for slot, place in self.pins.items() if slot < n}
         left = np.ones(len(self.relevance), dtype=np.bool_)
         left[list(pins.values())] = False
+        for place in pins.values():
+            self._count(place)
         chosen: list[int] = []
         for slot in range(n):
-            place = pins.pop(slot) if slot in pins else self._next(left, pins)
+            if slot in pins:
+                place = pins.pop(slot)
+            elif left.any():
+                place = self._next(left)
+                self._count(place)
+            else:
+                place = pins.pop(min(pins))  # nothing but pins of later slots remains
             left[place] = False
             chosen.append(place)
-            for quota in self.quotas:
-                quota.choose(place)
             for _, objective in self.objectives:
                 objective.choose(place)
         return np.array(chosen, dtype=np.int64)
 
-    def _next(self, left: BoolArray, pins: dict[int, int]) -> int:
-        if not left.any():
-            return pins.pop(min(pins))  # nothing but pins of later slots remains
-        is_open = left.copy()
+    def _count(self, place: int) -> None:
         for quota in self.quotas:
-            is_open &= quota.open()
+            quota.choose(place)
+
+    def _next(self, left: BoolArray) -> int:
+        broken = np.zeros(len(left), dtype=np.int64)
+        for quota in self.quotas:
+            broken += ~quota.open()
         value = self.relevance.copy()
         for weight, objective in self.objectives:
             value -= weight * objective.penalty()
-        value[~(is_open if is_open.any() else left)] = -np.inf
+        value[~left | (broken > broken[left].min())] = -np.inf
         return int(np.argmax(value))

@@ -15,7 +15,8 @@ from recsys.rerank.filters import nearest
 from recsys.rerank.greedy import Objective, Plan, Quota
 from recsys.rerank.mmr import Likeness
 from recsys.rerank.rules import check_filter, filter_mask
-from recsys.types import Candidates, FloatArray, IntArray, Queries, pointers
+from recsys.types import BoolArray, Candidates, FloatArray, IntArray, Queries, pointers
+from recsys.vocabulary import MISSING_ROW
 
 
 class RuleReranker:
@@ -37,6 +38,7 @@ class RuleReranker:
         diversity: float = 0.0,
         rules: Rules | None = None,
         pins: Mapping[int, int] | None = None,
+        popularity: IntArray | None = None,
     ) -> None:
         """Take what is known of the items, and what is wanted.
 
@@ -47,6 +49,8 @@ class RuleReranker:
             diversity: 0 to 1.
             rules: None: no rules.
             pins: item rows by slot, from 0: the pins of the rules whose items are known.
+            popularity: [n_items], all rows, most popular first: what a list that cannot keep
+                its caps is filled up from; None: caps are kept within the list.
 
         Raises:
             DataError: a rule names a column that is not there or does not fit.
@@ -54,6 +58,7 @@ class RuleReranker:
         self._catalogue, self._vectors, self._k = catalogue, vectors, k
         self._diversity, self._rules = diversity, rules or Rules()
         self._pins = {slot: row for slot, row in (pins or {}).items() if slot < k}
+        self._popularity = popularity
         self._check()
 
     def rerank(self, queries: Queries, ranked: Candidates) -> Candidates:
@@ -66,9 +71,12 @@ class RuleReranker:
             part = slice(ranked.indptr[i], ranked.indptr[i + 1])
             pool = self._with_pins(queries, i, ranked.items[part])
             mine = ranked.scores[part]
+            chosen = self._plan(queries, i, pool, len(mine)).choose(self._k)
+            if self._popularity is not None and self._breaks_a_cap(pool[chosen]):
+                pool = np.concatenate([pool, self._others(queries, i, pool, self._popularity)])
+                chosen = self._plan(queries, i, pool, len(mine)).choose(self._k)
             lowest = mine[-1] if len(mine) else np.float32(0)
             joined = np.full(len(pool) - len(mine), lowest, dtype=np.float32)
-            chosen = self._plan(queries, i, pool, len(mine)).choose(self._k)
             items.append(pool[chosen])
             scores.append(np.concatenate([mine, joined])[chosen])
         counts = np.array([len(x) for x in items], dtype=np.int64)
@@ -79,9 +87,37 @@ class RuleReranker:
             np.concatenate([none, *scores]).astype(np.float32),
         )
 
-    def pinned(self, items: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Tell which items are there because of a pin, [m]."""
-        return np.isin(items, list(self._pins.values()))
+    def pinned(self, chosen: Candidates) -> BoolArray:
+        """Tell which items stand where a pin wants them, [m]."""
+        slots = np.arange(len(chosen.items)) - chosen.indptr[chosen.owner]
+        wanted = np.full(max(self._k, int(slots.max(initial=0)) + 1), MISSING_ROW, dtype=np.int64)
+        wanted[list(self._pins)] = list(self._pins.values())
+        there: BoolArray = chosen.items == wanted[slots]
+        return there
+
+    def _breaks_a_cap(self, rows: IntArray) -> bool:
+        frame = self._catalogue.frame[rows]
+        return any(
+            int(_counted(frame[cap.column]).drop_nulls().value_counts()["count"].max() or 0)  # type: ignore[arg-type]
+            > cap.at_most
+            for cap in self._rules.caps
+        )
+
+    def _others(self, queries: Queries, i: int, pool: IntArray, popularity: IntArray) -> IntArray:
+        """Return what is popular beside the pool, of each value as much as the caps allow."""
+        open_ = np.ones(len(popularity), dtype=np.bool_)
+        if queries.eligible is not None:
+            open_ &= queries.eligible
+        open_[queries.exclude[i]] = False
+        open_[pool] = False
+        rows = popularity[open_[popularity]]
+        columns = [_counted(self._catalogue.frame[cap.column]) for cap in self._rules.caps]
+        kept = np.ones(len(rows), dtype=np.bool_)
+        for column, cap in zip(columns, self._rules.caps, strict=True):
+            value = pl.DataFrame({"value": column.gather(rows)})
+            place = pl.int_range(pl.len()).over("value") < cap.at_most
+            kept &= value.select(place | pl.col("value").is_null())[:, 0].to_numpy()
+        return rows[kept][: self._k * (len(columns) + 1)]
 
     def _check(self) -> None:
         schema = self._catalogue.frame.schema
@@ -119,7 +155,8 @@ class RuleReranker:
         if rules.boosts or rules.caps:
             frame = frame[pool]
         for boost in rules.boosts:
-            relevance += boost.strength * filter_mask(boost.parsed, frame)
+            # A hair more than its strength: of the last and the first, 1 sets the last first.
+            relevance += (1 + 1e-6) * boost.strength * filter_mask(boost.parsed, frame)
         objectives: list[tuple[float, Objective]] = []
         if self._diversity:
             objectives.append((self._diversity, Likeness(self._vectors(pool))))
@@ -128,7 +165,7 @@ class RuleReranker:
             mixture = Mixture(numbers[: len(pool)], numbers[len(pool) :])
             objectives.append((rules.calibration, mixture))
         weight = (1 - self._diversity) * (1 - rules.calibration)
-        quotas = [Quota(frame[cap.column].to_list(), cap.at_most) for cap in rules.caps]
+        quotas = [Quota(_counted(frame[cap.column]).to_list(), cap.at_most) for cap in rules.caps]
         place = {int(row): j for j, row in enumerate(pool)}
         pins = {slot: place[row] for slot, row in self._pins.items() if row in place}
         return Plan(weight * relevance, objectives, quotas, pins)
@@ -137,11 +174,15 @@ class RuleReranker:
         """Number the categories of a few items, from 1; 0: none."""
         column = self._catalogue.info.roles.category
         assert column is not None
-        values = self._catalogue.frame[column].gather(rows).cast(pl.String)
+        values = _counted(self._catalogue.frame[column].gather(rows).cast(pl.String))
         return values.rank("dense").fill_null(0).to_numpy().astype(np.int64)
 
 
+def _counted(values: pl.Series) -> pl.Series:
+    """Take an empty text for no value, as the catalogue's categories do."""
+    return values.replace("", None) if values.dtype == pl.String else values
+
+
 def _liked(queries: Queries, i: int) -> IntArray:
-    h = queries.histories
-    part = slice(h.indptr[i], h.indptr[i + 1])
-    return h.items[part][h.weights[part] > 0]
+    h = queries.histories.without_returns()
+    return h.items[h.indptr[i] : h.indptr[i + 1]]

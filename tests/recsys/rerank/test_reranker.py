@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,67 @@ def test_pins_of_a_list_that_is_too_short_close_it() -> None:
     plan = Plan(np.zeros(2), pins={0: 1, 1: 0})
     assert plan.choose(5).tolist() == [1, 0]
     assert Plan(np.zeros(3), pins={2: 0}).choose(3).tolist() == [1, 2, 0]
+
+
+def test_a_pin_counts_for_a_cap_before_its_slot() -> None:
+    """Brands A A B B C and none, one of each: the first A must wait for the pinned one."""
+    quota = Quota(["A", "A", "B", "B", "C", None], 1)
+    plan = Plan(np.linspace(1, 0, 6), quotas=[quota], pins={2: 1})
+    assert plan.choose(3).tolist() == [2, 4, 1]
+
+
+def test_of_several_caps_the_fewest_are_broken() -> None:
+    brand, kind = Quota(["A", "A", "B", "C"], 1), Quota(["x", "x", "x", "y"], 1)
+    plan = Plan(np.linspace(1, 0, 4), quotas=[brand, kind])
+    assert plan.choose(3).tolist() == [0, 3, 2]  # another x of B, no second A
+
+
+def test_a_list_of_one_brand_is_filled_up_with_what_is_popular() -> None:
+    """The list is all tea; d and e are rope, and f has no kind, which no cap counts."""
+    ranked = Candidates(np.array([0, 3]), np.arange(3), np.array([3, 2, 1], dtype=np.float32))
+    rules = parse_rules({"caps": [{"column": "kind", "at_most": 1}]})
+    popularity = np.array([2, 4, 3, 5, 1, 0])
+    whole = RuleReranker(CATALOGUE, lambda r: VECTORS[r], 3, rules=rules, popularity=popularity)
+    found = whole.rerank(asked([]), ranked)
+    assert found.items.tolist() == [0, 4, 5]
+    assert found.scores.tolist() == [3, 1, 1]
+    assert whole.rerank(asked([], [4, 5]), ranked).items.tolist() == [0, 3, 1]
+    closed = np.arange(6) < 3
+    assert whole.rerank(asked([], eligible=closed), ranked).items.tolist() == [0, 1, 2]
+    within = RuleReranker(CATALOGUE, lambda r: VECTORS[r], 3, rules=rules)
+    assert within.rerank(asked([]), ranked).items.tolist() == [0, 1, 2]
+
+
+def test_an_item_is_pinned_where_it_stands_as_a_pin_wants_it() -> None:
+    whole = RuleReranker(CATALOGUE, lambda r: VECTORS[r], 5, pins={1: 4, 4: 2})
+    chosen = Candidates(np.array([0, 3, 5]), np.array([2, 4, 0, 4, 2]), np.zeros(5, "f4"))
+    assert whole.pinned(chosen).tolist() == [False, True, False, False, False]
+
+
+def test_a_boost_of_one_lifts_the_last_item_above_the_first() -> None:
+    last = {"field": "item_id", "op": "eq", "value": "f"}
+    assert rerank(3, {"boosts": [{"filter": last, "strength": 1}]}) == [5, 0, 1]
+
+
+def test_an_empty_text_is_no_value() -> None:
+    frame = CATALOGUE.frame.with_columns(kind=pl.lit(""))
+    rules = parse_rules({"caps": [{"column": "kind", "at_most": 1}]})
+    ranked = Candidates(np.array([0, 3]), np.arange(3), np.array([3, 2, 1], dtype=np.float32))
+    whole = RuleReranker(
+        Catalogue(frame, INFO), lambda r: VECTORS[r], 3, rules=rules, popularity=np.arange(6)
+    )
+    assert whole.rerank(asked([]), ranked).items.tolist() == [0, 1, 2]
+
+
+def test_what_was_brought_back_is_not_liked() -> None:
+    half = parse_rules({"calibration": 0.9})
+    whole = RuleReranker(CATALOGUE, lambda r: VECTORS[r], 2, rules=half)
+    query = asked([0, 3, 3])
+    h = query.histories
+    returned = Histories(h.indptr, h.items, h.times, np.array([1, 1, -1], dtype=np.float32))
+    ranked = Candidates(np.array([0, 6]), np.arange(6), np.linspace(9, 4, 6, dtype=np.float32))
+    assert whole.rerank(query, ranked).items.tolist() == [3, 0]
+    assert whole.rerank(replace(query, histories=returned), ranked).items.tolist() == [0, 1]
 
 
 def test_a_calibrated_list_keeps_the_mixture_of_the_history() -> None:
