@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,12 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from experiments import registry
-from experiments.evaluation import cut
-from experiments.promotion import PromoteOptions, Promotion, promote
+from experiments.evaluation import Scorecard, cut
+from experiments.promotion import PromoteOptions, Promotion, RefusedError, promote
 from experiments.runs import bundle_of, find_run
 from experiments.store import connect
 from experiments.terminal import say
-from experiments.train import Trained, TrainOptions, train, warm_start
+from experiments.train import (
+    Trained,
+    TrainOptions,
+    report_file,
+    scorecard_folder,
+    train,
+    warm_start,
+)
+from recsys.bundle import put_in_place, refuse_other
 from recsys.dataset import Dataset
 from recsys.errors import DataError, LeakageError, RecipeError, RecsysError
 from recsys.schema import DatasetInfo, read_info
@@ -27,7 +36,7 @@ class RefreshOptions:
     """How the nightly job runs.
 
     Attributes:
-        out: where the bundle goes.
+        out: where the bundle goes once the gate has let it pass.
         promote: registered model, alias, gate; its `data` is set by the job.
         importer: writes the dataset directory anew; None: it is there already.
         warm: go on from the champion's weights where that is allowed.
@@ -103,12 +112,37 @@ def refresh(
     if run_id and not options.force_train and _same(run_id, recipe, data, uri):
         say("nothing to do: the champion was trained from this recipe on this data")
         return Refreshed(None, None)
-    with _warm(run_id if options.warm else None, recipe, data, uri) as start:
-        where = TrainOptions(options.out, refit=True, uri=uri, register=model, warm_start=start)
-        trained = train(recipe, data, where, began=began)
-    began("gate")
-    promotion = promote(trained.run_id, replace(options.promote, data=data))
-    return Refreshed(trained, promotion)
+    refuse_other(options.out)
+    # A service may follow `out`: what the gate refuses never lies there.
+    candidate = options.out.with_name(f".{options.out.name}.candidate")
+    try:
+        with _warm(run_id if options.warm else None, recipe, data, uri) as start:
+            out = candidate / options.out.name
+            where = TrainOptions(out, refit=True, uri=uri, register=model, warm_start=start)
+            trained = train(recipe, data, where, began=began)
+        began("gate")
+        promotion = promote(trained.run_id, replace(options.promote, data=data))
+        return Refreshed(_promoted(trained, options.out), promotion)
+    except RefusedError:
+        shutil.rmtree(candidate, ignore_errors=True)
+        raise
+
+
+def _promoted(trained: Trained, out: Path) -> Trained:
+    """Put what was trained in the place of what was there; the bundle comes last."""
+    evaluation, report = scorecard_folder(out), report_file(out)
+    put_in_place(trained.evaluation, evaluation)
+    if trained.report is not None:
+        trained.report.replace(report)
+    put_in_place(trained.bundle, out)
+    shutil.rmtree(trained.bundle.parent, ignore_errors=True)
+    return replace(
+        trained,
+        bundle=out,
+        evaluation=evaluation,
+        scorecard=Scorecard.load(evaluation),
+        report=None if trained.report is None else report,
+    )
 
 
 def _same(run_id: str, recipe: Recipe, data: Path, uri: str | None) -> bool:

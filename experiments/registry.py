@@ -64,13 +64,21 @@ def versions(client: MlflowClient, model: str) -> list[ModelVersion]:
 
 
 def holder(client: MlflowClient, model: str, alias: str) -> ModelVersion | None:
-    """Return the version that an alias points at, if there is one."""
+    """Return the version that an alias points at, if there is one.
+
+    Raises:
+        RecsysError: the registry does not answer, which is not to have no such alias.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
         return client.get_model_version_by_alias(model, alias)
-    except MlflowException:
-        return None
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise RecsysError(
+            f"the alias {alias!r} of model {model!r} cannot be read: {error}; try again"
+        ) from error
 
 
 def point(client: MlflowClient, version: ModelVersion, alias: str, step: Step) -> None:

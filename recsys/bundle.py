@@ -116,7 +116,7 @@ def write_bundle(
         full = manifest.model_copy(update={"files": files, "version": version, "digest": ""})
         full = full.model_copy(update={"digest": _digest(full)})
         (work / MANIFEST).write_text(_canonical(full))
-        _swap(work, target)
+        put_in_place(work, target)
     except BaseException:
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -229,7 +229,7 @@ def _digest(manifest: Manifest) -> str:
     return hashlib.sha256(_canonical(blank).encode()).hexdigest()
 
 
-def _swap(work: Path, target: Path) -> None:
+def put_in_place(work: Path, target: Path) -> None:
     """Put `work` in the place of `target`; a crash leaves the old one or the new one."""
     if not target.exists():
         os.rename(work, target)

@@ -161,9 +161,11 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
         DataError: the file is no TOML, or a setting is unknown, ill-typed or unsafe; it is
             named, with its value.
     """
-    if config is not None and not config.is_file():
-        raise DataError(f"{config} is missing; name a TOML file of settings")
     before = os.environ.get(CONFIG, "")
+    named = Path(before) if config is None and before else config
+    if named is not None and not named.is_file():
+        by = f" ({CONFIG})" if config is None else ""
+        raise DataError(f"{named} is missing{by}; name a TOML file of settings")
     if config is not None:
         os.environ[CONFIG] = str(config)  # the workers read it, too
     try:

@@ -14,6 +14,9 @@ _log = logging.getLogger("serving.models")
 
 Loader = Callable[[Source, Version], Loaded]
 
+BACK_FROM = "<"
+"""Between the versions of a pin: no version holds it."""
+
 
 class Line:
     """The models of one source.
@@ -87,10 +90,26 @@ class Line:
             )
             return True
 
-    def chosen(self, pinned: str | None) -> Loaded:
-        """Return what answers: the pinned version while it is in memory, else the current."""
+    def pin(self) -> str | None:
+        """Return what holds the model before, from the present one back; None: there is none."""
+        if self.previous is None or self.current is None:
+            return None
+        return f"{self.previous.version}{BACK_FROM}{self.current.version}"
+
+    def held(self, pin: str | None) -> str | None:
+        """Return the version that a pin holds; None once another model than it left came."""
+        version, _, left = (pin or "").partition(BACK_FROM)
+        stands = self.current is not None and self.current.version == left
+        return version if version and stands else None
+
+    def chosen(self, pin: str | None) -> Loaded:
+        """Return what answers: the version held by a pin while it is in memory, else the current.
+
+        A worker that began later has never had the version before, and answers with the current.
+        """
         assert self.current is not None
-        if pinned is not None and self.previous is not None and self.previous.version == pinned:
+        held = self.held(pin)
+        if held is not None and self.previous is not None and self.previous.version == held:
             return self.previous
         return self.current
 

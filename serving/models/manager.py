@@ -122,6 +122,12 @@ class Models:
         """The experiment's other model, None where there is none or it is not loaded."""
         return self._challenger.current if self._challenger is not None else None
 
+    @property
+    def challenger_error(self) -> str | None:
+        """Why the challenger's newest model was not taken, None where all is well."""
+        found = self._challenger.last_error if self._challenger is not None else None
+        return None if found is None else f"challenger: {found}"
+
     def answering(self, tenant: str) -> tuple[Loaded, ...]:
         """Return every model that may answer a tenant."""
         challenger = self.challenger if self.experiment(tenant) is not None else None

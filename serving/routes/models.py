@@ -40,14 +40,19 @@ async def reload(request: Request, principal: Admin) -> Response:
 
 @router.post("/models:rollback", response_model=ModelsAnswer, responses=problems(409) | ERRORS)
 async def rollback(request: Request, principal: Admin) -> Response:
-    """Answer this tenant with the model before the present one, in every worker."""
+    """Answer this tenant with the model before the present one, in every worker.
+
+    It lasts until the source names another model. A worker that starts later has only the
+    present one: point the alias at the version you want, too.
+    """
     service: Service = request.app.state.service
     line = service.models.line(principal.tenant.name)
-    if line.previous is None:
+    pin = line.pin()
+    if pin is None:
         raise ProblemError(
             409, "there is no previous model in memory; point the alias at the version you want"
         )
-    await service.store.tenants.pin(principal.tenant, line.previous.version)
+    await service.store.tenants.pin(principal.tenant, pin)
     state = await service.live.tenant(principal.tenant)
     await service.live.refresh_pin(state)
     return await _told(service, principal)
@@ -64,9 +69,9 @@ async def _told(service: Service, principal: Principal) -> Response:
     body = {
         "source": line.source.uri.rsplit("/", 1)[-1],
         "models": [_model(model, arm) for model, arm in arms if model is not None],
-        "pinned": state.pinned,
+        "pinned": line.held(state.pinned),
         "experiment": experiment,
-        "last_error": line.last_error,
+        "last_error": line.last_error or service.models.challenger_error,
     }
     return Response(orjson.dumps(body), media_type="application/json")
 

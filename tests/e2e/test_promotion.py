@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from recsys.errors import RecsysError
 from tests.e2e.conftest import Made, Run
 from tests.experiments.shop import QUICK
 
@@ -124,6 +125,24 @@ def test_what_cannot_be_promoted_is_named(trained: Made, client: Any, run: Run) 
 
 
 @pytest.mark.slow
+def test_a_registry_that_fails_is_not_one_without_a_champion(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+
+    from experiments import registry
+
+    assert registry.holder(client, "no-such-model", "champion") is None
+
+    def fails(*_: Any) -> None:
+        raise MlflowException("the registry rests", TEMPORARILY_UNAVAILABLE)
+
+    monkeypatch.setattr(client, "get_model_version_by_alias", fails)
+    with pytest.raises(RecsysError, match=r"of model 'shop' cannot be read: .*try again"):
+        registry.holder(client, "shop", "champion")
+
+
 def test_a_champion_of_another_window_is_measured_again(
     trained: Made, shop: Path, tmp_path: Path, run: Run
 ) -> None:

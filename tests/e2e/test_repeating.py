@@ -100,6 +100,14 @@ def test_the_nightly_job(trained: Made, shop: Path, tmp_path: Path, client: Any,
     logged = {f.path for f in client.list_artifacts(second.value["run_id"])}
     assert {"measured", "evaluation", "report.html"} <= logged
 
+    # What the gate refuses does not come where a service may follow the bundle.
+    out, latest = tmp_path / "bundle", day_later(later, tmp_path / "latest")
+    before = (out / "manifest.json").read_bytes()
+    refused = run("refresh", "smoke", "--data", latest, *where, *sets, "--max-latency-ms", "1e-6")
+    assert refused.code == 1
+    assert (out / "manifest.json").read_bytes() == before
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
     # A fault in the data stops it, and the champion stays.
     broken = tmp_path / "broken"
     day_later(data, broken)

@@ -204,7 +204,9 @@ def test_settings_come_from_flags_then_environment_then_file(
         read_settings()
 
 
-def test_settings_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
+def test_settings_that_are_missing_or_unknown_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(DataError, match="model is missing"):
         read_settings()
     with pytest.raises(DataError, match=r"port = 99999: .*65535"):
@@ -220,6 +222,9 @@ def test_settings_that_are_missing_or_unknown_are_named(tmp_path: Path) -> None:
         read_settings(file)
     with pytest.raises(DataError, match=r"nowhere\.toml"):
         read_settings(tmp_path / "nowhere.toml")
+    monkeypatch.setenv("RECSYS_SERVE_CONFIG", str(tmp_path / "gone.toml"))
+    with pytest.raises(DataError, match=r"gone\.toml is missing \(RECSYS_SERVE_CONFIG\)"):
+        read_settings(model="m")
 
 
 def test_a_bucket_fills_at_its_rate() -> None:

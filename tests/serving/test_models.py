@@ -6,7 +6,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -14,7 +15,8 @@ import pytest
 from recsys import Recommender
 from recsys.bundle import Manifest
 from serving.models.experiment import arm_of, subject_of
-from serving.models.loaded import ModelRefused, load
+from serving.models.line import Line
+from serving.models.loaded import Loaded, ModelRefused, load
 from serving.models.sources import SourceError, source_of
 from tests.serving.running import Running, running
 
@@ -200,3 +202,20 @@ class TestRegistry:
             assert load(path, source=source.uri).recommender.manifest.name == "other"
         with pytest.raises(SourceError, match="version 9"), source.fetched(type(second)("9", "9")):
             pass
+
+
+def test_a_pin_ends_when_another_model_comes_than_it_left() -> None:
+    """Rolled back from 4 to 3; then the source itself names 3, and at last 5."""
+    line = Line(cast(Any, None), cast(Any, None), cast(Any, None))
+    assert line.pin() is None
+    three, four, five = (cast(Loaded, SimpleNamespace(version=v)) for v in ("3", "4", "5"))
+    line.previous, line.current = three, four
+    pin = line.pin()
+    assert (line.held(pin), line.chosen(pin)) == ("3", three)
+    assert (line.held(None), line.chosen(None)) == (None, four)
+    line.previous, line.current = None, four  # a worker that began later
+    assert (line.held(pin), line.chosen(pin)) == ("3", four)
+    line.previous, line.current = four, three
+    assert (line.held(pin), line.chosen(pin)) == (None, three)
+    line.previous, line.current = three, five
+    assert (line.held(pin), line.chosen(pin)) == (None, five)
