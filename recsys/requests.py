@@ -185,10 +185,10 @@ def available(
         rows: ask for these items only, [m].
     """
     frame = dataset.catalogue.frame
-    if rows is not None:
-        frame = frame[rows]
     if not {"available_from", "available_until"} & set(frame.columns):
         return None
+    if rows is not None:
+        frame = frame[rows]
     # Without a clock nobody can tell what is available now, unless the caller says when.
     now = dataset.end + 1 if dataset.info.time == "global" else None
     return availability_mask(frame, now if at is None else at)
