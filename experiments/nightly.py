@@ -112,6 +112,13 @@ def refresh(
     if run_id and not options.force_train and _same(run_id, recipe, data, uri):
         say("nothing to do: the champion was trained from this recipe on this data")
         return Refreshed(None, None)
+    left = None if options.force_train else _rolled_back(options, recipe, data)
+    if left is not None:
+        say(
+            f"nothing to do: {model} {left} was made from this recipe on this data, and was "
+            "rolled back; --train-anyway trains it again"
+        )
+        return Refreshed(None, None)
     refuse_other(options.out)
     # A service may follow `out`: what the gate refuses never lies there.
     candidate = options.out.with_name(f".{options.out.name}.candidate")
@@ -126,6 +133,15 @@ def refresh(
     except RefusedError:
         shutil.rmtree(candidate, ignore_errors=True)
         raise
+
+
+def _rolled_back(options: RefreshOptions, recipe: Recipe, data: Path) -> str | None:
+    """Return the version that training would make again though somebody rolled it back."""
+    alias, uri = options.promote.alias, options.promote.uri
+    for version in registry.versions(connect(uri), options.promote.model or ""):
+        if registry.left_tag(alias) in version.tags and _same(version.run_id, recipe, data, uri):
+            return str(version.version)
+    return None
 
 
 def _promoted(trained: Trained, out: Path) -> Trained:

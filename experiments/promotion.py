@@ -23,7 +23,7 @@ from experiments.store import connect
 from experiments.terminal import say
 from experiments.tracking import MlflowLogger, open_run
 from recsys.dataset import Dataset
-from recsys.errors import DataError, RecsysError
+from recsys.errors import DataError, LeakageError, RecsysError
 from recsys.recommender import Recommender
 
 if TYPE_CHECKING:
@@ -204,8 +204,15 @@ def judge(
     if champion is None or champion.version == version.version:
         say(f"note: {version.name} has no other {options.alias} to compare with")
         return Verdict(pl.DataFrame(), checks, champion, options.rule)
-    theirs = _champion_scorecard(run, scorecard, champion, options)
-    accuracy = compare_accuracy(scorecard, theirs, options.rule)
+    try:
+        theirs = _champion_scorecard(run, scorecard, champion, options)
+        accuracy = compare_accuracy(scorecard, theirs, options.rule)
+    except (DataError, LeakageError) as error:
+        why = f"not compared with {champion.name} {champion.version}: {error}"
+        if not options.force:
+            raise type(error)(f"{why}; --force promotes all the same") from error
+        failed = Check("comparison", False, why)
+        return Verdict(pl.DataFrame(), [*checks, failed], champion, options.rule)
     return Verdict(accuracy, checks, champion, options.rule, theirs)
 
 
@@ -223,7 +230,7 @@ def roll_back(model: str, alias: str = CHAMPION, *, uri: str | None = None) -> t
     with open_run(name, uri=uri, experiment=experiment, kind="rollback") as log:
         log.tags({"model": model, "alias": alias, "from": current.version, "to": before.version})
         client.set_model_version_tag(
-            model, current.version, f"rolled_back.{alias}", f"{registry.now()}, run {log.run_id}"
+            model, current.version, registry.left_tag(alias), f"{registry.now()}, run {log.run_id}"
         )
         client.set_registered_model_alias(model, alias, before.version)
     return str(current.version), str(before.version)

@@ -173,6 +173,11 @@ def _aliases(client: MlflowClient, model: str) -> dict[str, list[str]]:
     return found
 
 
+def left_tag(alias: str) -> str:
+    """Return the tag of a version that an alias was rolled back from."""
+    return f"rolled_back.{alias}"
+
+
 def _tag(alias: str) -> str:
     return f"promoted.{alias}"
 

@@ -160,4 +160,9 @@ def test_a_champion_of_another_window_is_measured_again(
     assert "measuring windows 1 on the candidate's test window" in again.err
     assert again.value["gate"]["comparisons"] > 10
     seen = run("promote", earlier, *where, "--data", shop)
+    assert "not compared with windows 2: " in seen.err
     assert "trained on data until" in seen.err
+    assert "--force promotes all the same" in seen.err
+    forced = run("promote", earlier, *where, "--data", shop, "--force", "--json").value
+    assert forced["moved"]
+    assert forced["gate"]["comparisons"] == 0

@@ -108,9 +108,15 @@ def test_the_nightly_job(trained: Made, shop: Path, tmp_path: Path, client: Any,
     assert (out / "manifest.json").read_bytes() == before
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
+    # What somebody rolled back is not made again on the next night.
+    assert run("rollback", "--model", "nightly", "--tracking-uri", trained.uri).code == 0
+    again = run("refresh", "smoke", "--data", later, *where, *sets)
+    assert "nightly 2 was made from this recipe on this data, and was rolled back" in again.err
+    assert str(client.get_model_version_by_alias("nightly", "champion").version) == "1"
+
     # A fault in the data stops it, and the champion stays.
     broken = tmp_path / "broken"
     day_later(data, broken)
     (broken / "items.parquet").unlink()
     assert run("refresh", "smoke", "--data", broken, *where, *sets).code == 1
-    assert str(client.get_model_version_by_alias("nightly", "champion").version) == "2"
+    assert str(client.get_model_version_by_alias("nightly", "champion").version) == "1"
