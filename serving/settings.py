@@ -60,7 +60,8 @@ class Settings(BaseSettings):
         blurb_budget_ms: stage blurbs; then the list comes without.
         history_limit: newest events of a shopper that are read.
         queue_events: events that may wait for their commit.
-        stale_days: a bundle older than this is asked as if its last day were today.
+        stale_days: a bundle older than this is asked as if its last day were today, by which
+            `available_from` and `available_until` are judged, too.
         blurb_store: SQLite file of verified blurbs; none shows extractive blurbs only.
         locale: language of the blurbs.
         cors_origins: origins whose pages may call the service; none by default.
