@@ -124,7 +124,6 @@ def test_what_cannot_be_promoted_is_named(trained: Made, client: Any, run: Run) 
     assert "registry list" in unknown.err
 
 
-@pytest.mark.slow
 def test_a_registry_that_fails_is_not_one_without_a_champion(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,6 +142,7 @@ def test_a_registry_that_fails_is_not_one_without_a_champion(
         registry.holder(client, "shop", "champion")
 
 
+@pytest.mark.slow
 def test_a_champion_of_another_window_is_measured_again(
     trained: Made, shop: Path, tmp_path: Path, run: Run
 ) -> None:
