@@ -18,12 +18,13 @@ from experiments.terminal import say
 from experiments.train import (
     Trained,
     TrainOptions,
+    refuse_taken,
     report_file,
     scorecard_folder,
     train,
     warm_start,
 )
-from recsys.bundle import put_in_place, refuse_other
+from recsys.bundle import put_in_place
 from recsys.dataset import Dataset
 from recsys.errors import DataError, LeakageError, RecipeError, RecsysError
 from recsys.schema import DatasetInfo, read_info
@@ -119,8 +120,9 @@ def refresh(
             "rolled back; --train-anyway trains it again"
         )
         return Refreshed(None, None)
-    refuse_other(options.out)
-    # A service may follow `out`: what the gate refuses never lies there.
+    refuse_taken(options.out)
+    # A service may follow `out`: what the gate refuses never lies there. After any other
+    # failure the candidate's folder is left, for the checkpoints in it let the next run go on.
     candidate = options.out.with_name(f".{options.out.name}.candidate")
     try:
         with _warm(run_id if options.warm else None, recipe, data, uri) as start:
@@ -147,7 +149,7 @@ def _rolled_back(options: RefreshOptions, recipe: Recipe, data: Path) -> str | N
 def _promoted(trained: Trained, out: Path) -> Trained:
     """Put what was trained in the place of what was there; the bundle comes last."""
     evaluation, report = scorecard_folder(out), report_file(out)
-    put_in_place(trained.evaluation, evaluation)
+    trained.scorecard.save(evaluation)
     if trained.report is not None:
         trained.report.replace(report)
     put_in_place(trained.bundle, out)

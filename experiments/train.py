@@ -13,7 +13,14 @@ from typing import Protocol
 import polars as pl
 
 from experiments.ablation import ablate
-from experiments.evaluation import Elsewhere, Scorecard, cut, measure, refuse_overlap
+from experiments.evaluation import (
+    Elsewhere,
+    Scorecard,
+    cut,
+    measure,
+    refuse_no_scorecard,
+    refuse_overlap,
+)
 from experiments.html.training import write_report
 from experiments.publish import WARM_START, publish, publish_measured, tracked
 from experiments.recording import RecordingLogger
@@ -140,7 +147,7 @@ def train(
     Raises:
         RecsysError: the data, the recipe or the store have a fault.
     """
-    refuse_other(options.out)
+    refuse_taken(options.out)
     watch, engine = Stopwatch(), options.engine
     save = Recommender.save if engine is None else engine.save
     began("read")
@@ -206,6 +213,17 @@ def train(
                 trained.model_version = publish(run, recipe, dataset.info, trained, options)
     shutil.rmtree(kept, ignore_errors=True)
     return trained
+
+
+def refuse_taken(bundle: Path) -> None:
+    """Refuse to write a bundle, and its scorecard, over what is something else.
+
+    Raises:
+        BundleError: where the bundle goes is no bundle.
+        DataError: where its scorecard goes is no scorecard.
+    """
+    refuse_other(bundle)
+    refuse_no_scorecard(scorecard_folder(bundle))
 
 
 def checkpoints_folder(bundle: Path) -> Path:

@@ -292,7 +292,7 @@ class Engine:
             steps = np.arange(1, len(more) + 1, dtype=np.float32)
             items += [head, more]
             scores += [head_scores, last - steps * max(1.0, abs(float(last)) * 1e-5)]
-            origin += [sources[start:stop], np.full(len(more), -1, dtype=np.int64)]
+            origin += [sources[start:stop], np.full(len(more), FILL, dtype=np.int64)]
             counts.append(len(head) + len(more))
         flat = Candidates(
             pointers(np.array(counts, dtype=np.int64)),

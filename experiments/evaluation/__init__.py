@@ -2,7 +2,7 @@
 
 from experiments.evaluation.leakage import moment, refuse_overlap
 from experiments.evaluation.run import Elsewhere, Progress, evaluate_recommender
-from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard
+from experiments.evaluation.scorecard import HYBRID, TARGETS, Scorecard, refuse_no_scorecard
 from experiments.evaluation.window import cut, measure
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "evaluate_recommender",
     "measure",
     "moment",
+    "refuse_no_scorecard",
     "refuse_overlap",
 ]

@@ -14,7 +14,7 @@ import polars as pl
 from experiments.evaluation.assemble import assemble
 from experiments.evaluation.chunks import USERS_PER_CHUNK, Chunks, Measured
 from experiments.evaluation.parts import Parts
-from experiments.evaluation.scorecard import HYBRID, Scorecard, refuse_other
+from experiments.evaluation.scorecard import HYBRID, Scorecard, refuse_no_scorecard
 from experiments.evaluation.truth import Truth
 from recsys.errors import DataError
 
@@ -73,7 +73,7 @@ def evaluate_recommender(
     known = Truth(recommender, truth, ks, attributes)
     keep = None if out else tempfile.TemporaryDirectory(prefix="recsys-evaluation-")
     target = Path(keep.name) / "scorecard" if keep else Path(str(out))
-    refuse_other(target)
+    refuse_no_scorecard(target)
     parts = Parts(target.with_name(f".{target.name}.partial"), _plan(known, names))
     chunks = Chunks(known, names, USERS_PER_CHUNK)
     todo = [number for number in range(len(chunks)) if not parts.has(number)]

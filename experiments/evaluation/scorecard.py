@@ -168,7 +168,7 @@ class Scorecard:
         target = Path(folder)
         if target.resolve() == self.folder.resolve():
             return
-        refuse_other(target)
+        refuse_no_scorecard(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         work.chmod(0o755)
@@ -217,7 +217,7 @@ class Scorecard:
             ) from error
 
 
-def refuse_other(folder: Path) -> None:
+def refuse_no_scorecard(folder: Path) -> None:
     """Refuse to replace a directory that is not a scorecard.
 
     Raises:

@@ -288,7 +288,8 @@ def _with_prices(frame: pl.LazyFrame, column: str | None, guess: Guess) -> pl.La
         return frame
     frame, said = read_prices(frame, column)
     if said:
-        remedy = "" if "was read" in said else "; write 1234.50, or --map items.price=COLUMN"
+        numbers = frame.collect_schema()[column].is_numeric()
+        remedy = "" if numbers else "; write 1234.50, or --map items.price=COLUMN"
         guess.notes.append(f"items: column {column!r} {said}{remedy}")
     return frame
 

@@ -168,8 +168,6 @@ def _resampled_means(
     """Means over groups drawn with replacement, [resamples, columns]; NaN if none counts."""
     n = len(sums)
     means = np.empty((resamples, sums.shape[1]))
-    if not means.size:
-        return means
     # Columns that count the same users, most of a table, have one denominator.
     patterns: dict[bytes, int] = {}
     which = [patterns.setdefault(column.tobytes(), len(patterns)) for column in counts.T]

@@ -19,6 +19,13 @@ NOTHING_SHARED = (
     "the two evaluations have no metric in common; evaluate both on the same users with the same k"
 )
 _METADATA = "recsys.evaluation"
+_INTERVALS: dict[str, type[pl.DataType]] = {
+    "metric": pl.String,
+    "mean": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "n_users": pl.Int64,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +56,17 @@ class Evaluation:
     ) -> pl.DataFrame:
         """Return the bootstrap interval of every mean: metric, mean, low, high, n_users.
 
+        Catalogue values have none, since they are no means over users.
+
         Raises:
             DataError: nobody is counted in a metric.
         """
+        if not self.metrics:
+            return pl.DataFrame(schema=_INTERVALS)
         values = self.per_user.select(self.metrics).to_numpy().astype(np.float64)
         rows = bootstrap_columns(values, resamples=resamples, level=level, seed=seed)
         table = pl.DataFrame([asdict(row) for row in rows])
-        return table.select(pl.Series("metric", self.metrics), "mean", "low", "high", "n_users")
+        return table.select(pl.Series("metric", self.metrics), *list(_INTERVALS)[1:])
 
     def compare(
         self,

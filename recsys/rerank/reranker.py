@@ -98,8 +98,7 @@ class RuleReranker:
     def _breaks_a_cap(self, rows: IntArray) -> bool:
         frame = self._catalogue.frame[rows]
         return any(
-            int(_counted(frame[cap.column]).drop_nulls().value_counts()["count"].max() or 0)  # type: ignore[arg-type]
-            > cap.at_most
+            (_counted(frame[cap.column]).drop_nulls().value_counts()["count"] > cap.at_most).any()
             for cap in self._rules.caps
         )
 
@@ -117,6 +116,8 @@ class RuleReranker:
             value = pl.DataFrame({"value": column.gather(rows)})
             place = pl.int_range(pl.len()).over("value") < cap.at_most
             kept &= value.select(place | pl.col("value").is_null())[:, 0].to_numpy()
+        # A list already as full of a value as its cap allows takes none of the value's rows; fewer
+        # than k values of a column can be so, with at_most rows each that were counted above.
         return rows[kept][: self._k * (len(columns) + 1)]
 
     def _check(self) -> None:

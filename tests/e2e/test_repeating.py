@@ -75,6 +75,22 @@ def test_a_changed_number_is_reported(
     assert "differ" in answer.out or '"same": false' in answer.out
 
 
+@pytest.mark.parametrize("job", [("train",), ("refresh", "--model", "nobody")], ids=" ".join)
+def test_a_folder_in_the_scorecards_place_is_refused_before_training(
+    job: tuple[str, ...], trained: Made, shop: Path, tmp_path: Path, run: Run
+) -> None:
+    mine = tmp_path / "bundle.scorecard" / "mine.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    answer = run(
+        job[0], "smoke", *job[1:], "--data", shop, "--out", tmp_path / "bundle", *SETS,
+        "--tracking-uri", trained.uri,
+    )  # fmt: skip
+    assert answer.code == 1
+    assert "is no scorecard; choose another directory" in answer.err
+    assert [*tmp_path.rglob("*")] == [mine.parent, mine]
+
+
 def test_the_nightly_job(trained: Made, shop: Path, tmp_path: Path, client: Any, run: Run) -> None:
     where = ("--model", "nightly", "--out", tmp_path / "bundle", "--tracking-uri", trained.uri)
     where = (*where, "--max-latency-ms", "60000")

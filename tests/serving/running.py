@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from serving.app import create_app
 from serving.service import Service
 from serving.settings import Settings
-from serving.store import Scope, Store
+from serving.store import Scope, Store, StoredList
 
 PATIENCE = 60.0
 PATIENT = {
@@ -55,6 +55,10 @@ class Running:
             self.keys[tenant, scope] = asyncio.run(make_key(self.settings.store, tenant, scope))
         return self.keys[tenant, scope]
 
+    def put_list(self, user: str, items: Sequence[str], tenant: str = "shop") -> None:
+        """Keep a list as the nightly batch would, made now by the model "v1"."""
+        asyncio.run(_put_list(self.settings.store, user, items, tenant))
+
     def client(self, tenant: str = "shop", scope: Scope = "admin") -> httpx.Client:
         """Return a client that sends a key of the tenant."""
         headers = {"Authorization": f"Bearer {self.key(tenant, scope)}"}
@@ -66,6 +70,14 @@ async def make_key(address: str, tenant: str, scope: Scope) -> str:
     async with await Store.open(address) as store:
         secret, _ = await store.keys.create(await store.tenants.ensure(tenant), scope)
         return secret
+
+
+async def _put_list(address: str, user: str, items: Sequence[str], tenant: str) -> None:
+    rows = [{"item_id": i, "rank": n, "score": -n, "source": "als"} for n, i in enumerate(items, 1)]
+    async with await Store.open(address) as store:
+        owner = await store.tenants.ensure(tenant)
+        made = time.time_ns() // 1_000
+        await store.lists.put(owner, [StoredList(user, "exclude", tuple(rows), "v1", made)])
 
 
 @contextmanager

@@ -139,8 +139,39 @@ def test_the_challenger_answers_its_share_and_sticks(
         for arm in ("champion", "challenger"):
             asked = client.post("/v1/recommendations", json={"user_id": "x", "arm": arm}).json()
             assert asked["experiment"] == {"id": "autumn", "arm": arm}
+        for path in ("popular", "similar", "also-bought"):  # for nobody in particular
+            body = {} if path == "popular" else {"item_id": seen[0]["items"][0]["item_id"]}
+            answer = client.post(f"/v1/{path}", json=body).json()
+            assert answer["experiment"] is None
+            assert answer["model"]["name"] != "other"
         with found.client("alone") as own:  # a model of its own: no experiment
             assert ask(own)["experiment"] is None
+        # A list that neither arm's model made would be counted for one of them.
+        for tenant, fallback in (("alone", "precomputed"), ("shop", None)):
+            found.put_list("u001", [item["item_id"] for item in seen[0]["items"]], tenant)
+            with found.client(tenant) as asking:
+                listed = {"user_id": "u001", "precomputed": True, "k": 5}
+                answer = asking.post("/v1/recommendations", json=listed).json()
+            assert answer["fallback"] == fallback
+            assert (answer["model_version"] == "v1") == (fallback is not None)
+
+
+def test_without_its_challenger_the_champion_answers_and_it_is_said_why(
+    bundle: Path, tmp_path: Path
+) -> None:
+    with (
+        running(
+            model=str(bundle), challenger=str(tmp_path / "gone"), challenger_share=0.5, rate=0,
+            store=f"sqlite:///{tmp_path / 's.db'}",
+        ) as found,
+        found.client() as client,
+    ):  # fmt: skip
+        answer = ask(client)
+        assert answer["experiment"] is None
+        told = models(client)
+        assert [m["version"] for m in told["models"]] == [answer["model_version"]]
+        assert told["last_error"].startswith("challenger: ")
+        assert "gone" in told["last_error"]
 
 
 def test_arms_are_shared_out_as_told() -> None:

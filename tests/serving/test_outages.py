@@ -18,7 +18,7 @@ import pytest
 from recsys import RecommendationRequest, Recommender
 from recsys.dataset import Catalogue
 from serving import asking
-from serving.store import Seen, StoredList, StoreUnavailable
+from serving.store import Seen, StoreUnavailable
 from tests.serving.running import Running, running
 
 
@@ -105,9 +105,7 @@ def test_a_slow_model_gives_way(
     sleepy(slow, monkeypatch, 2.0)
     user, listed = recommender.users.ids[0], recommender.users.ids[1]
     with slow.client() as client:
-        import asyncio
-
-        asyncio.run(_put_list(slow, listed, recommender.items.ids.to_list()[:4]))
+        slow.put_list(listed, recommender.items.ids.to_list()[:4])
         began = time.monotonic()
         one = client.post("/v1/recommendations", json={"user_id": user, "k": 30}).json()
         assert one["fallback"] == "budget_exceeded"
@@ -128,23 +126,11 @@ def test_a_slow_model_gives_way(
         assert 'recsys_fallbacks_total{cause="budget_exceeded"} 3.0' in text
 
 
-async def _put_list(service: Running, user: str, items: list[str], tenant: str = "shop") -> None:
-    from serving.store import Store
-
-    rows = [{"item_id": i, "rank": n, "score": -n, "source": "als"} for n, i in enumerate(items, 1)]
-    async with await Store.open(service.settings.store) as store:
-        owner = await store.tenants.ensure(tenant)
-        made = time.time_ns() // 1_000
-        await store.lists.put(owner, [StoredList(user, "exclude", tuple(rows), "v1", made)])
-
-
 def test_a_precomputed_list_drops_what_was_bought_or_withdrawn_since(
-    service: Running, recommender: Recommender
+    service: Running, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
     items = recommender.items.ids.to_list()[10:16]
-    asyncio.run(_put_list(service, "listed", items))
+    service.put_list("listed", items)
     asked = {"user_id": "listed", "precomputed": True, "k": 3}
     with service.client() as client:
         found = client.post("/v1/recommendations", json=asked).json()
@@ -157,6 +143,10 @@ def test_a_precomputed_list_drops_what_was_bought_or_withdrawn_since(
         found = client.post("/v1/recommendations", json=asked).json()
         assert [i["item_id"] for i in found["items"]] == [items[1], items[3], items[4]]
         assert [i["rank"] for i in found["items"]] == [1, 2, 3]
+        with monkeypatch.context() as patch:
+            patch.setattr(asking, "closed", lambda view, listed, at: {items[3]} & {*listed})
+            left = client.post("/v1/recommendations", json=asked).json()
+        assert [i["item_id"] for i in left["items"]] == [items[1], items[4], items[5]]
         client.delete("/v1/users/listed")
         nobody = client.post("/v1/recommendations", json=asked).json()
         assert nobody["fallback"] == "unknown_user"
@@ -190,15 +180,13 @@ def test_a_precomputed_list_shows_nothing_that_a_fresh_one_would_not(
     service: Running, recommender: Recommender
 ) -> None:
     """Bought by the bundle, by an event from before the list, by a merged account; and cut."""
-    import asyncio
-
     data = recommender.dataset
     h, (anna, ben) = data.histories, recommender.users.ids.head(2).to_list()
     mine, theirs = (set(h.items[h.indptr[u] : h.indptr[u + 1]].tolist()) for u in (0, 1))
     rest = sorted(set(range(data.n_items)) - mine - theirs)[:4]
     listed = [min(mine), min(theirs - mine), *rest]
     of_anna, of_ben, early, *left = recommender.items.external(np.array(listed))
-    asyncio.run(_put_list(service, anna, [of_anna, of_ben, early, *left], tenant="fresh"))
+    service.put_list(anna, [of_anna, of_ben, early, *left], tenant="fresh")
     asked = {"user_id": anna, "precomputed": True, "k": 5}
     with service.client("fresh") as client:
 
@@ -215,7 +203,7 @@ def test_a_precomputed_list_shows_nothing_that_a_fresh_one_would_not(
         assert shown() == [of_ben, *left]
         client.post("/v1/users:merge", json={"user_id": anna, "from_user_id": ben})
         again = [of_anna, of_ben, early, *left]
-        asyncio.run(_put_list(service, anna, again, tenant="fresh"))  # the merge dropped it
+        service.put_list(anna, again, tenant="fresh")  # the merge dropped it
         assert shown() == left
         fresh = client.post("/v1/recommendations", json={**asked, "diversity": 0.5}).json()
         assert fresh["fallback"] is None

@@ -159,6 +159,16 @@ def test_intervals():
     assert table["n_users"].to_list() == list(result.summary.n_counted.values())
 
 
+def test_catalogue_values_alone_have_no_intervals():
+    lists, truth = shop(4)
+    metric = [Coverage(2, np.ones(N_ITEMS, dtype=np.bool_))]
+    result = evaluate(lists.take, truth, metric, user_ids=IDS)
+    assert result.metrics == []
+    table, usual = result.intervals(), evaluate(lists.take, truth, metrics()).intervals(resamples=9)
+    assert table.height == 0
+    assert table.schema == usual.schema
+
+
 def test_groups_of_users():
     truth = Ragged.from_lists([[0], [1], [2], [3]])
     lists = Ragged.from_lists([[0], [1], [9], [9]])
