@@ -137,15 +137,25 @@ def _batch(dataset: Dataset, requests: list[RecommendationRequest], positions: l
     )
 
 
-def _refuse_seconds(dataset: Dataset, time: int, field: str) -> None:
-    """Refuse a moment in other units: in 1970, where the dataset begins years later."""
+def unit_fault(dataset: Dataset, time: int, field: str) -> str | None:
+    """Say that a moment is in other units: in 1970, where the dataset begins years later.
+
+    Returns:
+        What to tell the caller of `field`; None where nothing is wrong.
+    """
     if dataset.info.time != "global" or dataset.begin < YEAR_1971:
-        return
-    if SECONDS_1973 <= time < YEAR_1971:
-        raise DataError(
-            f"{field} is {time!r}, which is in 1970 as microseconds; give microseconds since "
-            f"1970 (seconds times 1,000,000, milliseconds times 1,000), or a datetime"
-        )
+        return None
+    if not SECONDS_1973 <= time < YEAR_1971:
+        return None
+    return (
+        f"{field} is {time!r}, which is in 1970 as microseconds; give microseconds since "
+        "1970 (seconds times 1,000,000, milliseconds times 1,000), or a datetime"
+    )
+
+
+def _refuse_seconds(dataset: Dataset, time: int, field: str) -> None:
+    if fault := unit_fault(dataset, time, field):
+        raise DataError(fault)
 
 
 def _pins(dataset: Dataset, rules: Rules) -> tuple[dict[int, int], tuple[str, ...]]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from recsys.dataset import Dataset
 from recsys.errors import RecsysError
 from serving.models.experiment import arm_of
 from serving.models.line import Line
@@ -116,6 +117,12 @@ class Models:
     def line(self, tenant: str) -> Line:
         """Return the line of a tenant's champion."""
         return self._own.get(tenant, self._default)
+
+    def dataset(self, tenant: str) -> Dataset:
+        """Return what a tenant's champion was trained on."""
+        current = self.line(tenant).current
+        assert current is not None
+        return current.recommender.dataset
 
     @property
     def challenger(self) -> Loaded | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from recsys.requests import SECONDS_1973, YEAR_1971
 from recsys.rerank import parse_filter
 
 MAX_ID = 256
@@ -88,11 +89,13 @@ Moment = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": FIRST_MOMENT, "maximum": LAST_MOMENT},
+                {"type": "integer", "minimum": FIRST_MOMENT, "maximum": SECONDS_1973 - 1},
+                {"type": "integer", "minimum": YEAR_1971, "maximum": LAST_MOMENT},
                 {"type": "string", "format": "date-time"},
             ],
             "description": "Microseconds since 1970 (or a position, where the data have no "
-            "clock), or a date and time by RFC 3339.",
+            "clock), or a date and time by RFC 3339. What would be in 1970 from 100,000,000 on is "
+            "seconds or milliseconds, and refused where the data begin later.",
         }
     ),
 ]

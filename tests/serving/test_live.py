@@ -149,6 +149,26 @@ def test_events_are_counted_once(shop: httpx.Client) -> None:
     assert "session_id" in result["detail"]
 
 
+@pytest.mark.parametrize("unit", [1, 1_000], ids=["seconds", "milliseconds"])
+def test_an_event_in_another_unit_is_refused_and_the_others_stay(
+    shop: httpx.Client, user: str, recommender: Recommender, unit: int
+) -> None:
+    seconds = recommender.dataset.end // 1_000_000 + 60
+    events = [
+        {"event_id": f"{unit}-{n}", "event": "purchase", "item_id": "i1", "user_id": user}
+        for n in range(3)
+    ]
+    events[1]["timestamp"] = seconds * unit
+    events[2]["timestamp"] = seconds * 1_000_000
+    results = shop.post("/v1/events", json={"events": events}).json()["results"]
+    assert [r["event_id"] for r in results] == [e["event_id"] for e in events]
+    assert [r["status"] for r in results] == ["accepted", "refused", "accepted"]
+    assert f"timestamp is {seconds * unit}, which is in 1970" in results[1]["detail"]
+    events[1]["timestamp"] = seconds * 1_000_000
+    again = shop.post("/v1/events", json={"events": events}).json()["results"]
+    assert [r["status"] for r in again] == ["duplicate", "accepted", "duplicate"]
+
+
 def test_impressions_are_no_history(shop: httpx.Client, user: str) -> None:
     before = ids(recommend(shop, user_id=user))
     shown = {"event_id": "shown", "event": "impression", "item_id": before[0], "user_id": user}
