@@ -162,6 +162,11 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
         DataError: the file is no TOML, or a setting is unknown, ill-typed or unsafe; it is
             named, with its value.
     """
+    for name in os.environ:
+        if name.upper().startswith(PREFIX) and name.upper() != CONFIG:
+            setting = name[len(PREFIX) :].lower().split("__")[0]  # MODELS__SHOP: a key of models
+            if setting not in Settings.model_fields:
+                raise DataError(_unknown(f"{name} (environment)", setting))
     before = os.environ.get(CONFIG, "")
     named = Path(before) if config is None and before else config
     if named is not None and not named.is_file():
@@ -179,14 +184,18 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
         raise DataError(_told(error.errors()[0], file)) from error
 
 
+def _unknown(name: str, setting: str) -> str:
+    near = difflib.get_close_matches(setting, Settings.model_fields, n=1)
+    help = f"the nearest is {near[0]}" if near else "docs/serving.md lists them"
+    return f"unknown setting {name}; {help}"
+
+
 def _told(fault: Any, file: str | None) -> str:
     """Say what is wrong with a setting; an unknown one can only come from the file."""
     where = ".".join(str(part) for part in fault["loc"])
     text = str(fault["msg"]).removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(where, Settings.model_fields, n=1)
-        help = f"the nearest is {near[0]}" if near else "docs/serving.md lists them"
-        return f"{file + ': ' if file else ''}unknown setting {where}; {help}"
+        return f"{file + ': ' if file else ''}{_unknown(where, where)}"
     # A store's address may hold a password; other settings are numbers, switches and names.
     value = fault["input"]
     if where != "store" and isinstance(value, bool | int | float | str):

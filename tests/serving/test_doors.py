@@ -222,6 +222,13 @@ def test_settings_that_are_missing_or_unknown_are_named(
         read_settings(file)
     with pytest.raises(DataError, match=r"nowhere\.toml"):
         read_settings(tmp_path / "nowhere.toml")
+    with monkeypatch.context() as patch:
+        patch.setenv("RECSYS_SERVE_STOER", "sqlite:///s.db")
+        with pytest.raises(DataError, match=r"unknown setting RECSYS_SERVE_STOER .* is store$"):
+            read_settings(model="m")
+    with monkeypatch.context() as patch:
+        patch.setenv("RECSYS_SERVE_MODELS__TEA", "b")
+        assert read_settings(model="m").models == {"tea": "b"}
     monkeypatch.setenv("RECSYS_SERVE_CONFIG", str(tmp_path / "gone.toml"))
     with pytest.raises(DataError, match=r"gone\.toml is missing \(RECSYS_SERVE_CONFIG\)"):
         read_settings(model="m")
