@@ -11,9 +11,9 @@ from serving.schemas.fields import (
     Answer,
     Body,
     EventName,
-    Moment,
     Name,
     Place,
+    SentMoment,
     StoredId,
     Weight,
 )
@@ -29,7 +29,7 @@ class EventBody(Body):
     item_id: StoredId
     user_id: StoredId | None = None
     session_id: StoredId | None = Field(None, description="Used where there is no user_id.")
-    timestamp: Moment | None = Field(None, description="When it happened; none means now.")
+    timestamp: SentMoment | None = Field(None, description="When it happened; none means now.")
     weight: Weight = 1.0
     quantity: Amount | None = None
     price: Amount | None = None

@@ -83,19 +83,35 @@ def as_moment(value: object) -> int:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def _integers(first: int, last: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": first, "maximum": last}
+
+
+_DATE_TIME = {"type": "string", "format": "date-time"}
+_MOMENT = (
+    "Microseconds since 1970 (or a position, where the data have no clock), or a date and time "
+    "by RFC 3339. What would be in 1970 from 100,000,000 on is seconds or milliseconds, and "
+    "refused where the data begin later."
+)
+SentMoment = Annotated[
+    int,
+    BeforeValidator(as_moment),
+    WithJsonSchema(
+        {"anyOf": [_integers(FIRST_MOMENT, LAST_MOMENT), _DATE_TIME], "description": _MOMENT}
+    ),
+]
+"""Of an event: one in other units is refused by itself, not with all others of the request."""
 Moment = Annotated[
     int,
     BeforeValidator(as_moment),
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "integer", "minimum": FIRST_MOMENT, "maximum": SECONDS_1973 - 1},
-                {"type": "integer", "minimum": YEAR_1971, "maximum": LAST_MOMENT},
-                {"type": "string", "format": "date-time"},
+                _integers(FIRST_MOMENT, SECONDS_1973 - 1),
+                _integers(YEAR_1971, LAST_MOMENT),
+                _DATE_TIME,
             ],
-            "description": "Microseconds since 1970 (or a position, where the data have no "
-            "clock), or a date and time by RFC 3339. What would be in 1970 from 100,000,000 on is "
-            "seconds or milliseconds, and refused where the data begin later.",
+            "description": _MOMENT,
         }
     ),
 ]
