@@ -167,7 +167,8 @@ def refresh(
     """
     from experiments.gate import Budget, Rule
     from experiments.jobs import refresh_command
-    from experiments.promotion import PromoteOptions
+    from experiments.promotion import PromoteOptions, RefusedError
+    from experiments.registering import as_json as plain
 
     options = PromoteOptions(
         model=model,
@@ -178,15 +179,20 @@ def refresh(
     )
     files = (interactions, items, users, mapping or [], role or [])
     with answering(as_json) as show:
-        show(
-            *refresh_command(
-                recipe,
-                data,
-                out,
-                overrides or [],
-                options,
-                files,
-                warm=warm,
-                train_anyway=train_anyway,
+        try:
+            show(
+                *refresh_command(
+                    recipe,
+                    data,
+                    out,
+                    overrides or [],
+                    options,
+                    files,
+                    warm=warm,
+                    train_anyway=train_anyway,
+                )
             )
-        )
+        except RefusedError as refused:
+            if as_json:
+                show({"trained": True, "promotion": plain(refused.promotion)})
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +120,10 @@ def test_the_nightly_job(trained: Made, shop: Path, tmp_path: Path, client: Any,
     # What the gate refuses does not come where a service may follow the bundle.
     out, latest = tmp_path / "bundle", day_later(later, tmp_path / "latest")
     before = (out / "manifest.json").read_bytes()
-    refused = run("refresh", "smoke", "--data", latest, *where, *sets, "--max-latency-ms", "1e-6")
+    slow = ("--max-latency-ms", "1e-6", "--json")
+    refused = run("refresh", "smoke", "--data", latest, *where, *sets, *slow)
     assert refused.code == 1
+    assert not json.loads(refused.out)["promotion"]["moved"]
     assert (out / "manifest.json").read_bytes() == before
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 
