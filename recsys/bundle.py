@@ -92,12 +92,13 @@ def write_bundle(
 ) -> Manifest:
     """Write a bundle under a temporary name, then rename it; return the full manifest.
 
-    An older bundle at `path` is replaced; anything else there is left alone.
+    An older bundle at `path`, or where it links to, is replaced; anything else there is left
+    alone.
 
     Raises:
         BundleError: `path` is or holds something that is not a bundle.
     """
-    target = Path(path)
+    target = Path(path).resolve()
     refuse_other(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -201,7 +202,11 @@ def read_manifest(folder: Path) -> Manifest:
     """
     file = folder / MANIFEST
     if not file.exists():
-        raise BundleError(f"{folder} holds no {MANIFEST}; give the directory of a bundle")
+        kept = _old(folder.resolve())
+        help = f"a save was cut short: rename {kept} to it" if (kept / MANIFEST).exists() else ""
+        raise BundleError(
+            f"{folder} holds no {MANIFEST}; {help or 'give the directory of a bundle'}"
+        )
     text = file.read_text(errors="replace")
     damaged = f"{file} was changed or damaged; copy the bundle again or train it anew"
     try:
@@ -230,12 +235,25 @@ def _digest(manifest: Manifest) -> str:
 
 
 def put_in_place(work: Path, target: Path) -> None:
-    """Put `work` in the place of `target`; a crash leaves the old one or the new one."""
+    """Put `work` in the place of `target`, or of what it links to.
+
+    Where that fails, the old one is there again; where the process is killed between two
+    renames, it lies beside as `.NAME.old`.
+    """
+    target = target.resolve()
+    old = _old(target)
     if not target.exists():
         os.rename(work, target)
-        return
-    old = target.with_name(f".{target.name}.old")
+    else:
+        shutil.rmtree(old, ignore_errors=True)
+        os.rename(target, old)
+        try:
+            os.rename(work, target)
+        except BaseException:
+            os.rename(old, target)
+            raise
     shutil.rmtree(old, ignore_errors=True)
-    os.rename(target, old)
-    os.rename(work, target)
-    shutil.rmtree(old)
+
+
+def _old(target: Path) -> Path:
+    return target.with_name(f".{target.name}.old")

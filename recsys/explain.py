@@ -12,6 +12,8 @@ from recsys.types import DoubleArray, FloatArray, Histories, IntArray
 
 OFTEN = 3
 """Purchases from which on "often" is true."""
+TINY = np.float32(1e-9)
+"""A vector that is shorter has no direction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _similarity(spaces: Sequence[ItemSpace], items: IntArray, rows: IntArray) ->
 def unit(vectors: FloatArray) -> FloatArray:
     """Scale rows to unit length; zero rows stay."""
     norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
-    scaled: FloatArray = vectors / np.maximum(norms, np.float32(1e-9))[:, None]
+    scaled: FloatArray = vectors / np.maximum(norms, TINY)[:, None]
     return scaled
 
 

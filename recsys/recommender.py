@@ -274,7 +274,7 @@ class Recommender:
         """Return the k items most like one, with the mean cosine over all item spaces.
 
         Items that are not available at the moment `at` (None: just after the last
-        interaction) are left out.
+        interaction) are left out, and those that no space places beside it.
 
         Raises:
             DataError: nobody knows the item.

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from recsys.flat import AnyFloats, IntArray, pointers
+from recsys.flat import AnyFloats, BoolArray, IntArray, pointers
 
 F = TypeVar("F", bound=AnyFloats)
 
@@ -65,3 +65,11 @@ class RowBlocks(Generic[F]):
             blocks = [np.concatenate(blocks)]
         matrix: F = blocks[0]
         return matrix
+
+
+def filled_rows(matrix: RowBlocks[Any] | None, n: int) -> BoolArray:
+    """Tell which of `n` rows are there and not only zeros, [n]."""
+    found: BoolArray = np.zeros(n, dtype=np.bool_)
+    if matrix is not None:
+        found[: len(matrix)] = np.concatenate([block.any(axis=1) for block in matrix.blocks])
+    return found

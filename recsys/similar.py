@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from recsys.explain import unit
+from recsys.explain import TINY, unit
 from recsys.protocols import ItemSpace
 from recsys.types import BoolArray, DoubleArray, IntArray
 
@@ -17,6 +17,8 @@ def nearest(
     spaces: Iterable[ItemSpace], row: int, n_items: int, k: int, wanted: BoolArray | None
 ) -> tuple[IntArray, DoubleArray]:
     """Return the k rows most like one, best first, and their mean cosine over the spaces.
+
+    They are fewer where fewer have a vector in a space that has one of the item.
 
     Args:
         spaces: those without a vector of an item do not count for it.
@@ -33,11 +35,11 @@ def nearest(
         for start in range(0, n_items, ROWS_PER_BLOCK):
             rows = np.arange(start, min(start + ROWS_PER_BLOCK, n_items))
             others = space.item_vectors(rows)
-            total[rows] += unit(others) @ unit(mine)[0]
-            heard[rows] += others.any(axis=1)
-    score = total / np.maximum(heard, 1)
-    kept = np.ones(n_items, dtype=np.bool_) if wanted is None else wanted.copy()
+            norms = np.sqrt(np.einsum("nd,nd->n", others, others))
+            total[rows] += (others @ unit(mine)[0]) / np.maximum(norms, TINY)
+            heard[rows] += norms > 0
+    kept = heard > 0 if wanted is None else wanted & (heard > 0)
     kept[row] = False
-    score[~kept] = -np.inf
+    score = np.where(kept, total / np.maximum(heard, 1), -np.inf)
     best = np.argsort(-score, kind="stable")[: min(k, int(kept.sum()))]
     return best, score[best]

@@ -55,7 +55,7 @@ def of_bundle(path: str, component: str) -> tuple[FloatArray, FloatArray]:
         raise SystemExit(f"{component} has no vectors to be measured; try --component history")
     users = np.random.default_rng(0).permutation(len(recommender.users))[:SHOPPERS]
     vectors = model.encode(recommender.dataset.queries(users))
-    return model.item_vectors(np.arange(model.n_items)), vectors
+    return model.scored_vectors(np.arange(model.n_items)), vectors
 
 
 def measure(items: FloatArray, users: FloatArray, graph: bool) -> list[dict[str, Any]]:

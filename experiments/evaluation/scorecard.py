@@ -13,6 +13,7 @@ from typing import Any, Self
 import polars as pl
 
 from experiments.html_table import html_table
+from recsys.bundle import put_in_place
 from recsys.errors import DataError
 from recsys.types import Repeats
 
@@ -165,8 +166,8 @@ class Scorecard:
         Raises:
             DataError: something else is there.
         """
-        target = Path(folder)
-        if target.resolve() == self.folder.resolve():
+        target = Path(folder).resolve()
+        if target == self.folder.resolve():
             return
         refuse_no_scorecard(target)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -174,9 +175,7 @@ class Scorecard:
         work.chmod(0o755)
         shutil.copytree(self.folder / PER_USER, work / PER_USER)
         self.write_tables(work)
-        if target.exists():
-            shutil.rmtree(target)
-        work.rename(target)
+        put_in_place(work, target)
 
     def write_tables(self, folder: Path) -> None:
         """Write all but the per-user values."""

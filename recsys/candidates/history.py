@@ -11,7 +11,7 @@ from recsys.candidates.base import Asked, Generator
 from recsys.candidates.history_order import sorted_by_id
 from recsys.candidates.history_packing import last_baskets, newest, pack, taken, twins
 from recsys.protocols import State
-from recsys.row_blocks import RowBlocks
+from recsys.row_blocks import RowBlocks, filled_rows
 from recsys.topk import FlatIndex, ItemIndex, search_all
 from recsys.topk.ann import AnnIndex, Graph
 from recsys.types import (
@@ -118,7 +118,7 @@ class HistoryGenerator(Generator):
         if counts is None:
             counts = np.bincount(dataset.histories.items, minlength=dataset.n_items)
         texts = None if embeddings is None else RowBlocks.of(embeddings)
-        has_text = _has_text(texts, dataset.n_items)
+        has_text = filled_rows(texts, dataset.n_items)
         known = (counts >= min_id_count) | ((counts > 0) & ~has_text)
         known[np.argsort(-counts, kind="stable")[max_ids:]] = False
         id_of_item = np.where(known, np.cumsum(known) - 1, -1).astype(np.int64)
@@ -141,7 +141,7 @@ class HistoryGenerator(Generator):
     def readable(self) -> BoolArray:
         """Items that have an id or a text, [n_items]; it is silent about the others."""
         if self._readable is None:
-            self._readable = (self._id_of_item >= 0) | _has_text(self._texts, self.n_items)
+            self._readable = (self._id_of_item >= 0) | filled_rows(self._texts, self.n_items)
         return self._readable
 
     def attach(self, embeddings: AnyFloats) -> Self:
@@ -225,9 +225,13 @@ class HistoryGenerator(Generator):
         return self.network.targets(items, torch.from_numpy(popularity).to(self.device))
 
     def item_vectors(self, rows: IntArray) -> FloatArray:
-        """Return the vectors of items, [m, width]; their inner product is the score.
+        """Return the vectors of items, [m, width - 1]; zeros for one that it cannot read."""
+        return self.scored_vectors(rows)[:, :-1]
 
-        An item that it cannot read has zeros.
+    def scored_vectors(self, rows: IntArray) -> FloatArray:
+        """Return the vectors, [m, width], whose inner product is the score.
+
+        The last column is the items' popularity, which says nothing of their likeness.
         """
         vectors = self._ready()[0].take(rows).astype(np.float32, copy=False)
         vectors[~self.readable[rows]] = 0
@@ -386,14 +390,7 @@ class _Encoded(Asked):
         scores = np.empty(len(rows), dtype=np.float32)
         for start in range(0, len(rows), ROWS_PER_BLOCK):
             part = slice(start, start + ROWS_PER_BLOCK)
-            left, right = self._users[owner[part]], self._model.item_vectors(rows[part])
+            left, right = self._users[owner[part]], self._model.scored_vectors(rows[part])
             np.einsum("nd,nd->n", left, right, out=scores[part])
         scores[~self._model.readable[rows]] = np.nan
         return scores
-
-
-def _has_text(texts: RowBlocks[Any] | None, n_items: int) -> BoolArray:
-    found: BoolArray = np.zeros(n_items, dtype=bool)
-    if texts is not None:
-        found[: len(texts)] = np.concatenate([block.any(axis=1) for block in texts.blocks])
-    return found

@@ -159,7 +159,7 @@ def history(bundle: Path) -> np.ndarray:
     """Return the item vectors of a bundle's history Transformer."""
     model = Recommender.load(bundle).engine.generators["history"]
     assert isinstance(model, HistoryGenerator)
-    return model.item_vectors(np.arange(model.n_items))
+    return model.scored_vectors(np.arange(model.n_items))
 
 
 def test_promotion(

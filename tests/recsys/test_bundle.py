@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,38 @@ def test_an_older_bundle_is_replaced_and_other_folders_are_not(path: Path) -> No
     with pytest.raises(BundleError, match="not a bundle"):
         write_bundle(other, Manifest(), {}, {})
     assert (other / "cat.jpg").exists()
+
+
+def test_a_bundle_behind_a_link_is_replaced_where_it_lies(path: Path) -> None:
+    link = path.with_name("current")
+    link.symlink_to(path)
+    written = write_bundle(link, Manifest(name="newer"), {}, {})
+    assert link.is_symlink()
+    assert Bundle(path).manifest == written
+    assert sorted(p.name for p in path.parent.iterdir()) == ["bundle", "current"]
+
+
+def test_a_bundle_that_cannot_be_replaced_stays(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename, before = os.rename, Bundle(path).manifest
+
+    def failing(source: Path, target: Path) -> None:
+        if target == path and source.name != ".bundle.old":
+            raise OSError("the disk is gone")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", failing)
+    with pytest.raises(OSError, match="the disk is gone"):
+        write_bundle(path, Manifest(name="newer"), {}, {})
+    assert Bundle(path).manifest == before
+    assert [*path.parent.iterdir()] == [path]
+
+
+def test_a_save_that_was_killed_in_between_is_told(path: Path) -> None:
+    path.rename(path.with_name(".bundle.old"))
+    with pytest.raises(BundleError, match=r"cut short: rename .*\.bundle\.old to it"):
+        Bundle(path)
 
 
 def test_nothing_to_load(tmp_path: Path) -> None:

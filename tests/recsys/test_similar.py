@@ -38,3 +38,11 @@ def test_only_what_is_wanted_is_found(wanted: list[bool], found: list[int]) -> N
     mask: BoolArray = np.array(wanted)
     assert nearest([FIRST, SECOND], 0, 4, 10, mask)[0].tolist() == found
     assert mask.tolist() == wanted
+
+
+def test_what_no_space_places_is_like_nothing() -> None:
+    lonely, far = Space((1, 0), (0, 0), (-1, 0)), Space((0, 0), (0, 0), (0, 0))
+    best, score = nearest([lonely, far], 0, 3, 10, None)
+    assert best.tolist() == [2]  # its opposite, but not item 1, which nobody knows
+    assert score.tolist() == [-1]
+    assert nearest([lonely, far], 1, 3, 10, None)[0].tolist() == []

@@ -72,4 +72,4 @@ def test_every_fit_of_the_history_transformer_is_kept(
 
     monkeypatch.setattr(HistoryBatches, "epoch", refuse)
     rows = np.arange(N_ITEMS)
-    np.testing.assert_array_equal(fitted().item_vectors(rows), first.item_vectors(rows))
+    np.testing.assert_array_equal(fitted().scored_vectors(rows), first.scored_vectors(rows))

@@ -38,7 +38,7 @@ def next_items(model: HistoryGenerator, history: list[int], k: int = 1) -> list[
 
 
 def vectors(model: HistoryGenerator) -> FloatArray:
-    return model.item_vectors(np.arange(model.n_items))
+    return model.scored_vectors(np.arange(model.n_items))
 
 
 @pytest.fixture(scope="module")

@@ -185,7 +185,7 @@ def test_score_is_the_inner_product_and_agrees_with_the_candidates() -> None:
     found = model.candidates(q, 20)
     assert found.counts.tolist() == [8, 8]  # all but the item it cannot read
     np.testing.assert_allclose(model.score(q, found.ragged()), found.scores, atol=1e-5)
-    dense = model.encode(q) @ model.item_vectors(np.arange(model.n_items)).T
+    dense = model.encode(q) @ model.scored_vectors(np.arange(model.n_items)).T
     np.testing.assert_allclose(dense[found.owner, found.items], found.scores, atol=1e-5)
 
 
@@ -208,14 +208,14 @@ def test_exclusions_and_eligibility_hold() -> None:
 
 def test_an_added_item_is_ranked_and_read_by_its_text() -> None:
     model = generator()
-    before = model.item_vectors(np.arange(model.n_items))
+    before = model.scored_vectors(np.arange(model.n_items))
     model.add_items(model._texts.take(np.array([7])))  # type: ignore[union-attr]
     assert model.n_items == N_ITEMS + 1
     np.testing.assert_allclose(
-        model.item_vectors(np.arange(model.n_items))[9, :-1], before[7, :-1], atol=1e-6
+        model.scored_vectors(np.arange(model.n_items))[9, :-1], before[7, :-1], atol=1e-6
     )
     usual = np.log1p(np.arange(1, 9)).mean()  # of what was bought
-    assert model.item_vectors(np.arange(model.n_items))[9, -1] == pytest.approx(
+    assert model.scored_vectors(np.arange(model.n_items))[9, -1] == pytest.approx(
         usual * model.network.trend.item()
     )
     assert 9 in model.candidates(queries(histories([(9, 0)])), 20).items
@@ -224,11 +224,11 @@ def test_an_added_item_is_ranked_and_read_by_its_text() -> None:
 def test_attaching_embeddings_brings_items_and_leaves_a_model_without_texts_alone() -> None:
     texts = np.random.default_rng(1).normal(size=(N_ITEMS + 2, TEXT_DIM)).astype(np.float32)
     model = generator().attach(texts)
-    assert model.n_items == len(model.item_vectors(np.arange(model.n_items))) == N_ITEMS + 2
+    assert model.n_items == len(model.scored_vectors(np.arange(model.n_items))) == N_ITEMS + 2
     assert model.readable.all()
     silent = generator(text=False).attach(texts)
     assert np.flatnonzero(silent.readable).tolist() == [0, 1, 2, 3, 4, 5, 6]
-    assert not silent.item_vectors(np.arange(silent.n_items))[7:, :-1].any()
+    assert not silent.scored_vectors(np.arange(silent.n_items))[7:, :-1].any()
 
 
 def test_an_item_added_without_text_is_never_proposed() -> None:
