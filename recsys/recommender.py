@@ -22,7 +22,7 @@ from recsys.protocols import ItemSpace, TextEncoder
 from recsys.requests import Batch, available, batches, for_users
 from recsys.rerank import RuleReranker
 from recsys.row_blocks import RowBlocks
-from recsys.similar import nearest
+from recsys.similar import Likes
 from recsys.types import (
     FloatArray,
     HalfArray,
@@ -68,6 +68,7 @@ class Recommender:
         blurb_service: writes under the items; None: one without a store is made when the
             first blurb is asked for.
         drops: how far scores fell without an item of the history, of the latest answers.
+        likes: what is like an item, of the latest answers.
     """
 
     dataset: Dataset
@@ -77,6 +78,7 @@ class Recommender:
     manifest: Manifest
     blurb_service: BlurbService | None = None
     drops: Memory[FloatArray] = field(default_factory=lambda: Memory(ANSWERS_KEPT), repr=False)
+    likes: Likes = field(default_factory=Likes, repr=False)
 
     @classmethod
     def load(cls, path: str | Path, *, device: str = "cpu") -> Self:
@@ -285,7 +287,7 @@ class Recommender:
         if row == MISSING_ROW:
             raise DataError(f"item {item_id!r} is unknown; add it with add_items")
         open_ = available(self.dataset, as_time(at))
-        best, score = nearest(self.item_spaces(), row, len(self.items), k, open_)
+        best, score = self.likes.nearest(self.item_spaces(), row, len(self.items), k, open_)
         return list(zip(self.items.external(best), score.tolist(), strict=True))
 
     def with_items(self, frame: pl.DataFrame) -> Self:
@@ -320,13 +322,14 @@ class Recommender:
             engine=self.engine.with_items(embeddings.astype(np.float32)),
             vectors=self.vectors.grown(embeddings),
             drops=Memory(ANSWERS_KEPT),
+            likes=Likes(),
         )
 
     def add_items(self, frame: pl.DataFrame) -> None:
         """Add items to this recommender, as `with_items` does to a new one."""
         grown = self.with_items(frame)
         self.dataset, self.engine, self.vectors = grown.dataset, grown.engine, grown.vectors
-        self.drops = grown.drops
+        self.drops, self.likes = grown.drops, grown.likes
 
     def accelerate(self, min_items: int = MANY_ITEMS, *, recall: float = 0.95) -> dict[str, float]:
         """Search approximately where there are so many items that an exact search is slow.

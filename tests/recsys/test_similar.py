@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.similar import nearest
+from recsys.similar import KEPT, Likes, nearest
 from recsys.types import BoolArray, FloatArray, IntArray
 
 
@@ -46,3 +46,27 @@ def test_what_no_space_places_is_like_nothing() -> None:
     assert best.tolist() == [2]  # its opposite, but not item 1, which nobody knows
     assert score.tolist() == [-1]
     assert nearest([lonely, far], 1, 3, 10, None)[0].tolist() == []
+
+
+def test_what_was_asked_for_lately_is_answered_without_reading_the_items() -> None:
+    angles = np.linspace(0, 1, KEPT + 20)
+    around = Space(*zip(np.cos(angles), np.sin(angles), strict=True))
+    n, likes = len(angles), Likes()
+    masks: list[BoolArray | None] = [None, np.arange(n) % 2 == 0, np.arange(n) > KEPT]
+    wanted = [(k, mask) for k in (1, 10, 60, n) for mask in masks]
+    whole = [nearest([around], 0, n, k, mask) for k, mask in wanted]
+    for _ in "ab":
+        for (k, mask), (rows, scores) in zip(wanted, whole, strict=True):
+            best, score = likes.nearest([around], 0, n, k, mask)
+            assert best.tolist() == rows.tolist()
+            assert score.tolist() == scores.tolist()
+    # Nothing is read for these.
+    assert likes.nearest([], 0, n, 60, masks[1])[0].tolist() == [*range(2, 122, 2)]
+    # What is like it is remembered of each item, and less than KEPT is all there is.
+    few, open_ = Likes(), np.array([True, True, False, True])
+    for _ in "ab":
+        assert few.nearest([FIRST], 0, 4, 9, open_)[0].tolist() == [
+            1,
+            3,
+        ]
+        assert few.nearest([FIRST], 1, 4, 9, None)[0].tolist() == [0, 2, 3]
