@@ -16,6 +16,8 @@ from recsys.text.rows import unit_rows
 from recsys.types import FloatArray
 
 VERSION = 1
+CHUNK = 10_000
+"""Texts whose features are held at once."""
 WORD = re.compile(r"\w+")
 PAIR_WEIGHT = 0.5
 PIECES = {True: (3, 4), False: (1, 2)}
@@ -59,6 +61,12 @@ class HashingEncoder:
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
         """Encode, [n, dim], rows of unit length; a text without words gets zeros."""
+        out = np.zeros((len(texts), self._dim), dtype=np.float32)
+        for start in range(0, len(texts), CHUNK):
+            out[start : start + CHUNK] = self._encode(texts[start : start + CHUNK])
+        return out
+
+    def _encode(self, texts: Sequence[str]) -> FloatArray:
         known: dict[str, list[tuple[int, float]]] = {}
         rows: list[int] = []
         columns: list[int] = []

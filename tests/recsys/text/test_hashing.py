@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recsys.text import HashingEncoder
+from recsys.text import HashingEncoder, hashing
+from recsys.types import FloatArray
 from tests.contracts.text_encoder import TextEncoderContract
 
 
@@ -42,3 +43,18 @@ class TestHashingEncoder(TextEncoderContract):
     def test_no_positions_are_refused(self) -> None:
         with pytest.raises(ValueError, match="at least one position"):
             HashingEncoder(0)
+
+    def test_many_texts_are_held_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        texts = ["red apples", "", "oil", "red oil", "milk"]
+        whole = HashingEncoder().encode(texts)
+        held: list[int] = []
+        summed = hashing.unit_rows
+
+        def remember(vectors: FloatArray) -> FloatArray:
+            held.append(len(vectors))
+            return summed(vectors)
+
+        monkeypatch.setattr(hashing, "CHUNK", 2)
+        monkeypatch.setattr(hashing, "unit_rows", remember)
+        np.testing.assert_array_equal(HashingEncoder().encode(texts), whole)
+        assert held == [2, 2, 1]
