@@ -169,9 +169,12 @@ class LazyEncoder:
         arguments = {k: v for k, v in self._spec.items() if k != "fingerprint"}
         encoder = load_encoder(**arguments, tuned=self.tuned)
         if encoder.fingerprint != self.fingerprint:
+            remedy = "Fetch the same weights: recsys weights fetch"
+            if self._spec["kind"] == "hashing":
+                remedy = "This version of recsys hashes words anew: train the bundle again"
             raise WeightsError(
                 f"the text encoder here ({encoder.fingerprint}) is not the one the bundle was "
                 f"trained with ({self.fingerprint}); new items would land in another space. "
-                "Fetch the same weights: recsys weights fetch"
+                f"{remedy}"
             )
         return encoder

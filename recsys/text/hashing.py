@@ -15,13 +15,25 @@ import scipy.sparse as sp
 from recsys.text.rows import unit_rows
 from recsys.types import FloatArray
 
-VERSION = 1
+VERSION = 2
 CHUNK = 10_000
 """Texts whose features are held at once."""
-WORD = re.compile(r"\w+")
+MARKS = (
+    "\u0300-\u036f\u064b-\u065f\u0900-\u0963\u0966-\u0dff"  # Latin, Arabic, of India
+    "\u0e31-\u0e4e\u0eb1-\u0ecd\u102b-\u103e\u17b4-\u17d3"  # Thai, Lao, Myanmar, Khmer
+)
+WORD = re.compile(rf"[\w{MARKS}]+")
+"""Accents and vowel signs belong to the word that they stand in."""
+DENSE = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Myanmar, Khmer
+    "\u1100-\u11ff\uac00-\ud7ff"  # Hangul
+    "\u3005-\u3007\u3040-\u312f\u31f0-\u31ff"  # Hiragana, Katakana, Bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # Han
+)
+"""Scripts without spaces, or whose words are of a few syllable signs."""
 PAIR_WEIGHT = 0.5
-PIECES = {True: (3, 4), False: (1, 2)}
-"""Lengths of the pieces of a word: longer in alphabets than in scripts without spaces."""
+PIECES = {True: (1, 2), False: (3, 4)}
+"""Lengths of the pieces of a word: shorter in dense scripts than in alphabets."""
 
 
 class HashingEncoder:
@@ -86,10 +98,10 @@ class HashingEncoder:
         self, word: str, known: dict[str, list[tuple[int, float]]]
     ) -> list[tuple[int, float]]:
         if word not in known:
-            marked = f"<{word}>" if word.isascii() else word
-            lengths = PIECES[word.isascii()]
+            dense = DENSE.search(word) is not None
+            marked = word if dense else f"<{word}>"
             pieces = [
-                marked[i : i + n] for n in lengths for i in range(max(0, len(marked) - n + 1))
+                marked[i : i + n] for n in PIECES[dense] for i in range(max(0, len(marked) - n + 1))
             ]
             weight = len(pieces) ** -0.5 if pieces else 0.0
             known[word] = [self._hash(word, 1.0), *(self._hash(p, weight) for p in pieces)]

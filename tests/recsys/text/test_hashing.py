@@ -36,6 +36,31 @@ class TestHashingEncoder(TextEncoderContract):
         apple_juice, apple, oil = HashingEncoder().encode(["鲜榨苹果汁", "红苹果", "发动机油"])
         assert apple_juice @ apple > apple_juice @ oil
 
+    @pytest.mark.parametrize(
+        ("right", "wrong", "other"),
+        [
+            ("kühlschrank", "kühlschränke", "geschirrspüler"),
+            ("шоколадный", "шоколадная", "стиральный"),
+            ("σοκολάτα", "σοκολάτες", "απορρυπαντικό"),
+            ("الشوكولاتة", "شوكولاتة", "المنظفات"),
+        ],
+    )
+    def test_alphabets_beyond_ascii_have_long_pieces(
+        self, right: str, wrong: str, other: str
+    ) -> None:
+        right_vector, wrong_vector, other_vector = HashingEncoder(4096).encode(
+            [right, wrong, other]
+        )
+        assert right_vector @ wrong_vector > 0.25
+        assert abs(right_vector @ other_vector) < 0.1
+
+    def test_letters_alone_make_no_likeness(self) -> None:
+        listen, silent = HashingEncoder(4096).encode(["ток", "кот"])
+        assert abs(listen @ silent) < 0.1
+
+    def test_vowel_signs_belong_to_their_word(self) -> None:
+        assert hashing.WORD.findall("हिन्दी दूध। สบู่เหลว") == ["हिन्दी", "दूध", "สบู่เหลว"]
+
     def test_misspellings_stay_near(self) -> None:
         right, wrong, other = HashingEncoder().encode(["chocolate", "chocolatte", "detergent"])
         assert right @ wrong > 0.3 > abs(right @ other)
