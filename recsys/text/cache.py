@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,8 @@ class CachedEncoder:
     The key of a text is the BLAKE2b digest of its bytes, in a directory named by the
     encoder's fingerprint. Vectors lie in append-only shards, `keys.npy` and `vectors.npy`
     in a directory that appears by one rename; they are memory-mapped. Work is written
-    every few thousand texts, so an interrupted run loses little.
+    every few thousand texts, so an interrupted run loses little. Where nothing can be
+    written, vectors are kept in memory, and a warning says so.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class CachedEncoder:
         self.directory = directory / encoder.fingerprint
         self.progress = progress
         self._shards: dict[str, _Shard] = {}
+        self._unwritten: list[_Shard] = []
 
     @property
     def dim(self) -> int:
@@ -118,7 +121,7 @@ class CachedEncoder:
         chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
         done = 0
         for number, vectors in self._encoded([[texts[i] for i in rows] for rows in chunks]):
-            self._append(keys[chunks[number]], vectors)
+            self._keep(keys[chunks[number]], vectors)
             done += len(chunks[number])
             if self.progress:
                 self.progress(done, len(todo))
@@ -130,7 +133,7 @@ class CachedEncoder:
 
     def _known(self, keys: Keys) -> BoolArray:
         known = np.zeros(len(keys), dtype=np.bool_)
-        for shard in self._shards.values():
+        for shard in (*self._shards.values(), *self._unwritten):
             known[_match(shard.keys, keys)[1]] = True
         return known
 
@@ -138,7 +141,7 @@ class CachedEncoder:
         """Return vectors, [n, dim], and which of them were found, [n]."""
         out = np.zeros((len(keys), self.dim), dtype=np.float32)
         found = np.zeros(len(keys), dtype=np.bool_)
-        for shard in self._shards.values():
+        for shard in (*self._shards.values(), *self._unwritten):
             there, here = _match(shard.keys, keys)
             out[here] = shard.vectors[there]
             found[here] = True
@@ -154,6 +157,24 @@ class CachedEncoder:
             except FileNotFoundError:  # merged into another one since it was listed
                 return self._open_new_shards()
         return None
+
+    def _keep(self, keys: Keys, vectors: FloatArray) -> None:
+        """Keep vectors on disk, else in memory."""
+        try:
+            self._append(keys, vectors)
+        except OSError as error:
+            if not self._unwritten:
+                warnings.warn(
+                    f"embeddings are kept in memory only, and made again by the next process: "
+                    f"{self.directory} cannot be written ({error})",
+                    stacklevel=4,
+                )
+            elif len(self._unwritten[-1].keys) < SMALL:
+                last = self._unwritten.pop()
+                keys = np.concatenate([last.keys, keys])
+                vectors = np.concatenate([last.vectors, vectors])
+            first, _ = distinct(keys)
+            self._unwritten.append(_Shard(keys[first], vectors[first]))
 
     def _append(self, keys: Keys, vectors: FloatArray) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -229,9 +250,12 @@ def _write(directory: Path, keys: Keys, vectors: FloatArray) -> None:
     name = uuid.uuid4().hex
     scratch = directory / f".{name}"
     scratch.mkdir()
-    np.save(scratch / KEYS, keys)
-    np.save(scratch / VECTORS, vectors.astype(np.float32, copy=False))
-    scratch.rename(directory / f"shard-{name}")
+    try:
+        np.save(scratch / KEYS, keys)
+        np.save(scratch / VECTORS, vectors.astype(np.float32, copy=False))
+        scratch.rename(directory / f"shard-{name}")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write_about(directory: Path, dim: int, fingerprint: str) -> None:

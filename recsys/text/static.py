@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,7 +43,8 @@ class StaticEncoder:
     component by component, by the square root of the standard deviation. Then each gets
     the weight `a / (a + p)`, where `p` is the token's share under Zipf's law (Arora, Liang
     and Ma, ICLR 2017; vocabularies list frequent tokens first). Distilled vectors stay in
-    `directory` and are computed once for each sentence encoder.
+    `directory` and are computed once for each sentence encoder; where nothing can be
+    written, once a process, and a warning says so.
     """
 
     def __init__(
@@ -108,27 +110,28 @@ class StaticEncoder:
     @cached_property
     def _tables(self) -> _Tables:
         folder = self.directory / self.fingerprint
-        if not (folder / SETTINGS).exists():
-            self._distil(folder)
-        return _read(folder)
-
-    def _distil(self, folder: Path) -> None:
+        if os.path.exists(folder / SETTINGS):  # False, too, where it may not be looked at
+            return _read(folder)
         tokenizer = self.sentence.tokenizer
+        vectors = self._distil(tokenizer)
+        try:
+            self._write(folder, vectors, tokenizer)
+        except OSError as error:
+            warnings.warn(
+                f"the distilled encoder is kept in memory only, and made again by the next "
+                f"process: {folder} cannot be written ({error})",
+                stacklevel=3,
+            )
+        return _Tables(vectors, _unlimited(tokenizer.backend_tokenizer.to_str()))
+
+    def _distil(self, tokenizer: Any) -> FloatArray:
+        """Return the weighted vector of every token, [tokens, dim]."""
         size, special = len(tokenizer), set(tokenizer.all_special_ids)
         ordinary = np.array([i for i in range(size) if i not in special], dtype=np.int64)
         raw = self._run(ordinary, tokenizer)
         vectors = np.zeros((size, self._dim), dtype=np.float32)
         vectors[ordinary] = _project(raw, self._dim) * _sif(size)[ordinary, None]
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".distil-"))
-        try:
-            self._write(scratch, vectors, tokenizer)
-            os.replace(scratch, folder)
-        except OSError:
-            if not (folder / SETTINGS).exists():  # another process was not faster
-                raise
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+        return vectors
 
     def _run(self, tokens: np.ndarray[Any, Any], tokenizer: Any) -> FloatArray:
         """Encode every token alone, [tokens, sentence dim]."""
@@ -142,12 +145,24 @@ class StaticEncoder:
         return np.concatenate(parts)
 
     def _write(self, folder: Path, vectors: FloatArray, tokenizer: Any) -> None:
-        from safetensors.numpy import save_file
+        """Write the distillation; it appears complete or not at all."""
+        from safetensors.numpy import save
 
-        save_file({"vectors": vectors}, folder / VECTORS)
-        tokenizer.backend_tokenizer.save(str(folder / TOKENIZER))
         settings = {"version": VERSION, "fingerprint": self.fingerprint, "dim": self._dim}
-        (folder / SETTINGS).write_text(json.dumps(settings, indent=2))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".distil-"))
+        try:
+            scratch.chmod(0o755)
+            (scratch / VECTORS).write_bytes(save({"vectors": vectors}))
+            described = tokenizer.backend_tokenizer.to_str()
+            (scratch / TOKENIZER).write_text(described, encoding="utf-8")
+            (scratch / SETTINGS).write_text(json.dumps(settings, indent=2))
+            os.replace(scratch, folder)
+        except OSError:
+            if not os.path.exists(folder / SETTINGS):  # another process was not faster
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:
@@ -163,20 +178,26 @@ def _read(folder: Path) -> _Tables:
     from safetensors.numpy import load_file
 
     try:
-        from tokenizers import Tokenizer
-    except ImportError as error:
-        raise MissingExtraError("text", "the static text encoder") from error
-    try:
         vectors = load_file(folder / VECTORS)["vectors"]
-        tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        described = (folder / TOKENIZER).read_text(encoding="utf-8")
     except (OSError, KeyError, SafetensorError) as error:
         raise WeightsError(
             f"the distilled encoder in {folder} is damaged ({error}); delete that directory, "
             f"it is made anew when it is next needed"
         ) from error
+    return _Tables(vectors, _unlimited(described))
+
+
+def _unlimited(described: str) -> Any:
+    """Return a tokenizer, from its JSON, that neither pads nor truncates."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtraError("text", "the static text encoder") from error
+    tokenizer = Tokenizer.from_str(described)
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    return _Tables(vectors, tokenizer)
+    return tokenizer
 
 
 def _project(vectors: FloatArray, dim: int) -> FloatArray:

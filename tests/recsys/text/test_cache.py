@@ -123,6 +123,35 @@ def test_a_half_written_shard_is_not_seen(tmp_path: Path) -> None:
     assert CachedEncoder(Counting(), tmp_path).missing(["milk"]) == 0
 
 
+def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "CHUNK", 2)
+    monkeypatch.setattr(cache, "SMALL", 3)
+    (tmp_path / "file").touch()
+    inner = Counting()
+    cached = CachedEncoder(inner, tmp_path / "file")
+    texts = [f"text {n}" for n in range(9)]
+    with pytest.warns(UserWarning, match="kept in memory only") as warned:
+        np.testing.assert_array_equal(cached.encode(texts), HashingEncoder(16).encode(texts))
+    assert len(warned) == 1
+    assert cached.missing(texts) == 0
+    np.testing.assert_array_equal(cached.encode(texts), HashingEncoder(16).encode(texts))
+    assert sorted(inner.encoded) == texts
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cached = CachedEncoder(Counting(), tmp_path)
+    cached.encode(["milk"])
+    before = sorted(cached.directory.iterdir())
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.np, "save", full)
+    with pytest.warns(UserWarning, match="No space left"):
+        cached.encode(["bread"])
+    assert sorted(cached.directory.iterdir()) == before
+
+
 def test_texts_whose_keys_share_their_first_half(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,22 @@ def test_a_damaged_distillation_names_its_directory(tiny_model_path: Path, tmp_p
         again.encode(["milk"])
 
 
+def test_everybody_may_read_a_distillation(tiny_model_path: Path, tmp_path: Path) -> None:
+    encoder = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    encoder.encode(["milk"])
+    assert (tmp_path / encoder.fingerprint).stat().st_mode & 0o777 == 0o755
+
+
+def test_a_place_that_cannot_be_written(tiny_model_path: Path, tmp_path: Path) -> None:
+    sentence = SentenceEncoder(tiny_model_path, device="cpu")
+    expected = StaticEncoder(sentence, tmp_path, dim=8).encode(["red apples"])
+    (tmp_path / "file").touch()
+    encoder = StaticEncoder(sentence, tmp_path / "file", dim=8)
+    with pytest.warns(UserWarning, match=r"kept in memory only.*file/static-\w+ cannot be written"):
+        np.testing.assert_array_equal(encoder.encode(["red apples"]), expected)
+    np.testing.assert_array_equal(encoder.encode(["red apples"]), expected)
+
+
 @pytest.mark.slow
 def test_stays_near_the_transformer(text_encoder_path: Path, tmp_path: Path) -> None:
     pytest.importorskip("sentence_transformers")
