@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from filelock import FileLock
 
+from recsys.errors import WeightsError
 from recsys.protocols import FineTuned, TextEncoder
 from recsys.text.sentence import Progress
 from recsys.types import BoolArray, FloatArray, IntArray
@@ -45,7 +46,8 @@ class CachedEncoder:
     encoder's fingerprint. Vectors lie in append-only shards, `keys.npy` and `vectors.npy`
     in a directory that appears by one rename; they are memory-mapped. Work is written
     every few thousand texts, so an interrupted run loses little. Where nothing can be
-    written, vectors are kept in memory, and a warning says so.
+    written, vectors are kept in memory, and a warning says so. What was damaged on disk is
+    removed and made anew.
     """
 
     def __init__(
@@ -74,10 +76,10 @@ class CachedEncoder:
     @property
     def dim(self) -> int:
         """Length of a vector; read from the cache where it is known."""
-        about = self.directory / ABOUT
-        if about.exists():
-            return int(json.loads(about.read_text())["dim"])
-        return self.encoder.dim
+        try:
+            return int(json.loads((self.directory / ABOUT).read_text())["dim"])
+        except (OSError, ValueError, KeyError):  # not there yet, or damaged
+            return self.encoder.dim
 
     @property
     def fingerprint(self) -> str:
@@ -99,7 +101,11 @@ class CachedEncoder:
         return CachedEncoder(encoder, self.directory.parent, progress=self.progress)
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Encode, [n, dim]; distinct texts once, and only those never seen before."""
+        """Encode, [n, dim]; distinct texts once, and only those never seen before.
+
+        Raises:
+            WeightsError: the encoder makes vectors that are not finite.
+        """
         keys = digests(texts)
         first, inverse = distinct(keys)
         self._open_new_shards()
@@ -121,10 +127,20 @@ class CachedEncoder:
         chunks = [todo[start : start + CHUNK] for start in range(0, len(todo), CHUNK)]
         done = 0
         for number, vectors in self._encoded([[texts[i] for i in rows] for rows in chunks]):
+            self._refuse_not_finite(vectors, chunks[number], texts)
             self._keep(keys[chunks[number]], vectors)
             done += len(chunks[number])
             if self.progress:
                 self.progress(done, len(todo))
+
+    def _refuse_not_finite(self, vectors: FloatArray, rows: IntArray, texts: Sequence[str]) -> None:
+        broken = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(broken):
+            raise WeightsError(
+                f"the text encoder ({self.fingerprint}) makes vectors that are not finite of "
+                f"{len(broken)} of {len(vectors)} texts, such as {texts[rows[broken[0]]][:80]!r}; "
+                f"its weights are damaged or need float32: give another text.source"
+            )
 
     def _encoded(self, chunks: Sequence[Sequence[str]]) -> Iterator[tuple[int, FloatArray]]:
         if self._elsewhere is not None:
@@ -152,9 +168,10 @@ class CachedEncoder:
         present = {path.name: path for path in _shards_in(self.directory)}
         self._shards = {name: shard for name, shard in self._shards.items() if name in present}
         for name in sorted(present.keys() - self._shards.keys()):
-            try:
-                self._shards[name] = _read(present[name])
-            except FileNotFoundError:  # merged into another one since it was listed
+            shard = _read(present[name])
+            if shard is not None:
+                self._shards[name] = shard
+            elif not present[name].exists():  # merged into another one since it was listed
                 return self._open_new_shards()
         return None
 
@@ -182,7 +199,7 @@ class CachedEncoder:
             if not (self.directory / ABOUT).exists():
                 _write_about(self.directory, vectors.shape[1], self.fingerprint)
             shards = {path: _read(path) for path in _shards_in(self.directory)}
-            small = {path: shard for path, shard in shards.items() if len(shard.keys) < SMALL}
+            small = {path: s for path, s in shards.items() if s and len(s.keys) < SMALL}
             keys = np.concatenate([keys, *(shard.keys for shard in small.values())])
             vectors = np.concatenate([vectors, *(shard.vectors for shard in small.values())])
             first, _ = distinct(keys)
@@ -238,11 +255,19 @@ def _shards_in(directory: Path) -> list[Path]:
     return sorted(directory.glob("shard-*"))
 
 
-def _read(shard: Path) -> _Shard:
-    return _Shard(
-        np.load(shard / KEYS, mmap_mode="r", allow_pickle=False),
-        np.load(shard / VECTORS, mmap_mode="r", allow_pickle=False),
-    )
+def _read(shard: Path) -> _Shard | None:
+    """Open a shard; one that is not whole is removed, and None."""
+    try:
+        keys = np.load(shard / KEYS, mmap_mode="r", allow_pickle=False)
+        vectors = np.load(shard / VECTORS, mmap_mode="r", allow_pickle=False)
+        if len(keys) == len(vectors):
+            return _Shard(keys, vectors)
+    except PermissionError:
+        return None
+    except (FileNotFoundError, ValueError, EOFError):
+        pass
+    shutil.rmtree(shard, ignore_errors=True)
+    return None
 
 
 def _write(directory: Path, keys: Keys, vectors: FloatArray) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recsys.errors import WeightsError
 from recsys.text import CachedEncoder, HashingEncoder, cache
 from recsys.types import FloatArray
 from tests.contracts.text_encoder import TextEncoderContract
@@ -150,6 +151,44 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     with pytest.warns(UserWarning, match="No space left"):
         cached.encode(["bread"])
     assert sorted(cached.directory.iterdir()) == before
+
+
+@pytest.mark.parametrize("left", [0, 40, 200, None])
+@pytest.mark.parametrize("name", ["keys.npy", "vectors.npy"])
+def test_a_damaged_shard_is_made_anew(tmp_path: Path, name: str, left: int | None) -> None:
+    cached = CachedEncoder(Counting(), tmp_path)
+    texts = [f"text {n}" for n in range(20)]
+    cached.encode(texts)
+    [file] = cached.directory.glob(f"shard-*/{name}")
+    content = file.read_bytes()
+    file.unlink()
+    if left is not None:
+        file.write_bytes(content[:left])
+    inner = Counting()
+    again = CachedEncoder(inner, tmp_path)
+    np.testing.assert_array_equal(again.encode(texts), HashingEncoder(16).encode(texts))
+    assert sorted(inner.encoded) == sorted(texts)
+    assert CachedEncoder(Counting(), tmp_path).missing(texts) == 0
+
+
+def test_a_damaged_description_is_not_read(tmp_path: Path) -> None:
+    cached = CachedEncoder(Counting(), tmp_path)
+    cached.encode(["milk"])
+    (cached.directory / "about.json").write_text('{"dim"')
+    assert CachedEncoder(Counting(), tmp_path).encode(["milk"]).shape == (1, 16)
+
+
+def test_vectors_that_are_not_finite_are_not_kept(tmp_path: Path) -> None:
+    class Broken(HashingEncoder):
+        def encode(self, texts: Sequence[str]) -> FloatArray:
+            vectors = super().encode(texts)
+            vectors[[text == "bread" for text in texts], 3] = np.nan
+            return vectors
+
+    cached = CachedEncoder(Broken(16), tmp_path)
+    with pytest.raises(WeightsError, match=r"not finite of 1 of 2 texts, such as 'bread'"):
+        cached.encode(["milk", "bread"])
+    assert cached.missing(["milk", "bread"]) == 2
 
 
 def test_texts_whose_keys_share_their_first_half(
