@@ -39,8 +39,8 @@ def encoder_for(
         progress: called with texts done and texts in all.
 
     Raises:
-        WeightsError: a named encoder's weights cannot be had.
-        MissingExtraError: a named encoder's packages are missing.
+        WeightsError: the weights of an encoder or a source that is named cannot be had.
+        MissingExtraError: its packages are missing.
     """
     kind = config.encoder
     if kind == "auto":
@@ -60,7 +60,7 @@ def encoder_for(
             raise MissingExtraError("text", "the sentence encoder")
         return load_encoder(**settings, device=device, progress=progress), settings
     except (WeightsError, MissingExtraError) as error:
-        if config.encoder != "auto":
+        if config.encoder != "auto" or config.source or weights.configured("text-encoder"):
             raise
         say(f"hashing encoder, which knows no synonyms, since {error}")
         settings["kind"] = "hashing"

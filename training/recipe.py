@@ -59,9 +59,9 @@ class TextConfig(Section):
         encoder: `sentence` is a Transformer; `static` its distillation, nearly thirty
             times as fast and somewhat less exact; `hashing` needs no weights and knows no
             synonyms. `auto` is `sentence` for up to `static_above` distinct texts,
-            `static` for more, and `hashing` where weights or packages are missing. `none`
-            leaves texts out: models know items by their ids alone, and no model knows an
-            item that is added later.
+            `static` for more, and `hashing` where packages or the default weights are missing.
+            `none` leaves texts out: models know items by their ids alone, and no model knows
+            an item that is added later.
         static_above: where `auto` changes over.
         source: path, wheel or hub name of another Transformer than the default one.
         dim: length of a vector of `static` and `hashing`.

