@@ -65,7 +65,8 @@ class TextConfig(Section):
         static_above: where `auto` changes over.
         source: path, wheel or hub name of another Transformer than the default one.
         dim: length of a vector of `static` and `hashing`.
-        max_length: tokens read of a text; None is what the model allows.
+        max_length: tokens read of a text, special ones included; None is what the model
+            allows.
         prompt: put before every text, for models that were trained with one.
         tuning: of the sentence encoder, on what this shop's customers buy together.
     """

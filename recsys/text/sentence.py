@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from recsys.devices import resolve_device
-from recsys.errors import MissingExtraError, WeightsError
+from recsys.errors import MissingExtraError, RecipeError, WeightsError
 from recsys.text.rows import unit_rows
 from recsys.types import FloatArray, IntArray
 
@@ -54,7 +54,8 @@ class SentenceEncoder:
             model: directory of a sentence-transformers model with safetensors weights.
             device: `auto` (CUDA, then CPU) or a torch device.
             batch_size: texts in a batch.
-            max_length: tokens of a text that are read; None means what the model allows.
+            max_length: tokens of a text that are read, special ones included; None means
+                what the model allows.
             precision: `auto`, `float32` or `bfloat16`.
             prompt: put before every text, for models that were trained with one.
             progress: called after every batch with texts done and texts in all.
@@ -124,7 +125,12 @@ class SentenceEncoder:
         }
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Encode, [n, dim], rows of unit length; an empty text gets zeros."""
+        """Encode, [n, dim], rows of unit length; an empty text gets zeros.
+
+        Raises:
+            RecipeError: `max_length` is more than the model has positions for, or leaves no
+                room between the special tokens.
+        """
         filled = [i for i, text in enumerate(texts) if text.strip()]
         out = np.zeros((len(texts), self.dim), dtype=np.float32)
         if not filled:
@@ -202,6 +208,7 @@ class SentenceEncoder:
             if shown:
                 logging.enable_progress_bar()
         if self.max_length is not None:
+            _refuse_length(self.max_length, model)
             model.max_seq_length = self.max_length
         if self.tuned:
             _put(self.tuned, model[0].auto_model, self.path)
@@ -213,6 +220,26 @@ class SentenceEncoder:
         order = np.argsort(-lengths, kind="stable")
         for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
+
+
+def _refuse_length(length: int, model: Any) -> None:
+    least = model.tokenizer.num_special_tokens_to_add() + 1
+    most = _positions(model[0].auto_model)
+    if length < least or (most and length > most):
+        upper = f"to {most}" if most else "or more"
+        raise RecipeError(
+            f"text.max_length is {length}, but this text encoder reads {least} {upper} tokens of "
+            f"a text, {least - 1} special ones included; change or leave out text.max_length"
+        )
+
+
+def _positions(transformer: Any) -> int | None:
+    """Return how many tokens a Transformer has positions for; None: any number."""
+    positions: int | None = getattr(transformer.config, "max_position_embeddings", None)
+    table = getattr(getattr(transformer, "embeddings", None), "position_embeddings", None)
+    padding: int | None = getattr(table, "padding_idx", None)
+    # RoBERTa and its kin count positions from behind that of the padding.
+    return positions if not positions or padding is None else positions - padding - 1
 
 
 def _put(tuned: Mapping[str, FloatArray], transformer: torch.nn.Module, path: Path) -> None:

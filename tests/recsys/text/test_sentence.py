@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from recsys.errors import WeightsError
+from recsys.errors import RecipeError, WeightsError
 from recsys.text import SentenceEncoder
+from recsys.text.sentence import _positions
 from tests.contracts.text_encoder import TextEncoderContract
 
 
@@ -68,6 +70,30 @@ def test_a_shorter_limit_reads_less(tiny_model_path: Path) -> None:
     short = SentenceEncoder(tiny_model_path, device="cpu", max_length=4, precision="float32")
     a, b = short.encode(["red apple milk", "red apple bread"])  # [CLS] red apple [SEP]
     np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [1, 2, 65])
+def test_a_limit_that_the_model_cannot_keep(tiny_model_path: Path, length: int) -> None:
+    encoder = SentenceEncoder(tiny_model_path, device="cpu", max_length=length)
+    with pytest.raises(
+        RecipeError, match=rf"text\.max_length is {length}, .* reads 3 to 64 tokens"
+    ):
+        encoder.encode(["milk"])
+
+
+@pytest.mark.parametrize("length", [3, 64])
+def test_a_limit_that_the_model_just_keeps(tiny_model_path: Path, length: int) -> None:
+    encoder = SentenceEncoder(tiny_model_path, device="cpu", max_length=length)
+    milk, oil = encoder.encode(["milk " * 80, "oil " * 80])
+    assert milk @ oil < 0.999
+
+
+def test_positions_are_counted_from_behind_the_padding() -> None:
+    config = SimpleNamespace(max_position_embeddings=514)
+    table = SimpleNamespace(position_embeddings=SimpleNamespace(padding_idx=1))
+    assert _positions(SimpleNamespace(config=config, embeddings=table)) == 512
+    assert _positions(SimpleNamespace(config=config)) == 514
+    assert _positions(SimpleNamespace(config=SimpleNamespace())) is None
 
 
 def test_a_prompt_stands_before_every_text(tiny_model_path: Path) -> None:
