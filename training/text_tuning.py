@@ -155,7 +155,8 @@ def _train(
     tokens = student.tokenize([encoder.prompt + text for text in pairs.texts], config.max_length)
 
     def loss(batch: IntArray) -> Tensor:
-        vectors = student.vectors([tokens[text] for text in batch.T.ravel()])
+        read = [tokens[text] for text in batch.T.ravel()]
+        vectors = student.vectors(read, student.prompt_length)[:, : student.dim]
         return contrast(vectors[: len(batch)], vectors[len(batch) :], config.scale)
 
     fit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -57,7 +58,8 @@ class SentenceEncoder:
             max_length: tokens of a text that are read, special ones included; None means
                 what the model allows.
             precision: `auto`, `float32` or `bfloat16`.
-            prompt: put before every text, for models that were trained with one.
+            prompt: put before every text, for models that were trained with one; empty: the
+                model's own default prompt, which few have.
             progress: called after every batch with texts done and texts in all.
             tuned: weights that take the place of the directory's, by their name in the
                 Transformer: what fine-tuning changed.
@@ -76,7 +78,7 @@ class SentenceEncoder:
         self.batch_size = batch_size
         self.max_length = max_length
         self.precision = precision
-        self.prompt = prompt
+        self.prompt = prompt or _default_prompt(self.path)
         self.progress = progress
         self.tuned: Mapping[str, FloatArray] = tuned or {}
 
@@ -109,6 +111,8 @@ class SentenceEncoder:
                 digest.update(file.relative_to(self.path).as_posix().encode())
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
+        if self.prompt and _pools_without_prompt(self.path):
+            digest.update(b"prompt not pooled")
         for name, weight in sorted(self.tuned.items()):
             digest.update(f"{name} {weight.shape}".encode())
             digest.update(np.ascontiguousarray(weight).tobytes())
@@ -130,6 +134,7 @@ class SentenceEncoder:
         Raises:
             RecipeError: `max_length` is more than the model has positions for, or leaves no
                 room between the special tokens.
+            WeightsError: the model is damaged, or is not built around a Transformer.
         """
         filled = [i for i, text in enumerate(texts) if text.strip()]
         out = np.zeros((len(texts), self.dim), dtype=np.float32)
@@ -139,7 +144,8 @@ class SentenceEncoder:
         rows = np.array(filled, dtype=np.int64)
         done = 0
         for batch in self._batches(tokens):
-            out[rows[batch]] = self.forward([tokens[i] for i in batch])
+            vectors = self.forward([tokens[i] for i in batch], self.prompt_length)
+            out[rows[batch]] = vectors[:, : self.dim]  # fewer than all where the model says so
             done += len(batch)
             if self.progress:
                 self.progress(done, len(filled))
@@ -155,16 +161,27 @@ class SentenceEncoder:
         encoded = tokenizer(list(texts), truncation=True, max_length=limit, padding=False)
         return list(encoded["input_ids"])
 
-    def forward(self, tokens: Sequence[Sequence[int]]) -> FloatArray:
-        """Run one batch of token lists, [n, dim]."""
+    @cached_property
+    def prompt_length(self) -> int:
+        """How many tokens at the head of every text are the prompt's."""
+        if not self.prompt:
+            return 0
+        [tokens] = self.tokenize([self.prompt])
+        return len(tokens) - (tokens[-1] in self.tokenizer.all_special_ids)
+
+    def forward(self, tokens: Sequence[Sequence[int]], prompt_length: int = 0) -> FloatArray:
+        """Run one batch of token lists, [n, dim before a `truncate_dim`]."""
         import torch
 
         with torch.inference_mode():
-            vectors = self.vectors(tokens)
+            vectors = self.vectors(tokens, prompt_length)
         return np.asarray(vectors.float().cpu().numpy(), dtype=np.float32)
 
-    def vectors(self, tokens: Sequence[Sequence[int]]) -> torch.Tensor:
-        """Run one batch of token lists, a tensor [n, dim] on the device of the model."""
+    def vectors(self, tokens: Sequence[Sequence[int]], prompt_length: int = 0) -> torch.Tensor:
+        """Run one batch of token lists, a tensor as of `forward` on the device of the model.
+
+        Models that pool without the prompt leave out the first `prompt_length` tokens.
+        """
         import torch
 
         width = max(map(len, tokens))
@@ -174,7 +191,12 @@ class SentenceEncoder:
             ids[row, : len(text)] = torch.as_tensor(text)
             mask[row, : len(text)] = 1
         device = self._model.device
-        features = {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
+        features: dict[str, Any] = {
+            "input_ids": ids.to(device),
+            "attention_mask": mask.to(device),
+        }
+        if prompt_length:
+            features["prompt_length"] = prompt_length
         vectors: torch.Tensor = self._model(features)["sentence_embedding"]
         return vectors
 
@@ -191,6 +213,7 @@ class SentenceEncoder:
     @cached_property
     def _model(self) -> Any:
         try:
+            from safetensors import SafetensorError
             from sentence_transformers import SentenceTransformer
             from transformers.utils import logging
         except ImportError as error:
@@ -204,9 +227,20 @@ class SentenceEncoder:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
+        except (OSError, ValueError, SafetensorError) as error:
+            raise WeightsError(
+                f"the sentence-transformers model in {self.path} cannot be loaded: {error}\n"
+                f"Next: fetch or save it again, with its weights in model.safetensors"
+            ) from error
         finally:
             if shown:
                 logging.enable_progress_bar()
+        if not hasattr(model[0], "auto_model"):
+            raise WeightsError(
+                f"the sentence-transformers model in {self.path} begins with a "
+                f"{type(model[0]).__name__}; only those that begin with a Transformer can be "
+                f"read: give another text.source"
+            )
         if self.max_length is not None:
             _refuse_length(self.max_length, model)
             model.max_seq_length = self.max_length
@@ -220,6 +254,27 @@ class SentenceEncoder:
         order = np.argsort(-lengths, kind="stable")
         for start in range(0, len(order), self.batch_size):
             yield order[start : start + self.batch_size]
+
+
+def _default_prompt(path: Path) -> str:
+    """Return what a sentence-transformers model puts before texts when it is not told."""
+    config = _config(path / "config_sentence_transformers.json")
+    return str((config.get("prompts") or {}).get(config.get("default_prompt_name")) or "")
+
+
+def _pools_without_prompt(path: Path) -> bool:
+    return any(
+        _config(file).get("include_prompt") is False for file in path.glob("*Pooling/config.json")
+    )
+
+
+def _config(file: Path) -> dict[str, Any]:
+    """Read a JSON file of a model; empty where it is not there or damaged."""
+    try:
+        config: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config
 
 
 def _refuse_length(length: int, model: Any) -> None:
