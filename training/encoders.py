@@ -35,7 +35,8 @@ def encoder_for(
         config: of the recipe.
         texts: of the catalogue; how many distinct ones there are decides for `auto`.
         device: `auto` or a torch device.
-        say: told which one was taken, and why, where `auto` had to choose.
+        say: told which one was taken, and why, where `auto` had to choose, and of a prompt
+            that it does not read.
         progress: called with texts done and texts in all.
 
     Raises:
@@ -59,13 +60,16 @@ def encoder_for(
     try:
         if config.encoder == "auto" and find_spec("sentence_transformers") is None:
             raise MissingExtraError("text", "the sentence encoder")
-        return load_encoder(**settings, device=device, progress=progress), settings
+        encoder = load_encoder(**settings, device=device, progress=progress)
     except (WeightsError, MissingExtraError) as error:
         if config.encoder != "auto" or source:
             raise
         say(f"hashing encoder, which knows no synonyms, since {error}")
         settings["kind"] = "hashing"
-        return load_encoder(**settings), settings
+        encoder = load_encoder(**settings)
+    if config.prompt and settings["kind"] in ("static", "hashing"):
+        say(f"text.prompt is left out: the {settings['kind']} encoder reads none")
+    return encoder, settings
 
 
 def tuned_for(

@@ -65,9 +65,10 @@ class TextConfig(Section):
         static_above: where `auto` changes over.
         source: path, wheel or hub name of another Transformer than the default one.
         dim: length of a vector of `static` and `hashing`.
-        max_length: tokens read of a text, special ones included; None is what the model
-            allows.
-        prompt: put before every text, for models that were trained with one.
+        max_length: tokens that `sentence` and `static` read of a text, special ones
+            included; None is what the model allows, with `static` all.
+        prompt: put before every text, for models that were trained with one; `sentence`
+            alone reads it. None given is the model's own default prompt, which few have.
         tuning: of the sentence encoder, on what this shop's customers buy together.
     """
 
@@ -78,6 +79,15 @@ class TextConfig(Section):
     max_length: int | None = Field(default=None, ge=1)
     prompt: str = ""
     tuning: TuningConfig = TuningConfig()
+
+    @model_validator(mode="after")
+    def _only_a_sentence_encoder_reads_a_prompt(self) -> Self:
+        if self.prompt and self.encoder in ("static", "hashing"):
+            raise ValueError(
+                f'text.prompt is set and text.encoder is "{self.encoder}", which reads none; '
+                'choose "sentence", or leave out text.prompt'
+            )
+        return self
 
     @model_validator(mode="after")
     def _only_a_sentence_encoder_is_tuned(self) -> Self:

@@ -40,8 +40,8 @@ def load_encoder(
         source: where the Transformer comes from, see :func:`recsys.weights.fetch`; the
             encoder's `config` names the one that was taken.
         dim: length of a vector of `static` and `hashing`.
-        max_length: tokens read of a text.
-        prompt: put before every text.
+        max_length: tokens that `sentence` and `static` read of a text.
+        prompt: put before every text; `sentence` alone reads it.
         device: `auto` or a torch device.
         cache: keep the vectors of `sentence` on disk. The others are faster than the disk.
         home: another cache directory than `RECSYS_HOME`.

@@ -105,13 +105,21 @@ class SentenceEncoder:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the model's files, tuned weights, and the settings that change vectors."""
-        digest = hashlib.sha256(f"sentence {self.max_length} {self.prompt}".encode())
+        return self._fingerprint(self.max_length, self.prompt)
+
+    @cached_property
+    def unlimited_fingerprint(self) -> str:
+        """The fingerprint without limit and prompt: of what a single token becomes."""
+        return self._fingerprint(None, "")
+
+    def _fingerprint(self, max_length: int | None, prompt: str) -> str:
+        digest = hashlib.sha256(f"sentence {max_length} {prompt}".encode())
         for file in sorted(self.path.rglob("*")):
             if file.suffix in DESCRIBING and file.name != "verified.json":
                 digest.update(file.relative_to(self.path).as_posix().encode())
                 with file.open("rb") as stream:
                     digest.update(hashlib.file_digest(stream, "sha256").digest())
-        if self.prompt and _pools_without_prompt(self.path):
+        if prompt and _pools_without_prompt(self.path):
             digest.update(b"prompt not pooled")
         for name, weight in sorted(self.tuned.items()):
             digest.update(f"{name} {weight.shape}".encode())
@@ -157,6 +165,9 @@ class SentenceEncoder:
         `at_most` shortens what the encoder would read of a text.
         """
         tokenizer, limit = self._model.tokenizer, self._model.max_seq_length
+        if self.max_length is not None:
+            special = tokenizer.num_special_tokens_to_add()
+            refuse_length(self.max_length, special, _positions(self.transformer))
         limit = min(limit, at_most) if at_most and limit else at_most or limit
         encoded = tokenizer(list(texts), truncation=True, max_length=limit, padding=False)
         return list(encoded["input_ids"])
@@ -242,7 +253,6 @@ class SentenceEncoder:
                 f"read: give another text.source"
             )
         if self.max_length is not None:
-            _refuse_length(self.max_length, model)
             model.max_seq_length = self.max_length
         if self.tuned:
             _put(self.tuned, model[0].auto_model, self.path)
@@ -277,14 +287,14 @@ def _config(file: Path) -> dict[str, Any]:
     return config
 
 
-def _refuse_length(length: int, model: Any) -> None:
-    least = model.tokenizer.num_special_tokens_to_add() + 1
-    most = _positions(model[0].auto_model)
-    if length < least or (most and length > most):
+def refuse_length(length: int, special: int, most: int | None = None) -> None:
+    """Refuse a limit without room beside the special tokens, or of more than `most`."""
+    if length <= special or (most and length > most):
         upper = f"to {most}" if most else "or more"
         raise RecipeError(
-            f"text.max_length is {length}, but this text encoder reads {least} {upper} tokens of "
-            f"a text, {least - 1} special ones included; change or leave out text.max_length"
+            f"text.max_length is {length}, but this text encoder reads {special + 1} {upper} "
+            f"tokens of a text, {special} special ones included; change or leave out "
+            f"text.max_length"
         )
 
 

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 
 from recsys.errors import MissingExtraError, WeightsError
 from recsys.text.rows import unit_rows
-from recsys.text.sentence import Progress, SentenceEncoder
+from recsys.text.sentence import Progress, SentenceEncoder, refuse_length
 from recsys.types import FloatArray
 
 VERSION = 1
@@ -44,7 +44,8 @@ class StaticEncoder:
     the weight `a / (a + p)`, where `p` is the token's share under Zipf's law (Arora, Liang
     and Ma, ICLR 2017; vocabularies list frequent tokens first). Distilled vectors stay in
     `directory` and are computed once for each sentence encoder; where nothing can be
-    written, once a process, and a warning says so.
+    written, once a process, and a warning says so. The limit of the sentence encoder holds
+    for texts here too, where it is given; its prompt has no part in a mean of tokens.
     """
 
     def __init__(
@@ -75,9 +76,13 @@ class StaticEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of what was distilled and how."""
-        described = f"{VERSION} {self.sentence.fingerprint} {self._dim} {SIF}"
-        return "static-" + hashlib.sha256(described.encode()).hexdigest()[:32]
+        """Hash of what was distilled and how, and of the limit."""
+        limit = self.sentence.max_length
+        return self._distilled if limit is None else _named(f"{self._distilled} {limit}")
+
+    @cached_property
+    def _distilled(self) -> str:
+        return _named(f"{VERSION} {self.sentence.unlimited_fingerprint} {self._dim} {SIF}")
 
     @property
     def config(self) -> dict[str, Any]:
@@ -85,7 +90,11 @@ class StaticEncoder:
         return {**self.sentence.config, "kind": "static", "dim": self._dim}
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """Encode, [n, dim], rows of unit length; a text without known tokens gets zeros."""
+        """Encode, [n, dim], rows of unit length; a text without known tokens gets zeros.
+
+        Raises:
+            RecipeError: the limit leaves no room between the special tokens.
+        """
         tables = self._tables
         out = np.zeros((len(texts), self._dim), dtype=np.float32)
         for start in range(0, len(texts), CHUNK):
@@ -99,7 +108,7 @@ class StaticEncoder:
     def _count(self, texts: list[str], tables: _Tables) -> sp.csr_array:
         """Count tokens, [texts, tokens]."""
         encoded = tables.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        ids = [text.ids for text in encoded]
+        ids = [text.ids[: self._limit] for text in encoded]
         indptr = np.zeros(len(ids) + 1, dtype=np.int64)
         np.cumsum([len(i) for i in ids], out=indptr[1:])
         columns = np.fromiter((i for text in ids for i in text), np.int32, count=int(indptr[-1]))
@@ -108,8 +117,18 @@ class StaticEncoder:
         return sp.csr_array((ones, columns, indptr), shape=shape)
 
     @cached_property
+    def _limit(self) -> int | None:
+        """How many tokens of a text count; the special ones take their room of the limit."""
+        limit = self.sentence.max_length
+        if limit is None:
+            return None
+        special: int = self._tables.tokenizer.num_special_tokens_to_add(False)
+        refuse_length(limit, special)
+        return limit - special
+
+    @cached_property
     def _tables(self) -> _Tables:
-        folder = self.directory / self.fingerprint
+        folder = self.directory / self._distilled
         if os.path.exists(folder / SETTINGS):  # False, too, where it may not be looked at
             return _read(folder)
         tokenizer = self.sentence.tokenizer
@@ -148,7 +167,7 @@ class StaticEncoder:
         """Write the distillation; it appears complete or not at all."""
         from safetensors.numpy import save
 
-        settings = {"version": VERSION, "fingerprint": self.fingerprint, "dim": self._dim}
+        settings = {"version": VERSION, "fingerprint": folder.name, "dim": self._dim}
         folder.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".distil-"))
         try:
@@ -163,6 +182,10 @@ class StaticEncoder:
                 raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _named(described: str) -> str:
+    return "static-" + hashlib.sha256(described.encode()).hexdigest()[:32]
 
 
 def _frame(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from recsys.errors import MissingExtraError, WeightsError
+from recsys.errors import MissingExtraError, RecipeError, WeightsError
 from recsys.text import load_encoder
 from training import encoders
 from training.encoders import encoder_for
-from training.recipe import TextConfig
+from training.recipe import Recipe, TextConfig
 
 
 def test_hashing_needs_nothing() -> None:
@@ -64,3 +64,20 @@ def test_many_texts_take_the_static_encoder(monkeypatch: pytest.MonkeyPatch) -> 
     encoder_for(config, ["a", "b", "a"], say=lambda text: None)
     encoder_for(config, ["a", "b", "c"], say=lambda text: None)
     assert asked == ["sentence", "static"]
+
+
+@pytest.mark.parametrize("kind", ["static", "hashing"])
+def test_a_prompt_that_nothing_reads_is_refused(kind: str) -> None:
+    with pytest.raises(RecipeError, match=r'text\.prompt is set and text\.encoder is "\w+", which'):
+        Recipe.from_toml(f'[text]\nencoder = "{kind}"\nprompt = "passage: "\n')
+
+
+def test_auto_says_that_a_prompt_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoders, "load_encoder", lambda **options: object())
+    monkeypatch.setattr(encoders, "find_spec", lambda name: object())
+    said: list[str] = []
+    config = TextConfig(prompt="passage: ", static_above=1)
+    encoder_for(config, ["a"], say=said.append)
+    assert said == []
+    encoder_for(config, ["a", "b"], say=said.append)
+    assert said[-1] == "text.prompt is left out: the static encoder reads none"

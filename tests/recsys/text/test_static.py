@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys.errors import WeightsError
+from recsys.errors import RecipeError, WeightsError
 from recsys.text import SentenceEncoder, StaticEncoder
 from recsys.text.static import _project, _sif
 from tests.contracts.text_encoder import TextEncoderContract
@@ -42,6 +42,43 @@ def test_a_text_is_the_weighted_mean_of_its_tokens(tiny_model_path: Path, tmp_pa
     expected = vectors[red] + 2 * vectors[milk]
     np.testing.assert_allclose(
         encoder.encode(["milk red milk"])[0], expected / np.linalg.norm(expected), atol=1e-6
+    )
+
+
+def test_a_shorter_limit_reads_less(tiny_model_path: Path, tmp_path: Path) -> None:
+    whole = StaticEncoder(SentenceEncoder(tiny_model_path, device="cpu"), tmp_path, dim=8)
+    short = StaticEncoder(
+        SentenceEncoder(tiny_model_path, device="cpu", max_length=4), tmp_path, dim=8
+    )  # [CLS] red apple [SEP]
+    np.testing.assert_array_equal(
+        short.encode(["red apple milk", "red apple"]), whole.encode(["red apple"] * 2)
+    )
+    assert short.fingerprint != whole.fingerprint
+    assert [path.name for path in tmp_path.iterdir()] == [whole.fingerprint]
+
+
+def test_a_limit_beyond_the_positions_of_the_transformer(
+    tiny_model_path: Path, tmp_path: Path
+) -> None:
+    sentence = SentenceEncoder(tiny_model_path, device="cpu", max_length=100)
+    once, within, beyond = StaticEncoder(sentence, tmp_path, dim=8).encode(
+        ["milk", "milk " * 97 + "oil", "milk " * 98 + "oil"]
+    )
+    np.testing.assert_allclose(beyond, once, atol=1e-6)
+    assert not np.allclose(within, once, atol=1e-4)
+
+
+def test_a_limit_without_room(tiny_model_path: Path, tmp_path: Path) -> None:
+    sentence = SentenceEncoder(tiny_model_path, device="cpu", max_length=2)
+    with pytest.raises(RecipeError, match=r"max_length is 2, but this .* reads 3 or more tokens"):
+        StaticEncoder(sentence, tmp_path, dim=8).encode(["milk"])
+
+
+def test_a_prompt_changes_nothing(tiny_model_path: Path, tmp_path: Path) -> None:
+    prompted = SentenceEncoder(tiny_model_path, device="cpu", prompt="the ")
+    plain = SentenceEncoder(tiny_model_path, device="cpu")
+    assert (
+        StaticEncoder(prompted, tmp_path).fingerprint == StaticEncoder(plain, tmp_path).fingerprint
     )
 
 
