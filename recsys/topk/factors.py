@@ -117,7 +117,8 @@ def _among(
 ) -> Candidates:
     """Search some rows only, ascending: what is not eligible is not even multiplied."""
     if exclude is not None:
-        place = np.full(len(items), -1, dtype=np.int64)
+        beyond = int(exclude.rows.max(initial=-1)) + 1  # rows of no item are passed over
+        place = np.full(max(len(items), beyond), -1, dtype=np.int64)
         place[open_rows] = np.arange(len(open_rows))
         moved = place[exclude.rows]
         counts = np.bincount(exclude.owner[moved >= 0], minlength=len(exclude))

@@ -100,6 +100,16 @@ def test_factors_are_the_inner_products(n_items: int) -> None:
     assert lists(found) == brute_force(users @ items.T + bias, 30, exclude, eligible)
 
 
+@pytest.mark.parametrize("n_open", [2, 4])
+def test_exclusions_beyond_the_items_are_passed_over(n_open: int) -> None:
+    items = np.array([[0.0], [1.0], [2.0], [3.0], [4.0]])
+    eligible = np.arange(5) < n_open
+    exclude = Ragged.from_lists([np.array([1, 5, 9])] * 20)
+    found = topk_factors(np.ones((20, 1)), items, 9, exclude=exclude, eligible=eligible)
+    expected = [i for i in reversed(range(n_open)) if i != 1]
+    assert lists(found) == [expected] * 20
+
+
 def test_all_scores_equal_gives_the_lowest_rows() -> None:
     found = topk_factors(
         np.ones((2, 3), dtype=np.float32), np.ones((100_000, 3), dtype=np.float32), 4
