@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recsys.blurbs import BlurbService, UserContext
-from recsys.blurbs.context import Relation, safe_label
+from recsys.blurbs.context import Relation, is_sensitive, safe_label
 from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
 from recsys.parallel import one_torch_thread
@@ -66,9 +66,16 @@ def answer(
 def with_blurbs(
     recommender: Recommender, answer: Recommendations, batch: Batch, i: int
 ) -> Recommendations:
-    """Add a verified blurb to each item; None where nothing may be said."""
+    """Add a verified blurb to each item; None where nothing may be said.
+
+    Without a service of its own a recommender follows the recipe of its bundle.
+    """
     if recommender.blurb_service is None:
-        recommender.blurb_service = BlurbService(recommender.dataset.info.roles)
+        recipe = recommender.manifest.blurbs
+        if recipe.get("writer") == "none":
+            return answer
+        roles, locale = recommender.dataset.info.roles, recipe.get("locale", "en")
+        recommender.blurb_service = BlurbService(roles, locale=locale)
     pairs = blurb_pairs(recommender, answer, batch, i)
     blurbs = recommender.blurb_service.blurbs(
         [p[0] for p in pairs], [p[1] for p in pairs], deadline_ms=BLURB_DEADLINE_MS
@@ -100,12 +107,20 @@ def _context(
         return UserContext()
     for spoken in recommender.items.rows(list(item.evidence)).tolist():
         label = recommender.catalogue.label(spoken)
-        if spoken in baskets and safe_label(label, locale):
+        if spoken in baskets and _may_be_named(recommender, spoken, label, locale):
             often = baskets[spoken] >= OFTEN
             relation: Relation = "often_buy" if often else "bought"
             # The named label alone: shoppers with the same one share a blurb.
             return UserContext.of([label], anchor=label, relation=relation, locale=locale)
     return UserContext()
+
+
+def _may_be_named(recommender: Recommender, row: int, label: str, locale: str) -> bool:
+    """Tell whether a purchase's label may be shown back: its kind may not be sensitive, either."""
+    roles, frame = recommender.catalogue.info.roles, recommender.catalogue.frame
+    kinds = {roles.category, *roles.text} - {None, roles.title, roles.description}
+    kind = " ".join(str(frame.item(row, c)) for c in frame.columns if c in kinds)
+    return not is_sensitive(kind, locale) and safe_label(label, locale) is not None
 
 
 def _baskets(batch: Batch, i: int) -> dict[int, int]:

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,11 @@ class Manifest(BaseModel):
     metrics: dict[str, float] = {}
     files: dict[str, str] = {}
     digest: str = ""
+
+    @property
+    def blurbs(self) -> dict[str, Any]:
+        """The recipe's table of blurbs: `writer`, `locale`, ...; empty without a recipe."""
+        return dict(tomllib.loads(self.recipe).get("blurbs", {}))
 
 
 def refuse_other(path: Path) -> None:

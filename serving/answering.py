@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from recsys import Recommender
+from recsys.errors import DataError
 from recsys.types import Recommendation, Recommendations
 from serving import asking
 from serving.auth import Principal
@@ -103,15 +104,25 @@ class Answerer:
         return self._encoded(scene, _told(found, reading, body), body.user_id)
 
     async def batch(self, principal: Principal, bodies: Sequence[RecommendationsBody]) -> bytes:
-        """Answer `POST /v1/recommendations:batch`, a few requests at a time."""
+        """Answer `POST /v1/recommendations:batch`, a few requests at a time.
+
+        Where one is refused, the others are left undone.
+        """
         turns = asyncio.Semaphore(self._settings.threads)
 
-        async def one(body: RecommendationsBody) -> bytes:
+        async def one(number: int, body: RecommendationsBody) -> bytes:
             async with turns:
-                return await self.recommendations(principal, body)
+                try:
+                    return await self.recommendations(principal, body)
+                except DataError as error:
+                    raise DataError(f"requests[{number}].{error}") from error
 
-        parts = await asyncio.gather(*[one(body) for body in bodies])
-        return b'{"answers":[' + b",".join(parts) + b"]}"
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(i, body)) for i, body in enumerate(bodies)]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        return b'{"answers":[' + b",".join(task.result() for task in tasks) + b"]}"
 
     async def rank(self, principal: Principal, body: RankBody) -> bytes:
         """Answer `POST /v1/rank`."""

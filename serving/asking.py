@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from recsys import Recommender
-from recsys.answers import answer
-from recsys.requests import available, batches
+from recsys.answers import answer, with_blurbs
+from recsys.engine import FILL_SOURCE
+from recsys.requests import Batch, available, batches
 from recsys.rerank import filter_mask, parse_filter
 from recsys.types import (
     HistoryItem,
@@ -100,14 +101,20 @@ def popular(
 def also_bought(
     recommender: Recommender, body: LikeBody, hidden: Sequence[str], at: int | None
 ) -> Recommendations:
-    """Recommend what is bought together with an item the caller has checked to be known."""
-    request = like(body, hidden, at)
+    """Recommend what is bought together with an item the caller has checked to be known.
+
+    Whoever looks at the item need not have bought it, so nothing of the sort is said.
+    """
+    batch = next(iter(batches(recommender.dataset, [like(body, hidden, at)])))
     component = next((name for name in TOGETHER if name in recommender.components), None)
-    if component is None or body.blurbs:
-        return recommender.recommend_many([request], blurbs=body.blurbs)[0]
-    batch = next(iter(batches(recommender.dataset, [request])))
-    ranked = recommender.engine.rank_with(component, batch.queries, body.k)
-    return answer(recommender, batch, ranked, 0, explain=False)
+    if component is None:
+        ranked = recommender.engine.rank(batch.queries, body.k, batch.head)
+    else:
+        ranked = recommender.engine.rank_with(component, batch.queries, body.k)
+    found = answer(recommender, _unread(batch), ranked, 0, explain=False)
+    reason = f"Bought together with {_label(recommender, body.item_id)}"
+    items = [i if i.source == FILL_SOURCE else replace(i, reason=reason) for i in found]
+    return _with_texts(recommender, replace(found, items=tuple(items)), body, batch)
 
 
 def quick(recommender: Recommender, request: RecommendationRequest) -> Recommendations:
@@ -115,11 +122,8 @@ def quick(recommender: Recommender, request: RecommendationRequest) -> Recommend
 
     What the shopper bought is excluded as ever, but not read.
     """
-    batch = next(iter(batches(recommender.dataset, [request])))
-    h = batch.queries.histories
-    nothing = h.keep(np.zeros(len(h.items), dtype=np.bool_))
-    unread = replace(batch, queries=replace(batch.queries, histories=nothing), bought=nothing)
-    ranked = recommender.engine.rank(unread.queries, batch.k, batch.head)
+    unread = _unread(next(iter(batches(recommender.dataset, [request]))))
+    ranked = recommender.engine.rank(unread.queries, unread.k, unread.head)
     return answer(recommender, unread, ranked, 0, explain=False)
 
 
@@ -188,12 +192,32 @@ def similar(
         Recommendation(i, rank, float(score), SIMILAR_SOURCE)
         for rank, (i, score) in enumerate(kept[: body.k], start=1)
     ]
-    return Recommendations(None, tuple(items), model_version=recommender.manifest.version)
+    found = Recommendations(None, tuple(items), model_version=recommender.manifest.version)
+    batch = next(iter(batches(recommender.dataset, [like(body, hidden, at)])))
+    return _with_texts(recommender, found, body, batch)
 
 
 def knows_item(recommender: Recommender, item_id: str) -> bool:
     """Tell whether an item is in the catalogue."""
     return bool(recommender.items.rows([item_id])[0] != MISSING_ROW)
+
+
+def _unread(batch: Batch) -> Batch:
+    """Return a batch in which nobody has a history."""
+    h = batch.queries.histories
+    nothing = h.keep(np.zeros(len(h.items), dtype=np.bool_))
+    return replace(batch, queries=replace(batch.queries, histories=nothing), bought=nothing)
+
+
+def _with_texts(
+    recommender: Recommender, found: Recommendations, body: LikeBody, batch: Batch
+) -> Recommendations:
+    """Add blurbs where they are asked for, which say nothing of the shopper."""
+    return with_blurbs(recommender, found, _unread(batch), 0) if body.blurbs else found
+
+
+def _label(recommender: Recommender, item_id: str) -> str:
+    return recommender.catalogue.label(int(recommender.items.rows([item_id])[0]))
 
 
 def _among(items: Sequence[str], filters: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -49,8 +49,8 @@ class Settings(BaseSettings):
         poll_seconds: how often a registry or a bundle directory is looked at (with jitter).
         items_poll_seconds: how often a worker looks for items that others added.
         key_cache_seconds: how long a checked key is believed; revocation takes as long.
-        rate: requests a second of one key, on average; 0 sets no limit.
-        burst: requests that a key may send at once.
+        rate: requests a second of one key to a worker, on average; 0 sets no limit.
+        burst: requests that a key may send at once to a worker.
         max_in_flight: requests at work in a worker; more get 429.
         queue_ms: how long a request of a burst may expect to wait for a model; longer gets 429.
         max_body_bytes: larger bodies get 413.
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
         stale_days: a bundle older than this is asked as if its last day were today, by which
             `available_from` and `available_until` are judged, too.
         blurb_store: SQLite file of verified blurbs; none shows extractive blurbs only.
-        locale: language of the blurbs.
+        locale: language of the blurbs; none: that of the bundle's recipe.
         cors_origins: origins whose pages may call the service; none by default.
         log_level: of the JSON logs.
         device: where the models run.
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     queue_events: int = Field(10_000, ge=1)
     stale_days: float = Field(90.0, gt=0)
     blurb_store: Path | None = None
-    locale: str = "en"
+    locale: str | None = None
     cors_origins: tuple[str, ...] = ()
     log_level: str = "INFO"
     device: str = "cpu"

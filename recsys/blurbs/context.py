@@ -77,6 +77,12 @@ class UserContext:
 
 
 @lru_cache(maxsize=65_536)
+def is_sensitive(text: str, locale: str = "en") -> bool:
+    """Tell whether a label or a category is of what is never shown back to a shopper."""
+    return get_locale(locale).sensitive.search(text) is not None
+
+
+@lru_cache(maxsize=65_536)
 def safe_label(label: str, locale: str = "en") -> str | None:
     """Return a label fit to be shown back to the shopper, or None.
 

@@ -72,7 +72,7 @@ class _Connection:
     def __init__(self, url: str | None, key: str | None, patience: Patience | None) -> None:
         self.url = _checked_url(url or os.environ.get(URL_VARIABLE) or DEFAULT_URL)
         self.patience = patience or Patience()
-        self._key = key or os.environ.get(KEY_VARIABLE) or ""
+        self._key = _checked_key(key or os.environ.get(KEY_VARIABLE) or "")
 
     def __repr__(self) -> str:  # the key stays out of logs
         return f"{type(self).__name__}({self.url!r})"
@@ -127,7 +127,7 @@ class BlockingConnection(_Connection):
         transport: of httpx, for tests and proxies.
 
     Raises:
-        ValueError: the address is no http or https URL.
+        ValueError: the address is no http or https URL, or the key cannot be one.
     """
 
     def __init__(
@@ -246,6 +246,14 @@ def _checked_url(url: str) -> str:
     if parts.username or parts.password:
         raise ValueError("url holds a password; give the API key as `key`")
     return url.rstrip("/")
+
+
+def _checked_key(key: str) -> str:
+    """Take a key without the white space around it: a file's last line ends in some."""
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise ValueError("key holds characters that no API key has; give it as it was made")
+    return key
 
 
 def _json(response: httpx.Response) -> Any:

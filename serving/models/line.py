@@ -113,6 +113,11 @@ class Line:
             return self.previous
         return self.current
 
+    def told(self, error: str) -> str:
+        """Return an error without the folder that the source lies in, for a tenant's eyes."""
+        folder = self.source.uri.rpartition("/")[0]
+        return error.replace(f"{folder}/", "") if folder else error
+
     def _failed(self, error: str, what: str) -> None:
         if error != self.last_error:
             _log.warning(what, extra={"fields": {"error": error, "source": self.source.uri}})

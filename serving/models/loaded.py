@@ -42,9 +42,11 @@ class BudgetedBlurbs(BlurbService):
         deadline_ms: float | None = None,
         generate: bool = False,
     ) -> list[Blurb | None]:
-        """As `BlurbService.blurbs`, within the budget; nothing is ever written in a request."""
-        budget = self._budget_ms if deadline_ms is None else min(deadline_ms, self._budget_ms)
-        return super().blurbs(items, contexts, budget)
+        """As `BlurbService.blurbs`, within the service's budget, whatever the caller's.
+
+        Nothing is ever written in a request.
+        """
+        return super().blurbs(items, contexts, self._budget_ms)
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def load(
     registry_version: str | None = None,
     device: str = "cpu",
     blurb_store: Path | None = None,
-    locale: str = "en",
+    locale: str | None = None,
     blurb_budget_ms: float = 250.0,
 ) -> Loaded:
     """Read a bundle, warm it and have it answer; takes seconds, run it in a thread.
@@ -103,9 +105,11 @@ def load(
     began = time.perf_counter()
     try:
         recommender = Recommender.load(path, device=device)
-        recommender.blurb_service = BudgetedBlurbs(
-            recommender, blurb_store, locale, blurb_budget_ms
-        )
+        recipe = recommender.manifest.blurbs
+        if blurb_store is not None or recipe.get("writer") != "none":
+            recommender.blurb_service = BudgetedBlurbs(
+                recommender, blurb_store, locale or recipe.get("locale", "en"), blurb_budget_ms
+            )
         recommender.warm()
         prove(recommender)
     except ModelRefused:

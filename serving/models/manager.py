@@ -129,11 +129,14 @@ class Models:
         """The experiment's other model, None where there is none or it is not loaded."""
         return self._challenger.current if self._challenger is not None else None
 
-    @property
-    def challenger_error(self) -> str | None:
-        """Why the challenger's newest model was not taken, None where all is well."""
-        found = self._challenger.last_error if self._challenger is not None else None
-        return None if found is None else f"challenger: {found}"
+    def last_error(self, tenant: str) -> str | None:
+        """Why a tenant's newest model was not taken, or its challenger; None: all is well."""
+        line, other = self.line(tenant), self._challenger
+        if line.last_error is not None:
+            return line.told(line.last_error)
+        if other is None or other.last_error is None or tenant in self._own:
+            return None
+        return f"challenger: {other.told(other.last_error)}"
 
     def answering(self, tenant: str) -> tuple[Loaded, ...]:
         """Return every model that may answer a tenant."""

@@ -29,12 +29,12 @@ async def reload(request: Request, principal: Admin) -> Response:
     """Look at the registry or the bundle directory now, and end a rollback."""
     service: Service = request.app.state.service
     await service.models.reload(principal.tenant.name)
+    line = service.models.line(principal.tenant.name)
+    if line.last_error is not None:
+        raise ProblemError(409, line.told(line.last_error))
     await service.store.tenants.pin(principal.tenant, None)
     state = await service.live.tenant(principal.tenant)
     await service.live.refresh_pin(state)
-    line = service.models.line(principal.tenant.name)
-    if line.last_error is not None:
-        raise ProblemError(409, line.last_error)
     return await _told(service, principal)
 
 
@@ -71,7 +71,7 @@ async def _told(service: Service, principal: Principal) -> Response:
         "models": [_model(model, arm) for model, arm in arms if model is not None],
         "pinned": line.held(state.pinned),
         "experiment": experiment,
-        "last_error": line.last_error or service.models.challenger_error,
+        "last_error": service.models.last_error(name),
     }
     return Response(orjson.dumps(body), media_type="application/json")
 

@@ -115,6 +115,26 @@ def test_an_error_names_field_and_remedy(
     assert problem["request_id"] == answer.headers["x-request-id"]
 
 
+def test_a_refused_request_of_a_batch_is_named_and_the_others_are_left(
+    service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    read = service.service.live.read
+
+    async def counted(*rest: object, **more: object) -> object:
+        asked.append(rest)
+        return await read(*rest, **more)
+
+    monkeypatch.setattr(service.service.live, "read", counted)
+    wrong = {"filters": {"field": "categry", "op": "is_null"}}
+    body = {"requests": [{}, wrong, *({"user_id": f"u{i}"} for i in range(98))]}
+    with service.client() as client:
+        refused = client.post("/v1/recommendations:batch", json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["field"] == "requests[1].filters"
+    assert len(asked) < 50
+
+
 def test_what_is_no_json_is_told_so(service: Running) -> None:
     with service.client() as client:
         assert client.post("/v1/popular", content=b"{").status_code == 415

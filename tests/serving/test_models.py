@@ -117,6 +117,25 @@ def test_a_damaged_bundle_is_refused_and_the_old_model_stays(
         assert ask(client)["model_version"] == before["model_version"]
 
 
+def test_a_reload_that_fails_ends_no_rollback_and_names_no_folder(
+    changing: Running, place: Path, other: Path
+) -> None:
+    with changing.client() as client:
+        first = ask(client)
+        put(other, place)
+        until(lambda: names(client)["champion"] == "other")
+        client.post("/v1/models:rollback")
+        shutil.rmtree(place)
+        failed = client.post("/v1/models:reload")
+        assert failed.status_code == 409
+        assert "place/manifest.json" in failed.json()["detail"]
+        told = models(client)
+        assert told["pinned"] == first["model_version"]
+        for text in (failed.text, str(told["last_error"])):
+            assert str(place.parent) not in text
+        assert ask(client)["model_version"] == first["model_version"]
+
+
 def test_the_challenger_answers_its_share_and_sticks(
     bundle: Path, other: Path, tmp_path: Path
 ) -> None:
@@ -162,7 +181,7 @@ def test_without_its_challenger_the_champion_answers_and_it_is_said_why(
     with (
         running(
             model=str(bundle), challenger=str(tmp_path / "gone"), challenger_share=0.5, rate=0,
-            store=f"sqlite:///{tmp_path / 's.db'}",
+            store=f"sqlite:///{tmp_path / 's.db'}", models={"alone": str(bundle)},
         ) as found,
         found.client() as client,
     ):  # fmt: skip
@@ -172,6 +191,8 @@ def test_without_its_challenger_the_champion_answers_and_it_is_said_why(
         assert [m["version"] for m in told["models"]] == [answer["model_version"]]
         assert told["last_error"].startswith("challenger: ")
         assert "gone" in told["last_error"]
+        with found.client("alone") as own:  # no business of theirs
+            assert models(own)["last_error"] is None
 
 
 def test_arms_are_shared_out_as_told() -> None:

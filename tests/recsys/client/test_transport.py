@@ -184,6 +184,16 @@ def test_the_key_is_not_shown() -> None:
         assert "secret" not in repr(one)
 
 
+def test_a_key_is_taken_without_the_end_of_its_line_and_an_odd_one_not_repeated() -> None:
+    script = Script(ok(1))
+    blocking(script, READ, key=" secret\n")
+    assert script.asked[0].headers["authorization"] == "Bearer secret"
+    for odd in ("hunter\n2", "hunter2-\u00e9"):
+        with pytest.raises(ValueError, match="no API key has") as caught:
+            BlockingConnection("http://shop.example", odd)
+        assert "hunter" not in str(caught.value)
+
+
 def test_address_and_key_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_URL", "http://shop.example/")
     monkeypatch.setenv("RECSYS_API_KEY", "from outside")
