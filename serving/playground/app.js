@@ -65,6 +65,10 @@ function pick(who) {
   by("who").textContent = who.user_id || "A visitor without an account";
 }
 
+function visitor() {
+  return { session_id: `playground-${api.newId()}` };
+}
+
 function request(arm) {
   const field = by("column").value;
   const value = by("value").value;
@@ -89,6 +93,7 @@ async function readHistory() {
 
 async function refresh(clicked) {
   const turn = ++state.turn;
+  const who = state.who;
   const answers = await Promise.all(state.shop.arms.map((arm) => api.recommend(request(arm))));
   const answered = performance.now();
   const [history] = await Promise.all([
@@ -100,7 +105,7 @@ async function refresh(clicked) {
   state.shown = {};
   answers.forEach((answer, i) => {
     const arm = state.shop.arms[i];
-    showList(by(arm), answer, before[arm], (event, item) => click(event, item, answer));
+    showList(by(arm), answer, before[arm], (event, item) => click(event, item, answer, who));
     state.shown[arm] = answer.items.map((item) => item.item_id);
   });
   showHistory(by("history"), by("history-note"), history, state.shop.has_clock);
@@ -114,7 +119,8 @@ function tell(clicked, answered, before) {
     by("status").textContent = `${shown.length} items are shown.`;
     return;
   }
-  const fresh = shown.filter((id) => !before.champion.includes(id)).length;
+  const old = before.champion || [];
+  const fresh = shown.filter((id) => !old.includes(id)).length;
   const took = Math.round(answered - clicked.at);
   const did = clicked.event === "view" ? "Viewed" : "Bought";
   by("timing").textContent =
@@ -123,14 +129,16 @@ function tell(clicked, answered, before) {
   by("status").textContent = `The list changed: ${fresh} new items.`;
 }
 
-async function click(event, item, answer) {
+/* The event is of the shopper whose list it is, whoever has been picked since. */
+async function click(event, item, answer, who) {
   const clicked = { event, item: item.item_id, at: performance.now() };
   await attempt(async () => {
     const sent = await api.send({
-      ...state.who, event, item_id: item.item_id, recommendation_id: answer.recommendation_id,
+      ...who, event, item_id: item.item_id, recommendation_id: answer.recommendation_id,
     });
     const [result] = sent.results;
     if (result.status === "refused") throw new api.Refusal(0, result.detail || "refused");
+    if (who !== state.who) return;
     state.session.unshift({
       item_id: item.item_id, title: api.title(item.item_id), event, timestamp: Date.now() * 1000,
     });
@@ -154,12 +162,13 @@ by("other-key").addEventListener("click", () => {
 
 by("shopper-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  pick({ user_id: by("shopper").value });
+  const typed = by("shopper").value;
+  pick(typed ? { user_id: typed } : visitor());
   attempt(refresh);
 });
 
 by("visitor").addEventListener("click", () => {
-  pick({ session_id: `playground-${api.newId()}` });
+  pick(visitor());
   attempt(refresh);
 });
 

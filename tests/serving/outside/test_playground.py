@@ -155,6 +155,30 @@ def test_a_visitor_without_an_account(page: Page, key: str) -> None:
     assert page.tab.locator("#history li").count() == 1
 
 
+def test_a_click_is_of_the_shopper_whose_list_it_is(page: Page, key: str, client: Client) -> None:
+    page.open(key)
+    page.choose("u11")
+    held: list[Any] = []
+    page.tab.route("**/v1/recommendations", lambda route: held.append(route))
+    page.tab.fill("#shopper", "u12")
+    page.tab.press("#shopper", "Enter")
+    with page.tab.expect_response("**/v1/events"):
+        page.tab.click("#champion .item:first-child button.view")
+    for route in held:
+        route.continue_()
+    page.tab.unroute("**/v1/recommendations")
+    page.settled()
+    assert [e.event for e in client.get_user("u11").history if e.event] == ["view"]
+    assert not [e for e in client.get_user("u12").history if e.event]
+    page.tab.fill("#shopper", "")
+    page.tab.press("#shopper", "Enter")
+    page.settled()
+    page.tab.click("#champion .item:first-child button.view")
+    page.tab.wait_for_selector("#timing[data-ms]")
+    assert page.text("#who") == "A visitor without an account"
+    assert not page.tab.is_visible("#alert")
+
+
 def test_filters_and_settings_narrow_the_list(page: Page, key: str) -> None:
     page.open(key)
     page.choose("stranger")
