@@ -60,9 +60,9 @@ _ADJECTIVES = (
 
 CLAIMS = {
     "price": _any(
-        r"[$\u00a3\u20ac\u00a5\u20b9]\s*\d|\d\s*(?:[$\u00a3\u20ac\u00a5\u20b9]|usd|eur|gbp|rmb|"
-        r"dollars?|euros?|pounds sterling|cents?|bucks)\b",
-        r"[$\u00a3\u20ac\u00a5\u20b9]",
+        r"[$\u00a3\u20ac\u00a5\u20b9]\s*\d|\d\s*(?:[$\u00a3\u20ac\u00a5\u20b9]|usd|eur|gbp|rmb|chf|aud|inr|sek|"
+        r"nok|dkk|pln|z\u0142|jpy|cny|kr|dollars?|euros?|pounds sterling|cents?|bucks)\b",
+        r"[$\u00a3\u20ac\u00a5\u20b9]|\b(?:usd|eur|gbp|chf|aud|inr|sek|nok|dkk|pln|jpy|cny|kr)\s*\d",
         r"\b(?:pric(?:e[ds]?|ing|ey)|cheap(?:er|est|ly)?|affordab\w+|inexpensive|"
         r"economical(?:ly)?|budget|bargains?|discount\w*|"
         r"coupons?|rebates?|cost(?:s|ly|-effective)?|savings?|clearance|msrp|rrp|refunds?|"
@@ -327,7 +327,10 @@ EN = Locale(
     ),
     sensitive=_any(
         r"\b(?:pregnan\w*|maternity|ovulation|fertility|contracepti\w*|condoms?|"
-        r"lubricants? personal|sexual\w*|adult (?:toys?|diapers?|incontinence)|erotic\w*|"
+        r"lubricants? personal|personal lubricants?|lubes?|sexual\w*|sex|vibrators?|"
+        r"dildos?|butt plugs?|herpes|sti|hepatitis|morning after|psoriasis|catheters?|rosar\w+|"
+        r"qur'an|hijabs?|prayer rugs?|handguns?|pistols?|revolvers?|e-liquids?|hookahs?|bongs?|"
+        r"champagnes?|chardonnay|prosecco|adult (?:toys?|diapers?|incontinence)|erotic\w*|"
         r"lingerie|incontinence|hiv|std|diabet\w*|glucose (?:test|monitor)\w*|insulin|cancer|"
         r"chemo\w*|hemorrhoid\w*|haemorrhoid\w*|laxatives?|wart|lice|fungal|antifungal|"
         r"yeast infection|feminine|menopaus\w*|menstrua\w*|tampons?|sanitary (?:pads?|napkins?)|"

@@ -197,10 +197,19 @@ def _negation_faults(
         if not word.negated and all(u.negated for u in uses) and not affirmed:
             yield f'relation: "{word.text}" is negated in the facts'
         if word.negated and not _is_prevented(word, words, near[word.key]):
+            if _is_had(word, compiled):
+                yield f'relation: "{word.text}" is affirmed in the facts'
             scopes.setdefault(word.scope, []).append(any(u.negated for u in uses))
     for scope, found in scopes.items():
         if not any(found if scope < 0 else found[:2]):
             yield "relation: the facts do not have this negation"
+
+
+def _is_had(word: Word, compiled: Compiled) -> bool:
+    """The facts say that it has or contains it, and deny it nowhere: wheat, say, or milk."""
+    uses = [s.words[i] for s in compiled.by_key.get(word.key, ()) for i in s.places[word.key]]
+    negated = any(_without(u, word).negated for u in uses)
+    return not negated and any(u.role == "has" for u in uses)
 
 
 def _without(use: Word, word: Word) -> Word:

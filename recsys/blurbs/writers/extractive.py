@@ -25,7 +25,7 @@ from recsys.blurbs.writers.grammar import is_sentence, repaired, verb_at, verb_e
 from recsys.blurbs.writers.phrases import phrases
 from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "5"
+EXTRACTIVE_VERSION = "6"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 5, 24
 MIN_NAMED_WORDS = 4
 """Of a sentence that begins with what the product is: "This sealant stays flexible"."""
@@ -64,6 +64,9 @@ _UNSUITED = re.compile(
     r"|(?:various|assorted|many|several|different|multiple) (?:sizes|colou?rs|styles|models|"
     r"lengths)"
     r"|experts|hobbyists?|professionals|full line|complete line|product line|line of)\b"
+    r"|\bthe (?:larger|bigger|smaller|older|newer|previous|other) (?-i:[A-Z])"
+    r"|\b(?:with|of|in) the (?-i:[A-Z])\w* (?:edition|version|model)\b"
+    r"|\b(?:may|might) contain\b|\btraces of\b"
     # Tells the shopper what to do.
     r"|\b(?:if you|you (?:must|should|will|need|want)|do not|don't|never|be sure|make sure|"
     r"ensure|(?<!is )(?<!are )always|keep out"
@@ -97,7 +100,7 @@ _FAULTY = re.compile(
     r"suitable|ideal|"
     r"intended|compatible|rated|recommended|known|"
     r"finish for|is|are|be|was|were|has|have|can|will|useful|well|good|great|suited|ready|approved|"
-    r"applied|needed|easy|handy|enough|best|widely|easily|available|necessary|"
+    r"applied|needed|easy|handy|enough|best|widely|easily|available|necessary|than|compared|"
     r"primarily|mainly|especially|particularly|only|also|specifically)\.?$|"
     # Numbers that lost their unit.
     r"\b\d[\d./-]* (?:long|wide|high|tall|thick|deep|diameter|thickness)\b|\d/\d+ [a-z]+ thickness|"

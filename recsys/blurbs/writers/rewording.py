@@ -23,6 +23,7 @@ _LEAST_HEAD = 5
 
 _PRAISE = re.compile(
     r"(?i)(?<!\bis )(?<!\bare )(?<!\bbe )(?<!\bwas )(?<!\bthe )"
+    r"(?<!\bthan )(?<!\bless )(?<!\bno )(?<!\bnot )(?<!\bhardly )"
     r"(?<!\bbrand )(?<!\bmost )(?<!, )\b"
     r"(?:economical|affordable|inexpensive|cost[- ]effective|(?:superior|premium|excellent|"
     r"highest|finest|good)[- ]quality|premium|excellent|superior|"
@@ -80,6 +81,10 @@ _LONG_TAIL = re.compile(
     r"constructed)\b)"
 )
 """Where a sentence that is too long may end as well."""
+_RESTRICTS = re.compile(r"(?i)\b(?:not|but|only|unless|except|until|if|when|without)\b")
+"""What hangs on a sentence and narrows it: "not in frost"."""
+_TOLD = re.compile(r"(?i)(?:the|this|these|an?|our|my)\b.* used to\b")
+"""What it did once, or is for: "the ladder used to hold 120 kg"."""
 _LISTED = re.compile(
     r"(?P<head>[^,]+? (?:has|have|features?|includes?|with|contains?|provides?|comes with)) "
     r"(?P<things>[^;:]+)$"
@@ -186,6 +191,9 @@ def without_tail(text: str, pattern: re.Pattern[str] | None = None) -> str:
     """
     pattern = pattern or (_LONG_TAIL if count_words(text) > LONGEST else _TAIL)
     for match in pattern.finditer(text):
+        narrowed = _RESTRICTS.search(text)
+        if narrowed and (narrowed.end() > match.start() or match.group()[0] not in ",;"):
+            continue
         head = text[: match.start()].rstrip(" ,;-")
         last = head.rpartition(", ")[2] if ", " in head else "and"
         joined = re.match(r"(?i), and(?! (?:it|they)\b)", match.group())
@@ -255,7 +263,8 @@ def name_subject(text: str, sheet: FactSheet) -> str:
         return _of_pronoun(text, kind, several, subject, verb, rest)
     own = kind.split()[-1] if kind else " "
     purpose = _PURPOSE.match(text)
-    if purpose and purpose.group("noun").lower().endswith(own) and not is_sentence(text):
+    named = purpose and purpose.group("noun").lower().endswith(own)
+    if purpose and named and not is_sentence(text) and not _TOLD.match(text):
         return f"{subject} {'are' if several else 'is'} {purpose.group('rest')}"
     if _PARTICIPLE.match(text) and not is_sentence(f"X {text}"):
         return f"{subject} {'are' if several else 'is'} {lower_first_letter(text)}"

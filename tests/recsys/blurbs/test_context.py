@@ -14,6 +14,18 @@ def test_sensitive_labels_are_dropped() -> None:
     assert UserContext.of(["验孕棒", "茶叶", "白酒"], locale="zh").labels == ("茶叶",)
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Old Oak bourbon", "Irish whiskey", "Vodka, 70 cl", "Personal lubricant", "Sex toys",
+        "Herpes cream", "Prayer rug", "Handgun case", "Champagne", "Snuff",
+    ],
+)  # fmt: skip
+def test_more_that_is_nobody_elses_business(label: str) -> None:
+    assert UserContext.of([label]).labels == ()
+    assert UserContext.of(["Ginger tea", "Scotch tape"]).labels == ("ginger tea", "scotch tape")
+
+
 def test_labels_that_name_nothing_are_dropped() -> None:
     assert UserContext.of(["5 pack", "12 oz", "x", "ABC-123 tape"]).labels == ("ABC-123 tape",)
 

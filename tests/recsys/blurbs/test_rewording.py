@@ -165,3 +165,44 @@ def test_the_subject_is_named_where_it_can_be() -> None:
     assert [d.text for d in clauses(own)][:1] == [
         "This hose clamp withstands high pressure of garden hoses."
     ]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The clamp can stay outside all year, but not in frost, snow or heavy rain.",
+        "The clamp holds every hose of the house safely, even if only when it is dry.",
+        "The clamp is safe for food of any kind at all, unless it is made of zinc.",
+    ],
+)
+def test_what_narrows_a_sentence_is_not_cut_off(sentence: str) -> None:
+    assert without_tail(sentence) == ""
+    assert without_tail("The clamp can stay outside all year, because it is of zinc.")
+
+
+def test_praise_behind_a_denial_is_none() -> None:
+    for text in ("It is less than perfect for hoses.", "It has no perfect match for hoses."):
+        assert without_praise(text) == text
+    assert rating("The clamp is less than.", sheet("", "Acme hose clamp")) == 0
+
+
+def test_what_a_product_did_once_is_not_its_purpose() -> None:
+    assert name_subject("The hose clamp used to hold 120 kg.", sheet("")) == ""
+    said = name_subject("Hose clamp used to hold pipes.", sheet(""))
+    assert said == "This hose clamp is used to hold pipes."
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The larger Acme 2 has a band of steel.",
+        "A band of steel comes with the Gold edition.",
+        "The clamp may contain traces of nickel.",
+        "The clamp goes for EUR 49.95 and has a steel band.",
+        "The clamp has a tag of 499 kr and a steel band.",
+    ],
+)
+def test_other_products_traces_and_prices_are_not_shown(sentence: str) -> None:
+    assert not [
+        d for d in clauses(sheet(sentence)) if "clamp by" not in d.text and d.text in sentence
+    ]

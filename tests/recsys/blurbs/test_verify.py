@@ -277,3 +277,20 @@ def test_format_binds_opener_length_and_full_stop(fitting: FactSheet, shopper: U
     assert not verify_format("For you: a Dixon hose fitting made of steel.", fitting, shopper).ok
     assert not verify_format(good.replace("made", "made " * 30), fitting, shopper).ok
     assert not verify_format(f"{opener(fitting, shopper)} hose.", fitting, shopper, min_words=20).ok
+
+
+def test_what_the_facts_affirm_is_not_denied_beside_what_they_deny() -> None:
+    row = {"item_id": "1", "title": "Rye bread", "description": "Baked without sugar. Contains "
+           "wheat and milk."}  # fmt: skip
+    bread = fact_sheet(row, ROLES)
+    assert verify_truth("Rye bread baked without sugar.", bread, UserContext()).ok
+    assert not verify_truth("Rye bread baked without sugar or milk.", bread, UserContext()).ok
+    assert not verify_truth("Rye bread without wheat.", bread, UserContext()).ok
+
+
+@pytest.mark.parametrize("price", ["EUR 49.95", "CHF 10", "499 kr", "49 z\u0142"])
+def test_a_code_or_a_currency_by_its_letters_is_a_price(price: str) -> None:
+    row = {"item_id": "1", "title": "Lamp", "description": f"A lamp with a cable for {price}."}
+    lamp = fact_sheet(row, ROLES)
+    found = verify_truth(f"A lamp for {price}.", lamp, UserContext())
+    assert any(reason.startswith("price") for reason in found.reasons)
