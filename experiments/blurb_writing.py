@@ -6,18 +6,20 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from experiments.blurb_inputs import read_histories, read_items, read_pairs
-from experiments.blurbing import writer_for
+from experiments.blurbing import told_of, writer_for
 from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys.blurbs import BlurbService, BlurbWriter, FactSheet, UserContext, fact_sheet
 from recsys.blurbs.anchors import AnchorChooser
-from recsys.blurbs.generation import Budget, generate
+from recsys.blurbs.generation import Budget, Generated, generate
 from recsys.blurbs.protocol import Metered
+from recsys.errors import DataError
 from recsys.schema import ColumnRoles
 from recsys.types import Blurb
 
@@ -52,6 +54,11 @@ def write_command(
     prices: str | None,
 ) -> tuple[Any, ...]:
     """Write the blurbs of a catalogue file; return a plain value and what to show of it."""
+    if store is None and (budget.seconds is not None or budget.tokens is not None):
+        raise DataError(
+            "a later run can only go on from a store: add --store FILE, or leave out "
+            "--max-seconds and --max-tokens"
+        )
     watch = Stopwatch()
     with watch.stage("read"):
         frame, roles = read_items(items, mapping)
@@ -67,7 +74,7 @@ def write_command(
             say=say,
         )
     with watch.stage("write"), Bars("pairs") as bars:
-        tiers = write_file(
+        tiers, run = write_file(
             frame,
             roles,
             shoppers,
@@ -88,12 +95,14 @@ def write_command(
         "items": frame.height,
         "writer": writer,
         "tiers": tiers,
+        "run": asdict(run) if run is not None else None,
         "usage": usage.as_dict() if usage is not None else None,
         "seconds": watch.seconds,
     }
     shares = ", ".join(f"{tier} {n:,}" for tier, n in sorted(tiers.items()))
     line = f"{out}: {sum(tiers.values()):,} rows ({shares}) in {duration(watch.seconds['write'])}"
-    return (value, line, *([f"{writer}: {usage}"] if usage is not None else []))
+    told = [told_of(run)] if run is not None else []
+    return (value, line, *told, *([f"{writer}: {usage}"] if usage is not None else []))
 
 
 def write_file(
@@ -109,8 +118,8 @@ def write_file(
     candidates: int = 6,
     budget: Budget | None = None,
     progress: Progress = lambda label, done, total: None,
-) -> dict[str, int]:
-    """Write a row for every wanted pair as parquet; return how many of each tier.
+) -> tuple[dict[str, int], Generated | None]:
+    """Write a row for every wanted pair as parquet; return how many of each tier, and the run.
 
     Columns: `user_id`, `item_id`, `text`, `tier` (`none` where nothing may be said),
     `writer`, `evidence`. The writer is asked once an item, whatever the shoppers; memory
@@ -123,8 +132,9 @@ def write_file(
         if wanted is not None:
             frame = frame.filter(pl.col("item_id").is_in(wanted["item_id"].implode()))
         sheets = [fact_sheet(row, roles, locale=locale) for row in frame.iter_rows(named=True)]
+        run = None
         if writer is not None:
-            generate(
+            run = generate(
                 service,
                 [(sheet, UserContext()) for sheet in sheets],
                 n=candidates,
@@ -141,7 +151,7 @@ def write_file(
             progress("put openers before them", done, total)
         pl.scan_parquet(sorted(work.glob("*.parquet"))).sink_parquet(work / "whole")
         (work / "whole").replace(out)
-        return dict(tiers)
+        return dict(tiers), run
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -160,6 +160,9 @@ def writer_for(
         raise DataError(f"no writer is called {name!r}; there are {', '.join(WRITERS)}")
     if runtime not in RUNTIMES:
         raise DataError(f"no runtime is called {runtime!r}; there are {', '.join(RUNTIMES)}")
+    for option, value in (("--endpoint", endpoint), ("--prices", prices)):
+        if value and name != "endpoint":
+            raise DataError(f"{option} is for the writer endpoint; add --writer endpoint")
     if name == "extractive":
         return None
     if name == "endpoint":
@@ -316,13 +319,17 @@ def generate_command(
     tiers = ", ".join(f"{tier} {n:,}" for tier, n in sorted(written.tiers.items()))
     lines = [f"{written.n_pairs:,} pairs of item and anchor, written by {written.writer}: {tiers}"]
     if written.run is not None:
-        r = written.run
-        lines.append(
-            f"{r.written:,} new, {r.cached:,} were there, {r.refused:,} refused, "
-            f"{r.unanswered:,} without an answer, {r.left:,} left ({r.stopped})"
-        )
+        lines.append(told_of(written.run))
     lines.append(f"store: {value['store']}, took {duration(watch.seconds['write'])}")
     return (value, *lines)
+
+
+def told_of(run: Generated) -> str:
+    """Return what a run did as a line."""
+    return (
+        f"{run.written:,} new, {run.cached:,} were there, {run.refused:,} refused, "
+        f"{run.unanswered:,} without an answer, {run.left:,} left ({run.stopped})"
+    )
 
 
 def head_users(recommender: Recommender, n: int) -> list[str]:

@@ -22,17 +22,19 @@ from torch.nn import functional
 
 from recsys.blurbs.prompt import PROMPT_VERSION
 from recsys.blurbs.writers.causal_lm import cpu_computes_bf16, prepare
+from recsys.blurbs.writers.fingerprint import weights_version
 from recsys.blurbs.writers.local_llm import TUNED
+from recsys.bundle import put_in_place
 from recsys.devices import resolve_device
-from recsys.errors import MissingExtraError
+from recsys.errors import DataError, MissingExtraError
 from recsys.protocols import RunLogger
 from training.blurb_pairs import Pair, Part
+from training.checkpoints import Shelf
 from training.optimizers import TrainerConfig
 from training.trainer import TrainResult, fit
 
 IGNORED = -100
 """Label of a token that is not learned."""
-CHECKPOINT = "checkpoint.safetensors"
 
 
 class WriterConfig(BaseModel):
@@ -171,8 +173,10 @@ def tune(
 
     Raises:
         ValueError: there is no pair to learn from or to evaluate on.
+        DataError: `out` holds something that is no writer.
         MissingExtraError: `lora` is asked for and peft is not installed.
     """
+    refuse_taken(out)
     needed: tuple[Part, ...] = ("train", "validation")
     for part in needed:
         if not pairs.get(part):
@@ -198,7 +202,11 @@ def tune(
         max_seconds=config.max_seconds,
         precision="bfloat16" if native else "float32",
     )
-    checkpoint = out.with_name(f".{out.name}.tuning") / CHECKPOINT
+    shelf = out.with_name(f".{out.name}.tuning")
+    lessons = [[pair.prompt, pair.response] for part in needed for pair in pairs[part]]
+    settings = config.model_dump_json(exclude={"max_seconds"})  # a later run may have longer
+    job = (settings, weights_version(base), str(seed), locale, json.dumps(lessons))
+    checkpoint = Shelf(shelf, job).next("tune")
     result = fit(
         writer,
         batches,
@@ -214,8 +222,19 @@ def tune(
         label="tune the writer",
     )
     save(model, tokenizer, out, config, locale=locale, result=result)
-    shutil.rmtree(checkpoint.parent, ignore_errors=True)
+    shutil.rmtree(shelf, ignore_errors=True)
     return result
+
+
+def refuse_taken(out: Path) -> None:
+    """Refuse to write a writer over what is something else.
+
+    Raises:
+        DataError: `out` is a file, or a directory that is neither empty nor a writer.
+    """
+    if out.exists() and not (out / TUNED).is_file():
+        if not out.is_dir() or any(out.iterdir()):
+            raise DataError(f"{out} is there already and is no writer; choose another directory")
 
 
 def load(directory: Path, config: WriterConfig, device: str) -> tuple[Any, Any]:
@@ -306,8 +325,6 @@ def save(
         }
         (partial / TUNED).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
         partial.chmod(0o755)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out)
+        put_in_place(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

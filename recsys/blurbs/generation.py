@@ -14,7 +14,7 @@ from typing import Literal
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
-from recsys.blurbs.protocol import Draft, Metered
+from recsys.blurbs.protocol import Draft, Metered, Pausing
 from recsys.blurbs.service import BlurbService, Item
 
 BATCH = 64
@@ -22,7 +22,9 @@ BATCH = 64
 Batch = Sequence[tuple[FactSheet, UserContext]]
 Drafted = Generator[tuple[int, Sequence[Sequence[Draft]]], None, None]
 """Numbers of batches with the drafts of each, in any order."""
-Stopped = Literal["done", "seconds", "tokens"]
+Stopped = Literal["done", "seconds", "tokens", "silent"]
+SILENT = 3
+"""Batches in a row without a draft, each after a pause, from which on the server is gone."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Generated:
         left: not reached.
         seconds: wall time.
         tokens: read and written; None where the writer counts none.
-        stopped: why it ended.
+        stopped: why it ended; `silent`: the writer's server was gone.
     """
 
     keys: int
@@ -120,7 +122,7 @@ def generate(
         left=len(todo) - done,
         seconds=time.monotonic() - began,
         tokens=(_tokens(service) or 0) - before if before is not None else None,
-        stopped=stopped if done < len(todo) else "done",
+        stopped="done" if done == len(todo) else "silent" if stopped == "done" else stopped,
     )
 
 
@@ -129,5 +131,13 @@ def _tokens(service: BlurbService) -> int | None:
 
 
 def _here(service: BlurbService, batches: Sequence[Batch], n: int) -> Drafted:
+    """Write batch by batch; pauses of the writer are waited out, and at last it is given up."""
+    silent = 0
     for number, some in enumerate(batches):
-        yield number, service.drafts(some, n)
+        drafts = service.drafts(some, n)
+        yield number, drafts
+        pause = service.writer.pause_left if isinstance(service.writer, Pausing) else 0.0
+        silent = silent + 1 if pause and not any(drafts) else 0
+        if silent == SILENT or number == len(batches) - 1:
+            return
+        time.sleep(pause)

@@ -121,3 +121,13 @@ class Metered(Protocol):
     def usage(self) -> Usage:
         """Return the counts since the writer was made."""
         ...
+
+
+@runtime_checkable
+class Pausing(Protocol):
+    """A writer that leaves its server alone for a while where that gives no answers."""
+
+    @property
+    def pause_left(self) -> float:
+        """Seconds until it asks again; 0: at once."""
+        ...

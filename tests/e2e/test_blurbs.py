@@ -117,6 +117,8 @@ def test_the_writer_is_that_of_the_recipe_unless_named() -> None:
         ({"name": "local_llm", "runtime": "onnx"}, "torch, openvino"),
         ({"name": "endpoint"}, "--endpoint"),
         ({"name": "endpoint", "endpoint": "http://127.0.0.1:1/v1"}, "--model"),
+        ({"name": "extractive", "endpoint": "http://127.0.0.1:1/v1"}, "--writer endpoint"),
+        ({"name": "local_llm", "prices": "1/2"}, "--writer endpoint"),
     ],
 )
 def test_a_writer_that_cannot_be_is_explained(arguments: dict[str, str], named: str) -> None:

@@ -115,7 +115,7 @@ def test_pairs_must_be_of_known_shoppers_and_items(tmp_path: Path) -> None:
 def test_there_is_a_row_for_every_pair_and_each_text_is_true(items: Path, tmp_path: Path) -> None:
     frame, roles = read_items(items)
     out = tmp_path / "out" / "blurbs.parquet"
-    tiers = write_file(frame, roles, HISTORIES, out)
+    tiers, _ = write_file(frame, roles, HISTORIES, out)
     table = pl.read_parquet(out)
     assert table.columns == ["user_id", "item_id", "text", "tier", "writer", "evidence"]
     pairs = set(table.select("user_id", "item_id").rows())

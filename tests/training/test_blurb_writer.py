@@ -10,7 +10,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers", reason="the extra llm is not installed")
 
 from recsys.blurbs import FactSheet, UserContext, fact_sheet  # noqa: E402
+from recsys.blurbs.writers.fingerprint import weights_version  # noqa: E402
 from recsys.blurbs.writers.local_llm import LocalLlmWriter  # noqa: E402
+from recsys.errors import DataError  # noqa: E402
 from recsys.schema import ColumnRoles  # noqa: E402
 from tests.recsys.blurbs.tiny_lm import tiny_lm  # noqa: E402
 from training.blurb_pairs import Pair, pairs_of, part_of, split_sheets  # noqa: E402
@@ -178,6 +180,28 @@ def test_a_stopped_run_goes_on_from_its_checkpoint(
     resumed = tune(base, pairs, out, CONFIG, device="cpu")
     assert resumed.losses == pytest.approx(whole.losses, abs=1e-4)
     assert [v for _, v in resumed.values] == pytest.approx([v for _, v in whole.values], abs=1e-4)
+
+
+def test_what_another_job_left_is_not_gone_on_from(
+    base: Path, pairs: dict[str, list[Pair]], tmp_path: Path
+) -> None:
+    own = {part: some[: len(some) // 2] for part, some in pairs.items()}
+    fresh = tune(base, own, tmp_path / "fresh", CONFIG, device="cpu")
+    out = tmp_path / "shop"
+    with pytest.raises(Killed):
+        tune(base, pairs, out, CONFIG, device="cpu", logger=Killer())  # type: ignore[arg-type]
+    found = tune(base, own, out, CONFIG, device="cpu")
+    assert found.best_value == fresh.best_value
+    assert weights_version(out) == weights_version(tmp_path / "fresh")
+
+
+def test_a_directory_that_is_no_writer_is_not_replaced(
+    base: Path, pairs: dict[str, list[Pair]], tmp_path: Path
+) -> None:
+    (tmp_path / "writers" / "shop-a").mkdir(parents=True)
+    with pytest.raises(DataError, match="writers is there already and is no writer"):
+        tune(base, pairs, tmp_path / "writers", CONFIG, device="cpu")
+    assert (tmp_path / "writers" / "shop-a").is_dir()
 
 
 def test_a_low_rank_update_is_small_and_merged(

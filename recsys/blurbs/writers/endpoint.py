@@ -1,7 +1,8 @@
 """The writer behind an OpenAI-compatible endpoint (`/chat/completions`).
 
-Whatever the server does (refuses, hangs, answers rubbish), the batch goes on: a product
-without an answer has no drafts, and the next tier of the ladder takes its place.
+Whatever the server does (hangs, answers rubbish), the batch goes on: a product without an
+answer has no drafts, and the next tier of the ladder takes its place. Only a server that lets
+nobody in (401, 403) ends it.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.prompt import PROMPT_VERSION, chat_messages
 from recsys.blurbs.protocol import Draft, Usage
-from recsys.errors import MissingExtraError
+from recsys.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
     import httpx
 
 _RETRY_STATUS = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _NO_SCHEMA_STATUS = frozenset({400, 404, 415, 422, 501})
+_NO_ENTRY_STATUS = frozenset({401, 403})
+_SAID_BYTES = 200
+"""Shown of what a server says that lets nobody in."""
 _MAX_ANSWER_BYTES = 200_000
 TOKENS_A_SENTENCE = 60
 _SCHEMA = {
@@ -65,6 +69,10 @@ class EndpointWriter:
         price: for a million tokens read and written, for the account in `usage`.
         max_failures: products in a row without an answer, before the pause.
         pause_s: length of the pause.
+
+    Raises:
+        DataError: the address is no http or https URL, or the key cannot be one; later, too,
+            where the server knows no such key.
     """
 
     name = "endpoint"
@@ -98,10 +106,22 @@ class EndpointWriter:
         self._gate = _Gate(max_failures, pause_s)
         self._structured = True
         self._url = base_url.rstrip("/") + "/chat/completions"
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        if not re.match(r"https?://[^/]", base_url):
+            raise DataError(
+                f"endpoint is {base_url!r}; give a URL such as http://localhost:8000/v1"
+            )
+        key = (api_key or "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise DataError("the endpoint's key holds characters that no key has; give it anew")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._client: httpx.Client = httpx.Client(
             headers=headers, timeout=timeout_s, follow_redirects=False
         )
+
+    @property
+    def pause_left(self) -> float:
+        """Seconds for which the server is still left alone."""
+        return self._gate.closed_for
 
     @property
     def version(self) -> str:
@@ -115,7 +135,8 @@ class EndpointWriter:
             return list(pool.map(lambda pair: self._one(pair[0], pair[1], n), batch))
 
     def _one(self, sheet: FactSheet, context: UserContext, n: int) -> list[Draft]:
-        if not self._gate.is_open:
+        if self._gate.closed_for > 0:
+            self.usage.add(failures=1)
             return []
         answer = self._answer(sheet, context, n)
         self._gate.note(answer is not None)
@@ -169,6 +190,12 @@ class EndpointWriter:
                 after = response.headers.get("retry-after", "")
                 wait = float(after) if re.fullmatch(r"\d{1,3}", after) else None
                 return _Reply(status=status, wait=wait)
+            if status in _NO_ENTRY_STATUS:
+                said = response.read()[:_SAID_BYTES].decode(errors="replace")
+                raise DataError(
+                    f"the endpoint {self._url} answered {status}: {said}; give a key that it "
+                    "knows in RECSYS_LLM_API_KEY"
+                )
             if status != 200:
                 _log.warning("blurb endpoint answered %d", status)
                 return _Reply(status=status, final=True)
@@ -182,7 +209,7 @@ class EndpointWriter:
             answer = json.loads(content)
             choice = answer["choices"][0]
             text = choice["message"]["content"]
-        except (ValueError, KeyError, IndexError, TypeError):
+        except (ValueError, KeyError, IndexError, TypeError, RecursionError):
             _log.warning("blurb endpoint: the answer is not a chat completion")
             return _Reply()
         self._account(answer.get("usage"))
@@ -223,10 +250,19 @@ def parse_answer(text: str, whole: bool = True) -> list[str]:
             lines = _texts(json.loads(bare))
         except (ValueError, RecursionError):  # cut off, or nearly JSON: its whole strings
             found = re.findall(r'"((?:[^"\\]|\\.)*)"(?=\s*[,\]}])', bare)
-            lines = [json.loads(f'"{x}"', strict=False) for x in found if "\\u" not in x]
+            lines = [_unescaped(x) for x in found if "\\u" not in x]
     else:
         lines = bare.splitlines() if whole else bare.splitlines()[:-1]
     return list(dict.fromkeys(line for line in map(_bare_line, lines) if line))
+
+
+def _unescaped(text: str) -> str:
+    """Read a string of JSON, one with escapes that JSON does not know included."""
+    known = re.sub(r'\\(?!["\\/bfnrt])', "", text)
+    try:
+        return str(json.loads(f'"{known}"', strict=False))
+    except ValueError:
+        return ""
 
 
 def _texts(value: Any) -> list[str]:
@@ -272,8 +308,8 @@ class _Gate:
         self._lock = Lock()
 
     @property
-    def is_open(self) -> bool:
-        return time.monotonic() >= self._closed_until
+    def closed_for(self) -> float:
+        return max(0.0, self._closed_until - time.monotonic())
 
     def note(self, success: bool) -> None:
         with self._lock:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from recsys.blurbs import BlurbService, FactSheet, UserContext
+from recsys.errors import DataError
 
 from .conftest import FITTING, ROLES
 
 pytest.importorskip("httpx")
 
-from recsys.blurbs.writers.endpoint import EndpointWriter
+from recsys.blurbs.writers.endpoint import EndpointWriter, parse_answer
 
 NOBODY = UserContext()
 Answer = Callable[["Handler", dict[str, Any]], None]
@@ -129,9 +130,28 @@ def test_a_busy_server_is_asked_again(server: Server, fitting: FactSheet) -> Non
 
 
 def test_a_refusal_is_final(server: Server, fitting: FactSheet) -> None:
-    server.script = [fails(401)]
+    server.script = [fails(410)]
     assert writer(server).write([(fitting, NOBODY)], 2) == [[]]
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_lets_nobody_in_ends_the_run_in_its_own_words(
+    server: Server, fitting: FactSheet, status: int
+) -> None:
+    server.script = [lambda h, _: h.send(status, b"no such key")]
+    with pytest.raises(DataError, match=f"{status}: no such key; .*RECSYS_LLM_API_KEY"):
+        writer(server).write([(fitting, NOBODY)], 2)
+
+
+def test_addresses_and_keys_that_cannot_be_right_are_refused_at_once() -> None:
+    with pytest.raises(DataError, match=r"endpoint is 'api\.example/v1'; give a URL"):
+        EndpointWriter("api.example/v1", "m")
+    with pytest.raises(DataError, match="characters that no key has") as caught:
+        EndpointWriter("http://api.example/v1", "m", api_key="hunter2-\u00e9")
+    assert "hunter2" not in str(caught.value)
+    spaced = EndpointWriter("http://api.example/v1", "m", api_key="secret\n")
+    assert spaced._client.headers["authorization"] == "Bearer secret"
 
 
 @pytest.mark.parametrize(
@@ -143,6 +163,7 @@ def test_a_refusal_is_final(server: Server, fitting: FactSheet) -> None:
         lambda h, _: h.send(200, b'{"choices": []}'),
         lambda h, _: h.send(200, b'{"choices": [{"message": {"content": null}}]}'),
         lambda h, _: h.send(200, b"x" * 300_000),
+        lambda h, _: h.send(200, b"[" * 100_000),
         lambda h, _: h.send(500, b""),
     ],
 )
@@ -241,7 +262,7 @@ def test_what_is_whole_of_a_cut_off_answer_is_kept(
 
 def test_tokens_and_costs_are_accounted_for(server: Server, fitting: FactSheet) -> None:
     usage = {"prompt_tokens": 1000, "completion_tokens": 200, "odd": "x"}
-    server.script = [replies("One.", usage=usage), replies("One.", usage="rubbish"), fails(401)]
+    server.script = [replies("One.", usage=usage), replies("One.", usage="rubbish"), fails(410)]
     client = writer(server, price=(1.0, 10.0), concurrency=1)
     client.write([(fitting, NOBODY)] * 3, 2)
     assert (client.usage.tokens, client.usage.requests, client.usage.failures) == (1200, 3, 1)
@@ -253,6 +274,8 @@ def test_a_dead_server_is_left_alone_for_a_while(server: Server, fitting: FactSh
     client = writer(server, retries=0, concurrency=1, max_failures=2, pause_s=60)
     assert client.write([(fitting, NOBODY)] * 5, 2) == [[]] * 5
     assert len(server.requests) == 2
+    assert client.usage.failures == 5
+    assert 50 < client.pause_left <= 60
     server.script = [says("A steel hose fitting.")]
     client._gate._closed_until = 0.0  # the pause is over
     assert texts(client.write([(fitting, NOBODY)], 2)) == [["A steel hose fitting."]]
@@ -309,3 +332,8 @@ def test_an_answer_in_time_is_shown_and_a_late_one_is_kept_for_later(
     waited = fresh.blurbs([FITTING], [shopper], deadline_ms=20_000, generate=True)[0]
     assert waited is not None
     assert waited.tier != "llm"  # without a store there is nowhere to keep it
+
+
+def test_escapes_that_json_does_not_know_cost_no_sentence() -> None:
+    answer = '{"sentences": ["It\\\'s a clamp of steel.", "A \\"good\\" band.", "Half\\'
+    assert parse_answer(answer) == ["It's a clamp of steel.", 'A "good" band.']

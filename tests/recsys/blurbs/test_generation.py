@@ -116,3 +116,28 @@ def test_pairs_apart_may_say_the_same_and_a_page_may_not() -> None:
     assert len(texts) == 9
     page = [b.text for b in service.get(pairs, 60_000) if b is not None]
     assert len(set(page)) == len(page) < 9
+
+
+class Pausing(Counting):
+    """Falls silent for some batches, with a pause after each."""
+
+    def __init__(self, silent_batches: Sequence[int]) -> None:
+        super().__init__()
+        self.silent_batches, self.batches, self.pause_left = set(silent_batches), 0, 0.0
+
+    def write(self, batch: Sequence[tuple[FactSheet, UserContext]], n: int) -> list[list[Draft]]:
+        silent = self.batches in self.silent_batches
+        self.batches, self.pause_left = self.batches + 1, 30.0 if silent else 0.0
+        return [[] for _ in batch] if silent else super().write(batch, n)
+
+
+def test_a_short_outage_is_waited_out_and_a_long_one_ends_the_run(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("recsys.blurbs.generation.time.sleep", slept.append)
+    short = generate(BlurbService(ROLES, store, Pausing([1, 2])), rows(10), batch=2)
+    assert (short.written, short.unanswered, short.left, short.stopped) == (6, 4, 0, "done")
+    assert slept == [0.0, 30.0, 30.0, 0.0]
+    gone = generate(BlurbService(ROLES, store, Pausing(range(99))), rows(20), batch=2)
+    assert (gone.written, gone.unanswered, gone.left, gone.stopped) == (0, 6, 8, "silent")
