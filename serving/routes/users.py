@@ -6,6 +6,7 @@ there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -59,9 +60,13 @@ async def export_user(
 ) -> Response:
     """Return everything that is kept of a shopper."""
     service: Service = request.app.state.service
-    model, shopper = await _shopper(service, principal, body.user_id)
+    _, shopper = await _shopper(service, principal, body.user_id)
     export = await service.store.shoppers.export(principal.tenant, body.user_id)
-    past = await service.pool.fall_back(lambda: _bundled(model, shopper))
+    views = {
+        model.version: service.overlays.view(model, principal.tenant)
+        for model in service.models.answering(principal.tenant.name)
+    }
+    past = await service.pool.fall_back(lambda: _of_models(views, shopper))
     if shopper.deleted or (export is None and not past):
         raise not_found("user_id", body.user_id, REMEDY)
     answer = {
@@ -118,13 +123,20 @@ async def _get(service: Service, principal: Principal, user_id: str) -> Response
 
 
 async def _delete(service: Service, principal: Principal, user_id: str) -> Response:
-    model, shopper = await _shopper(service, principal, user_id)
+    """Delete a shopper; a tombstone stays even of one whom nothing here knows.
+
+    The next model may know them, and so may another worker's.
+    """
+    _, shopper = await _shopper(service, principal, user_id)
     profile = await service.store.shoppers.profile(principal.tenant, user_id)
-    known = bool((model.users.rows([user_id]) != MISSING_ROW).any())
-    if not shopper.deleted and profile is None and not known:
-        raise not_found("user_id", user_id, "there is nothing to delete")
     deleted = await service.store.shoppers.delete(principal.tenant, user_id)
     service.live.forget(principal.tenant, user_id)
+    models = service.models.answering(principal.tenant.name)
+    known = any(model.recommender.users.rows([user_id])[0] != MISSING_ROW for model in models)
+    if not shopper.deleted and profile is None and not known:
+        raise not_found(
+            "user_id", user_id, "there is nothing to delete; no later model will know it, either"
+        )
     return _json(
         {
             "user_id": user_id,
@@ -180,6 +192,15 @@ def _bundled(model: Recommender, shopper: Shopper) -> list[dict[str, Any]]:
             "timestamp": int(when),
         }
         for name, row, when in zip(names, h.items[order], h.times[order], strict=True)
+    ]
+
+
+def _of_models(views: Mapping[str, Recommender], shopper: Shopper) -> list[dict[str, Any]]:
+    """Return what each model that may answer knows of a shopper, under its version."""
+    return [
+        {"model_version": version, **event}
+        for version, view in views.items()
+        for event in _bundled(view, shopper)
     ]
 
 

@@ -96,8 +96,14 @@ class ExportedEvent(Answer):
     surface: str | None
 
 
+class ModelEvent(PastEvent):
+    """An event that a model learned from."""
+
+    model_version: str
+
+
 class ExportAnswer(Answer):
-    """Everything that is kept of one shopper, and their history in the bundle."""
+    """Everything that is kept of one shopper, and their history in every model that answers."""
 
     user_id: str
     merged: list[str]
@@ -105,4 +111,6 @@ class ExportAnswer(Answer):
     events: list[ExportedEvent]
     impressions: list[ExportedEvent]
     lists: list[dict[str, object]]
-    model_history: list[PastEvent]
+    model_history: list[ModelEvent] = Field(
+        description="By model (champion, previous, challenger), newest first."
+    )
