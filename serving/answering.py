@@ -16,7 +16,7 @@ import orjson
 
 from recsys import Recommender
 from recsys.errors import DataError
-from recsys.types import Recommendation, Recommendations
+from recsys.types import Recommendation, RecommendationRequest, Recommendations
 from serving import asking
 from serving.auth import Principal
 from serving.histories import Past, past_of, since_of
@@ -93,12 +93,15 @@ class Answerer:
         reading = await self._read(principal, scene, body)
         past = self._past(scene, reading)
 
+        def request_of(view: Recommender, hidden: Sequence[str]) -> RecommendationRequest:
+            return asking.request_of(body, past, (*hidden, *asking.had(view, past, body)))
+
         def ask(view: Recommender, hidden: Sequence[str]) -> Recommendations:
-            request = asking.request_of(body, past, hidden)
+            request = request_of(view, hidden)
             return view.recommend_many([request], blurbs=body.blurbs, explain=body.explain)[0]
 
         def quick(view: Recommender, hidden: Sequence[str]) -> Recommendations:
-            return asking.quick(view, asking.request_of(body, past, hidden))
+            return asking.quick(view, request_of(view, hidden))
 
         found = await self._ranked(scene, ask, quick, body)
         return self._encoded(scene, _told(found, reading, body), body.user_id)

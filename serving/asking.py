@@ -161,6 +161,18 @@ def bought(recommender: Recommender, users: Sequence[str], events: Sequence[Seen
     return later | set(data.items.external(np.unique(seen.rows)))
 
 
+def had(recommender: Recommender, past: Past, body: RecommendationsBody) -> tuple[str, ...]:
+    """Return what was bought before the events that are read, of the known items.
+
+    Nothing, where the request allows repeats or gives its own history.
+    """
+    if body.repeats == "allow" or body.history is not None:
+        return ()
+    names = past.bought_by(body.at)
+    there = recommender.items.rows(names) != MISSING_ROW
+    return tuple(n for n, is_there in zip(names, there, strict=True) if is_there)
+
+
 def like(body: LikeBody, hidden: Sequence[str], at: int | None) -> RecommendationRequest:
     """Return what the library is asked about an item."""
     return RecommendationRequest(

@@ -26,6 +26,7 @@ class Past:
         recent: follows the stored history.
         at: moment of the request; None is the end of the model's data.
         forgotten: the model must not know them.
+        bought: what the store says was bought before `recent` begins.
     """
 
     user_id: str | None
@@ -33,6 +34,11 @@ class Past:
     recent: tuple[HistoryItem, ...]
     at: int | None
     forgotten: bool
+    bought: tuple[HistoryItem, ...] = ()
+
+    def bought_by(self, at: int | None) -> tuple[str, ...]:
+        """Return the items of `bought` as of a moment; None is the request's own."""
+        return tuple(e.item_id for e in self.bought if at is None or _time(e) < at)
 
 
 def since_of(model: Loaded) -> int:
@@ -58,10 +64,19 @@ def past_of(model: Loaded, shopper: Shopper, *, at: int | None, now: int, on_clo
         # A moment that was given lies in the model's own time: nothing live is before it.
         recent = _following(recommender, shopper, shopper.events)
         moment = max((_time(entry) for entry in recent), default=-1) + 1 if recent else None
+    info = recommender.dataset.info
+    bought: tuple[HistoryItem, ...] = ()
+    if recent:
+        earliest = min(_time(entry) for entry in recent)
+        bought = tuple(
+            _item(e, min(e.time, now - 1) if on_clock else earliest)
+            for e in shopper.first
+            if info.buys(e.event)
+        )
     if shopper.merged and not shopper.deleted:
         history = (*_bundled(recommender, shopper), *recent)
-        return Past(shopper.user_id, history, (), moment, False)
-    return Past(shopper.user_id, None, recent, moment, shopper.deleted)
+        return Past(shopper.user_id, history, (), moment, False, bought)
+    return Past(shopper.user_id, None, recent, moment, shopper.deleted, bought)
 
 
 def _time(entry: HistoryItem) -> int:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from serving.models.overlay import OwnItems
 from serving.settings import Settings
@@ -88,9 +88,7 @@ class Live:
         key = (tenant.id, user_id, session_id)
         try:
             async with asyncio.timeout(self._budget):
-                shopper = await self._store.shoppers.read(
-                    tenant, user_id=user_id, session_id=session_id, since=since, limit=self._limit
-                )
+                shopper = await self._whole(tenant, user_id, session_id, since)
         except (StoreUnavailable, TimeoutError):
             known = self._shoppers.get(key)
             return Reading(known if known is not None else Shopper(None, deleted=True), stale=True)
@@ -99,6 +97,19 @@ class Live:
         if len(self._shoppers) > MAX_SHOPPERS:
             self._shoppers.popitem(last=False)
         return Reading(shopper)
+
+    async def _whole(
+        self, tenant: Tenant, user_id: str | None, session_id: str | None, since: int
+    ) -> Shopper:
+        """Read a shopper; with more events than are read, what they did before, too."""
+        shoppers = self._store.shoppers
+        found = await shoppers.read(
+            tenant, user_id=user_id, session_id=session_id, since=since, limit=self._limit
+        )
+        if len(found.events) < self._limit:
+            return found
+        first = await shoppers.first(tenant, user_id=user_id, session_id=session_id, since=since)
+        return replace(found, first=first)
 
     async def refresh(self, state: TenantState) -> bool:
         """Read what changed in a tenant's items and pin; False where the store does not answer.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from recsys.types import Repeats
+from serving.store.database import Database
 from serving.store.ids import id_fault
 from serving.store.records import Seen, Served, Shopper, StoredList, Tenant
 from serving.store.tables import ID, deletions, events, lists, sessions, tenants, users
@@ -49,6 +50,9 @@ def _fact(kind: str, name: ColumnElement[Any]) -> Select[Any]:
     )
 
 
+_KEPT = events.c.quantity.is_(None) | (events.c.quantity >= 0)
+"""What was brought back is no purchase, as in training."""
+
 _EVENT = select(
     literal_column("'event'", ID).label("kind"),
     events.c.item_id.label("name"),
@@ -56,11 +60,7 @@ _EVENT = select(
     events.c.time,
     events.c.seq,
     events.c.weight,
-).where(
-    events.c.tenant_id == _TENANT,
-    # What was brought back is no purchase, as in training.
-    events.c.quantity.is_(None) | (events.c.quantity >= 0),
-)
+).where(events.c.tenant_id == _TENANT, _KEPT)
 
 
 def _newest(since: ColumnElement[int], *whose: ColumnElement[bool]) -> Select[Any]:
@@ -88,10 +88,27 @@ _merged = _fact("merged", users.c.user_id).where(
 )
 
 
+_THEIRS = events.c.user_id == _resolved
+_ANONYMOUS = (events.c.session_id == _SESSION, events.c.user_id.is_(None))
+
+
 def _both(since: ColumnElement[int]) -> tuple[Select[Any], Select[Any]]:
     """The newest events of the user, and of the session while nobody owns them."""
-    anonymous = (events.c.session_id == _SESSION, events.c.user_id.is_(None))
-    return _newest(since, events.c.user_id == _resolved), _newest(since, *anonymous)
+    return _newest(since, _THEIRS), _newest(since, *_ANONYMOUS)
+
+
+def _first(*whose: ColumnElement[bool]) -> Select[Any]:
+    found = select(events.c.item_id, events.c.event, func.min(events.c.time).label("time"))
+    return found.where(
+        events.c.tenant_id == _TENANT, _KEPT, events.c.time > _SINCE, *whose
+    ).group_by(events.c.item_id, events.c.event)
+
+
+READ_FIRST = union_all(_first(_THEIRS), _first(*_ANONYMOUS))
+"""When a shopper first did what with an item, without a limit.
+
+Parameters: those of `READ_ONE`, without digest and limit.
+"""
 
 
 READ_ONE = union_all(
@@ -187,6 +204,16 @@ def shopper(rows: Sequence[Row[Any]], limit: int) -> Shopper:
         else:
             found.append(row)
     return Shopper(user_id, merged=tuple(sorted(merged)), events=history(found, limit))
+
+
+async def first_of(database: Database, who: Mapping[str, Any], since: int) -> tuple[Seen, ...]:
+    """Return when a shopper (see `asked`) first did what with an item, after `since`.
+
+    The weights are 0: this is no history. It is for a shopper who has more events than are
+    read, whose purchases count all the same; it takes as long as they have events.
+    """
+    rows = await database.fetch(READ_FIRST, {**who, "since": since}, large=True)
+    return tuple(Seen(row.item_id, row.event, row.time, 0.0) for row in rows)
 
 
 def served(rows: Sequence[Row[Any]], repeats: Repeats, limit: int) -> Served:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,11 +84,16 @@ class Lists:
     ) -> Served:
         """Return a shopper's list, what they did after `since`, and the items' version.
 
-        It is one statement. The shopper is found as `Shoppers.read` finds one.
+        It is one statement, and another one where a shopper has more events than `limit`.
+        The shopper is found as `Shoppers.read` finds one.
         """
         who = histories.asked(tenant, user_id, session_id)
         if who is None:
             return Served(None, (), 0)
         values = {**who, "since": since, "repeats": repeats, "limit": limit}
         rows = await self._database.fetch(histories.READ_LIST, values)
-        return histories.served(rows, repeats, limit)
+        found = histories.served(rows, repeats, limit)
+        if repeats != "exclude" or len(found.events) < limit:
+            return found
+        first = await histories.first_of(self._database, who, since)
+        return replace(found, events=(*first, *found.events))

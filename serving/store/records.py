@@ -128,12 +128,15 @@ class Shopper:
         deleted: a tombstone: treat as unknown, use no bundle history either.
         merged: other user ids whose bundle histories are this shopper's too.
         events: oldest first, strictly after `since`, at most `limit` newest. No impressions.
+        first: where those were not all, of every item and event the first since then, with
+            weight 0: what was bought stays bought. `Shoppers.first` reads it.
     """
 
     user_id: str | None
     deleted: bool = False
     merged: tuple[str, ...] = ()
     events: tuple[Seen, ...] = ()
+    first: tuple[Seen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +212,9 @@ class Served:
 
     Attributes:
         list: the shopper's; None where there is none, or the shopper was deleted.
-        events: what they did since the moment asked for, oldest first.
+        events: what they did since the moment asked for, oldest first; where that is more than
+            the limit and the list leaves out what was bought, also of every item and event the
+            first, with weight 0.
         items_version: of the tenant: tells whether a cached view of their items is behind.
         merged: other user ids whose bundle histories are this shopper's too.
     """

@@ -22,6 +22,7 @@ from serving.store.records import (
     Event,
     Export,
     Profile,
+    Seen,
     Shopper,
     StoredList,
     Tenant,
@@ -94,6 +95,18 @@ class Shoppers:
         values = {**who, "since": since, "limit": limit}
         rows = await self._database.fetch(histories.READ_ONE, values)
         return histories.shopper(rows, limit)
+
+    async def first(
+        self,
+        tenant: Tenant,
+        *,
+        user_id: str | None = None,
+        session_id: str | None = None,
+        since: int = FOREVER,
+    ) -> tuple[Seen, ...]:
+        """Return when whom `read` finds first did what with an item, without a limit."""
+        who = histories.asked(tenant, user_id, session_id)
+        return () if who is None else await histories.first_of(self._database, who, since)
 
     async def read_many(
         self,
