@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from serving.models.overlay import OwnItems
+from serving.remembered import Remembered
 from serving.settings import Settings
 from serving.store import FOREVER, Shopper, Store, StoreError, StoreUnavailable, Tenant
+from serving.store.clock import now
+from serving.store.tombstones import tombstone
 
-MAX_SHOPPERS = 20_000
-"""Shoppers whose last reading is kept for an outage."""
+OVERLAP = 60_000_000
+"""Microseconds that a look for deletions goes back beyond the last one: a deletion is dated by
+the worker that did it, before its commit."""
 _log = logging.getLogger("serving.live")
 
 
@@ -42,6 +45,8 @@ class TenantState:
         own: their items and withdrawals.
         pinned: bundle version that a rollback holds.
         asked_at: monotonic seconds of the last request.
+        looked_at: microseconds since 1970 of the last look for deletions.
+        rests: is not polled, since nobody asked for long.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -50,6 +55,8 @@ class TenantState:
         self.own = OwnItems(tenant)
         self.pinned: str | None = None
         self.asked_at = 0.0
+        self.looked_at = now()
+        self.rests = False
 
 
 class Live:
@@ -61,7 +68,7 @@ class Live:
         self._budget = settings.store_budget_ms / 1000
         self._limit = settings.history_limit
         self._tenants: dict[int, TenantState] = {}
-        self._shoppers: OrderedDict[tuple[int, str | None, str | None], Shopper] = OrderedDict()
+        self._remembered = Remembered()
         self._known: set[int] = set()
 
     async def tenant(self, tenant: Tenant) -> TenantState:
@@ -70,6 +77,7 @@ class Live:
         if state is None:
             state = self._tenants[tenant.id] = TenantState(tenant)
         state.asked_at = time.monotonic()
+        state.rests = False
         if tenant.id not in self._known and await self.refresh(state):
             self._known.add(tenant.id)
         return state
@@ -85,17 +93,13 @@ class Live:
         """Return who asks and what they did after `since`."""
         if user_id is None and session_id is None:
             return Reading(Shopper(None))
-        key = (tenant.id, user_id, session_id)
         try:
             async with asyncio.timeout(self._budget):
                 shopper = await self._whole(tenant, user_id, session_id, since)
         except (StoreUnavailable, TimeoutError):
-            known = self._shoppers.get(key)
+            known = self._remembered.get(tenant, user_id, session_id)
             return Reading(known if known is not None else Shopper(None, deleted=True), stale=True)
-        self._shoppers[key] = shopper
-        self._shoppers.move_to_end(key)
-        if len(self._shoppers) > MAX_SHOPPERS:
-            self._shoppers.popitem(last=False)
+        self._remembered.put(tenant, user_id, session_id, shopper)
         return Reading(shopper)
 
     async def _whole(
@@ -134,11 +138,26 @@ class Live:
             _log.warning("a pin can't be read", extra={"fields": {"error": type(error).__name__}})
 
     def forget(self, tenant: Tenant, user_id: str) -> None:
-        """Drop what is remembered of a shopper, their sessions included."""
-        mine = [
-            key
-            for key, shopper in self._shoppers.items()
-            if key[0] == tenant.id and user_id in (key[1], shopper.user_id, *shopper.merged)
-        ]
-        for key in mine:
-            del self._shoppers[key]
+        """Drop what is remembered of a shopper, under whatever id it was asked for."""
+        self._remembered.forget([tombstone(tenant, "user", user_id)])
+
+    async def forget_deleted(self, state: TenantState) -> None:
+        """Drop what is remembered of whoever was deleted since the last look, by any worker.
+
+        Sessions in which they were named go, too.
+        """
+        began = now()
+        try:
+            async with asyncio.timeout(self._budget):
+                shoppers = self._store.shoppers
+                digests = await shoppers.deleted(state.tenant, state.looked_at - OVERLAP)
+        except (StoreUnavailable, TimeoutError):
+            return
+        self._remembered.forget(digests)
+        state.looked_at = began
+
+    def rest(self, state: TenantState) -> None:
+        """Drop what is remembered of a tenant that asks no more: nobody looks for deletions."""
+        if not state.rests:
+            state.rests = True
+            self._remembered.forget_tenant(state.tenant)

@@ -90,15 +90,17 @@ class Service:
                 self._soon(self.overlays.warm(model))
 
     async def _follow_items(self) -> None:
-        """See what other workers changed: items, withdrawals, rollbacks."""
+        """See what other workers changed: items, withdrawals, rollbacks, deletions."""
         seconds = self.settings.items_poll_seconds
         while True:
             await asyncio.sleep(seconds * random.uniform(1 - JITTER, 1))
             self.metrics.queue.set(self.store.events.depth)
             for state in self.live.states:
                 if time.monotonic() - state.asked_at > IDLE_SECONDS:
+                    self.live.rest(state)
                     continue
                 try:
+                    await self.live.forget_deleted(state)
                     await self.live.refresh(state)
                     await self.live.refresh_pin(state)
                     await self.bring_up(state)

@@ -131,6 +131,7 @@ async def _delete(service: Service, principal: Principal, user_id: str) -> Respo
     profile = await service.store.shoppers.profile(principal.tenant, user_id)
     deleted = await service.store.shoppers.delete(principal.tenant, user_id)
     service.live.forget(principal.tenant, user_id)
+    await service.live.forget_deleted(await service.live.tenant(principal.tenant))
     models = service.models.answering(principal.tenant.name)
     known = any(model.recommender.users.rows([user_id])[0] != MISSING_ROW for model in models)
     if not shopper.deleted and profile is None and not known:

@@ -27,7 +27,7 @@ from serving.store.records import (
     StoredList,
     Tenant,
 )
-from serving.store.tables import events, impressions, lists, sessions, users
+from serving.store.tables import deletions, events, impressions, lists, sessions, users
 from serving.store.tombstones import DELETED, tombstone
 
 HISTORY = 500
@@ -48,6 +48,10 @@ _LISTS = (
     select(lists)
     .where(lists.c.tenant_id == _TENANT, lists.c.user_id == _USER)
     .order_by(lists.c.repeats)
+)
+
+_DELETED_SINCE = select(deletions.c.digest).where(
+    deletions.c.tenant_id == _TENANT, deletions.c.deleted_at >= bindparam("since")
 )
 
 
@@ -228,6 +232,14 @@ class Shoppers:
         if id_fault(user_id):
             return Deleted(0, 0, 0)
         return await self._database.write(erase, self._database, tenant, user_id)
+
+    async def deleted(self, tenant: Tenant, since: int) -> list[bytes]:
+        """Return the tombstones of a tenant's deletions since a moment, by their workers' clocks.
+
+        It reads all tombstones of the store.
+        """
+        values = {"tenant": tenant.id, "since": since}
+        return [bytes(row.digest) for row in await self._fetch_large(_DELETED_SINCE, values)]
 
 
 def _event(row: Mapping[Any, Any]) -> Event:

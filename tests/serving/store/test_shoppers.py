@@ -15,6 +15,8 @@ from serving.store import (
     StoredList,
     Tenant,
 )
+from serving.store.clock import now
+from serving.store.tombstones import tombstone
 
 pytestmark = pytest.mark.anyio
 
@@ -177,6 +179,18 @@ async def test_a_device_that_somebody_else_took_over_stays_theirs(
 async def test_a_user_of_the_bundle_alone_can_be_deleted(store: Store, shop: Tenant) -> None:
     assert await store.shoppers.delete(shop, "trained") == Deleted(0, 0, 0)
     assert await store.shoppers.read(shop, user_id="trained") == Shopper(None, deleted=True)
+
+
+async def test_tombstones_are_told_by_tenant_and_time(
+    store: Store, shop: Tenant, other: Tenant
+) -> None:
+    begun = now()
+    await saw(store, shop, "tea", 1, user_id="anna", session_id="s")
+    await store.shoppers.delete(shop, "anna")
+    told = await store.shoppers.deleted(shop, begun)
+    assert set(told) == {tombstone(shop, "user", "anna"), tombstone(shop, "session", "s")}
+    assert await store.shoppers.deleted(shop, now() + 1) == []
+    assert await store.shoppers.deleted(other, begun) == []
 
 
 async def test_many_are_read_as_one_is(store: Store, shop: Tenant) -> None:
