@@ -145,11 +145,12 @@ def given(
 
 
 def closed(recommender: Recommender, items: Sequence[str], at: int | None) -> set[str]:
-    """Return which of some items are not available at a moment."""
+    """Return which of some items are not available at a moment, or in no catalogue."""
     rows = recommender.items.rows(items)
+    lost = {i for i, row in zip(items, rows, strict=True) if row == MISSING_ROW}
     rows = rows[rows != MISSING_ROW]
     open_ = available(recommender.dataset, at, rows)
-    return set() if open_ is None else set(recommender.items.external(rows[~open_]))
+    return lost if open_ is None else lost | set(recommender.items.external(rows[~open_]))
 
 
 def bought(recommender: Recommender, users: Sequence[str], events: Sequence[Seen]) -> set[str]:

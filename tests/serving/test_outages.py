@@ -130,7 +130,7 @@ def test_a_precomputed_list_drops_what_was_bought_or_withdrawn_since(
     service: Running, recommender: Recommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     items = recommender.items.ids.to_list()[10:16]
-    service.put_list("listed", items)
+    service.put_list("listed", ["gone from the catalogue", *items])
     asked = {"user_id": "listed", "precomputed": True, "k": 3}
     with service.client() as client:
         found = client.post("/v1/recommendations", json=asked).json()
@@ -144,7 +144,8 @@ def test_a_precomputed_list_drops_what_was_bought_or_withdrawn_since(
         assert [i["item_id"] for i in found["items"]] == [items[1], items[3], items[4]]
         assert [i["rank"] for i in found["items"]] == [1, 2, 3]
         with monkeypatch.context() as patch:
-            patch.setattr(asking, "closed", lambda view, listed, at: {items[3]} & {*listed})
+            closed = asking.closed
+            patch.setattr(asking, "closed", lambda *asked: closed(*asked) | {items[3]})
             left = client.post("/v1/recommendations", json=asked).json()
         assert [i["item_id"] for i in left["items"]] == [items[1], items[4], items[5]]
         client.delete("/v1/users/listed")
@@ -215,9 +216,10 @@ def test_sold_out_items_and_purchases_are_told_of_the_bundle(recommender: Recomm
     sold_out = pl.when(pl.col("item_id") == first).then(pl.lit(datetime(2001, 1, 1)))
     frame = data.catalogue.frame.with_columns(available_until=sold_out)
     shop = replace(recommender, dataset=replace(data, catalogue=Catalogue(frame, data.info)))
-    assert asking.closed(shop, [second, first, "stranger"], None) == {first}
+    assert asking.closed(shop, [second, first, "stranger"], None) == {first, "stranger"}
     assert asking.closed(shop, [second, first], 0) == set()
     assert asking.closed(recommender, [second, first], None) == set()
+    assert asking.closed(recommender, ["stranger", second], None) == {"stranger"}
     seen = [Seen(second, "view", 1, 1.0), Seen("new", "purchase", 2, 1.0)]
     assert asking.bought(shop, ["stranger"], seen) == {"new"}
 
