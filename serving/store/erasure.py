@@ -1,10 +1,22 @@
-"""Deleting a user: what is known of them goes, a tombstone stays."""
+"""Deleting a user: what is known of them goes, a tombstone stays.
+
+An export holds what a deletion takes, so the statements that find it are shared.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Delete, Select, Table, bindparam, delete, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Delete,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    select,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from serving.store.clock import now
@@ -17,7 +29,7 @@ _TENANT: BindParameter[Any] = bindparam("tenant")
 _USERS: BindParameter[Any] = bindparam("users", expanding=True)
 _SESSIONS: BindParameter[Any] = bindparam("sessions", expanding=True)
 
-_CHUNK = 1_000
+CHUNK = 1_000
 """Sessions named in one statement; databases take some tens of thousands."""
 
 _ALIAS = select(users.c.merged_into).where(
@@ -50,16 +62,24 @@ def _used_sessions(table: Table) -> Select[tuple[str]]:
     )
 
 
+def whose(table: Table) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Tell what names the users, and what is anonymous in their sessions.
+
+    The statement has the parameters tenant and users, or tenant and sessions.
+    """
+    ours = table.c.tenant_id == _TENANT
+    anonymous = table.c.session_id.in_(_SESSIONS) & table.c.user_id.is_(None)
+    return ours & table.c.user_id.in_(_USERS), ours & anonymous
+
+
 def _deletes(table: Table) -> tuple[Delete, Delete]:
-    """Delete what names the users, and what is anonymous in their sessions."""
-    ours = delete(table).where(table.c.tenant_id == _TENANT)
-    return (
-        ours.where(table.c.user_id.in_(_USERS)),
-        ours.where(table.c.session_id.in_(_SESSIONS), table.c.user_id.is_(None)),
-    )
+    named, anonymous = whose(table)
+    return delete(table).where(named), delete(table).where(anonymous)
 
 
-_USED_SESSIONS = [_used_sessions(table) for table in (events, impressions)]
+SESSIONS = (_OWN_SESSIONS, *[_used_sessions(table) for table in (events, impressions)])
+"""Each finds some sessions of users; parameters tenant and users."""
+
 _EVENTS, _IMPRESSIONS = _deletes(events), _deletes(impressions)
 _DELETE_LISTS = delete(lists).where(lists.c.tenant_id == _TENANT, lists.c.user_id.in_(_USERS))
 _DELETE_SESSIONS = delete(sessions).where(
@@ -105,8 +125,8 @@ async def _clear(
 ) -> int:
     of_users, of_sessions = statements
     n = (await connection.execute(of_users, theirs)).rowcount
-    for start in range(0, len(devices), _CHUNK):
-        values = {"tenant": theirs["tenant"], "sessions": devices[start : start + _CHUNK]}
+    for start in range(0, len(devices), CHUNK):
+        values = {"tenant": theirs["tenant"], "sessions": devices[start : start + CHUNK]}
         n += (await connection.execute(of_sessions, values)).rowcount
     return n
 
@@ -122,6 +142,6 @@ async def _names(connection: AsyncConnection, tenant: Tenant, user_id: str) -> l
 async def _sessions(connection: AsyncConnection, tenant: Tenant, names: list[str]) -> list[str]:
     values = {"tenant": tenant.id, "users": names}
     found: set[str] = set()
-    for statement in (_OWN_SESSIONS, *_USED_SESSIONS):
+    for statement in SESSIONS:
         found.update(await connection.scalars(statement, values))
     return sorted(found)

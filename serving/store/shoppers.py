@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Table, bindparam, func, select
+from sqlalchemy import BindParameter, Row, Select, Table, bindparam, func, select
 
 from serving.store import histories
 from serving.store.database import Database
 from serving.store.engines import Rows
-from serving.store.erasure import erase
+from serving.store.erasure import CHUNK, SESSIONS, erase, whose
 from serving.store.errors import Refused
 from serving.store.ids import id_fault
 from serving.store.merging import merge_session, merge_user
@@ -44,10 +44,11 @@ _SESSIONS = (
     .where(sessions.c.tenant_id == _TENANT, sessions.c.user_id == _USER)
     .order_by(sessions.c.session_id)
 )
-_LISTS = (
+_LISTS = select(lists.c.repeats).where(lists.c.tenant_id == _TENANT, lists.c.user_id == _USER)
+_ALL_LISTS = (
     select(lists)
-    .where(lists.c.tenant_id == _TENANT, lists.c.user_id == _USER)
-    .order_by(lists.c.repeats)
+    .where(lists.c.tenant_id == _TENANT, lists.c.user_id.in_(bindparam("users", expanding=True)))
+    .order_by(lists.c.user_id, lists.c.repeats)
 )
 
 _DELETED_SINCE = select(deletions.c.digest).where(
@@ -55,9 +56,9 @@ _DELETED_SINCE = select(deletions.c.digest).where(
 )
 
 
-def _log(table: Table) -> Any:
-    whose = (table.c.tenant_id == _TENANT, table.c.user_id == _USER)
-    return select(table).where(*whose).order_by(table.c.time, table.c.seq)
+def _log(table: Table) -> tuple[Select[Any], Select[Any]]:
+    named, anonymous = whose(table)
+    return select(table).where(named), select(table).where(anonymous)
 
 
 def _extent(table: Table) -> Any:
@@ -178,22 +179,43 @@ class Shoppers:
         )
 
     async def export(self, tenant: Tenant, user_id: str) -> Export | None:
-        """Return everything that is kept of a user; None where nothing is."""
+        """Return everything that is kept of a user and `delete` would take; None where nothing is.
+
+        Anonymous events of a session in which the user was named are among them.
+        """
         profile = await self.profile(tenant, user_id)
         if profile is None:
             return None
-        fetch = self._fetch_large
-        values = {"tenant": tenant.id, "user": profile.user_id}
+        names = sorted({user_id, profile.user_id, *profile.merged})
+        theirs: dict[str, Any] = {"tenant": tenant.id, "users": names}
+        devices = {
+            row.session_id for found in SESSIONS for row in await self._fetch_large(found, theirs)
+        }
         made = [
             StoredList(r.user_id, r.repeats, tuple(r.items), r.model_version, r.created_at)
-            for r in await fetch(_LISTS, values)
+            for r in await self._fetch_large(_ALL_LISTS, theirs)
         ]
         return Export(
             profile,
-            events=tuple(_event(r._mapping) for r in await fetch(_EVENTS, values)),
-            impressions=tuple(_event(r._mapping) for r in await fetch(_IMPRESSIONS, values)),
+            events=await self._logged(_EVENTS, theirs, sorted(devices)),
+            impressions=await self._logged(_IMPRESSIONS, theirs, sorted(devices)),
             lists=tuple(made),
         )
+
+    async def _logged(
+        self,
+        statements: tuple[Select[Any], Select[Any]],
+        theirs: Mapping[str, Any],
+        devices: list[str],
+    ) -> tuple[Event, ...]:
+        """Return what names users, and what is anonymous in sessions, oldest first."""
+        named, anonymous = statements
+        rows = list(await self._fetch_large(named, theirs))
+        for start in range(0, len(devices), CHUNK):
+            values = {"tenant": theirs["tenant"], "sessions": devices[start : start + CHUNK]}
+            rows += await self._fetch_large(anonymous, values)
+        rows.sort(key=lambda row: (row.time, row.seq))
+        return tuple(_event(row._mapping) for row in rows)
 
     async def merge(
         self,

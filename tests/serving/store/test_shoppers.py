@@ -181,6 +181,25 @@ async def test_a_user_of_the_bundle_alone_can_be_deleted(store: Store, shop: Ten
     assert await store.shoppers.read(shop, user_id="trained") == Shopper(None, deleted=True)
 
 
+async def test_an_export_holds_what_a_deletion_takes(store: Store, shop: Tenant) -> None:
+    await saw(store, shop, "tea", 1, session_id="used")
+    await saw(store, shop, "cup", 2, user_id="anna", session_id="used")
+    await saw(store, shop, "jar", 3, user_id="ben", session_id="used")
+    await saw(store, shop, "pot", 4, user_id="old")
+    await store.events.append(shop, [Event("i", "impression", "tea", 9, session_id="used")])
+    await store.shoppers.merge(shop, into="anna", user_id="old")
+    made = [StoredList(user, "exclude", (), "v1", 1) for user in ("anna", "ben", "old")]
+    await store.lists.put(shop, made)
+
+    for user in ("anna", "old"):
+        export = await store.shoppers.export(shop, user)
+        assert export is not None
+        assert [event.item_id for event in export.events] == ["tea", "cup", "pot"]
+        assert [event.event_id for event in export.impressions] == ["i"]
+        assert [one.user_id for one in export.lists] == ["anna", "old"]
+    assert await store.shoppers.delete(shop, "anna") == Deleted(events=3, impressions=1, lists=2)
+
+
 async def test_tombstones_are_told_by_tenant_and_time(
     store: Store, shop: Tenant, other: Tenant
 ) -> None:
