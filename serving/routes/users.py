@@ -16,6 +16,7 @@ from recsys import Recommender
 from recsys.types import Histories
 from recsys.vocabulary import MISSING_ROW
 from serving.auth import Principal, Reader, Writer
+from serving.histories import since_of
 from serving.openapi import ASKING, LOOKING, problems
 from serving.problems import ProblemError, not_found
 from serving.routes.bodies import BodyRoute
@@ -154,7 +155,10 @@ async def _shopper(
     state = await service.live.tenant(principal.tenant)
     chosen = service.models.line(principal.tenant.name).chosen(state.pinned)
     view = service.overlays.view(chosen, principal.tenant)
-    shopper = await service.store.shoppers.read(principal.tenant, user_id=user_id, limit=SHOWN)
+    # What is older, the model has; so all that is live is newer than what it knows.
+    shopper = await service.store.shoppers.read(
+        principal.tenant, user_id=user_id, since=since_of(chosen), limit=SHOWN
+    )
     return view, shopper
 
 

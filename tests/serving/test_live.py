@@ -169,6 +169,20 @@ def test_an_event_in_another_unit_is_refused_and_the_others_stay(
     assert [r["status"] for r in again] == ["duplicate", "accepted", "duplicate"]
 
 
+def test_what_the_model_learned_is_told_once_and_the_newest_first(
+    shop: httpx.Client, user: str
+) -> None:
+    before = shop.post("/v1/users:get", json={"user_id": user}).json()["history"]
+    learned = before[len(before) // 2]
+    send(shop, learned["item_id"], user_id=user, timestamp=learned["timestamp"])
+    send(shop, "new", user_id=user)
+    found = shop.post("/v1/users:get", json={"user_id": user}).json()
+    assert [e["item_id"] for e in found["history"]] == ["new", *[e["item_id"] for e in before]]
+    times = [e["timestamp"] for e in found["history"]]
+    assert times == sorted(times, reverse=True)
+    assert found["events"] == 2
+
+
 def test_impressions_are_no_history(shop: httpx.Client, user: str) -> None:
     before = ids(recommend(shop, user_id=user))
     shown = {"event_id": "shown", "event": "impression", "item_id": before[0], "user_id": user}
