@@ -14,7 +14,9 @@ from serving.store import Shopper, Tenant
 from serving.store.tombstones import tombstone
 
 MAX_SHOPPERS = 20_000
-"""Shoppers whose last reading is kept for an outage."""
+"""Readings kept for an outage."""
+MAX_EVENTS = 500_000
+"""Events in them all; at some 240 bytes each, 120 MB."""
 
 Key = tuple[int, str | None, str | None]
 """Number of the tenant, user id and session id of a request."""
@@ -27,13 +29,20 @@ class Kept:
     shopper: Shopper
     digests: frozenset[bytes]
 
+    @property
+    def n_events(self) -> int:
+        """How many events it holds."""
+        return len(self.shopper.events) + len(self.shopper.first)
+
 
 class Remembered:
     """The readings of a worker; the ones not asked for longest go first."""
 
-    def __init__(self, max_shoppers: int = MAX_SHOPPERS) -> None:
+    def __init__(self, max_shoppers: int = MAX_SHOPPERS, max_events: int = MAX_EVENTS) -> None:
         """Remember nobody yet."""
         self._max_shoppers = max_shoppers
+        self._max_events = max_events
+        self._n_events = 0
         self._kept: OrderedDict[Key, Kept] = OrderedDict()
         self._keys: dict[bytes, set[Key]] = {}
 
@@ -55,10 +64,14 @@ class Remembered:
         digests = {tombstone(tenant, "user", name) for name in users if name is not None}
         if session_id is not None:
             digests.add(tombstone(tenant, "session", session_id))
-        self._kept[key] = Kept(shopper, frozenset(digests))
+        kept = Kept(shopper, frozenset(digests))
+        if kept.n_events > self._max_events:
+            return
+        self._kept[key] = kept
+        self._n_events += kept.n_events
         for digest in digests:
             self._keys.setdefault(digest, set()).add(key)
-        while len(self._kept) > self._max_shoppers:
+        while len(self._kept) > self._max_shoppers or self._n_events > self._max_events:
             self._drop(next(iter(self._kept)))
 
     def forget(self, digests: Iterable[bytes]) -> None:
@@ -74,7 +87,10 @@ class Remembered:
 
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
-        for digest in () if kept is None else kept.digests:
+        if kept is None:
+            return
+        self._n_events -= kept.n_events
+        for digest in kept.digests:
             self._keys[digest].discard(key)
             if not self._keys[digest]:
                 del self._keys[digest]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,22 @@ def test_a_reading_is_found_by_what_was_asked_and_the_oldest_goes() -> None:
     assert memory.get(OTHER, "anna", None) is None
     memory.forget_tenant(SHOP)
     assert len(memory) == 0
+
+
+def test_all_readings_together_hold_no_more_events_than_told() -> None:
+    memory = Remembered(max_events=10)
+    memory.put(SHOP, "anna", None, shopper("anna", 4))
+    memory.put(SHOP, "ben", None, shopper("ben", 4))
+    memory.put(SHOP, "anna", None, shopper("anna", 6))
+    assert len(memory) == 2
+    memory.put(SHOP, "cleo", None, replace(shopper("cleo", 2), first=shopper("cleo", 2).events))
+    assert memory.get(SHOP, "ben", None) is None
+    assert len(memory) == 2
+    memory.put(SHOP, "anna", None, shopper("anna", 11))  # more than all may have together
+    assert memory.get(SHOP, "anna", None) is None
+    assert len(memory) == 1
+    memory.put(SHOP, "ben", None, shopper("ben", 7))
+    assert len(memory) == 1
 
 
 def test_a_tombstone_ends_all_readings_of_its_subject() -> None:
