@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from serving.models.overlay import OwnItems
@@ -19,6 +20,8 @@ from serving.store import FOREVER, Shopper, Store, StoreError, StoreUnavailable,
 from serving.store.clock import now
 from serving.store.tombstones import tombstone
 
+IDLE_SECONDS = 3_600.0
+"""Tenants that did not ask for so long are not polled; their next request reads the store."""
 OVERLAP = 60_000_000
 """Microseconds that a look for deletions goes back beyond the last one: a deletion is dated by
 the worker that did it, before its commit."""
@@ -46,7 +49,7 @@ class TenantState:
         pinned: bundle version that a rollback holds.
         asked_at: monotonic seconds of the last request.
         looked_at: microseconds since 1970 of the last look for deletions.
-        rests: is not polled, since nobody asked for long.
+        known: was read, and is polled.
     """
 
     def __init__(self, tenant: Tenant) -> None:
@@ -56,11 +59,15 @@ class TenantState:
         self.pinned: str | None = None
         self.asked_at = 0.0
         self.looked_at = now()
-        self.rests = False
+        self.known = False
 
 
 class Live:
-    """Reads the store for requests, within a budget, and remembers for outages."""
+    """Reads the store for requests, within a budget, and remembers for outages.
+
+    Attributes:
+        on_wake: awaited before the answer to a tenant's first request, or first after a rest.
+    """
 
     def __init__(self, settings: Settings, store: Store) -> None:
         """Take the store."""
@@ -69,17 +76,19 @@ class Live:
         self._limit = settings.history_limit
         self._tenants: dict[int, TenantState] = {}
         self._remembered = Remembered()
-        self._known: set[int] = set()
+        self.on_wake: Callable[[TenantState], Awaitable[None]] = _go_on
 
     async def tenant(self, tenant: Tenant) -> TenantState:
-        """Return a tenant's state, read from the store at the first request."""
+        """Return a tenant's state, read from the store at the first request, or after a rest."""
         state = self._tenants.get(tenant.id)
         if state is None:
             state = self._tenants[tenant.id] = TenantState(tenant)
+        self.rest_if_idle(state)
         state.asked_at = time.monotonic()
-        state.rests = False
-        if tenant.id not in self._known and await self.refresh(state):
-            self._known.add(tenant.id)
+        if not state.known and await self.refresh(state):
+            await self.refresh_pin(state)
+            await self.on_wake(state)
+            state.known = True
         return state
 
     @property
@@ -156,8 +165,19 @@ class Live:
         self._remembered.forget(digests)
         state.looked_at = began
 
-    def rest(self, state: TenantState) -> None:
-        """Drop what is remembered of a tenant that asks no more: nobody looks for deletions."""
-        if not state.rests:
-            state.rests = True
+    def rest_if_idle(self, state: TenantState) -> bool:
+        """Tell whether a tenant did not ask for long; then what is remembered of it is dropped.
+
+        Nobody looks for its deletions any more.
+        """
+        if time.monotonic() - state.asked_at <= IDLE_SECONDS:
+            return False
+        if state.known:
+            state.known = False
             self._remembered.forget_tenant(state.tenant)
+            state.looked_at = now()
+        return True
+
+
+async def _go_on(_: TenantState) -> None:
+    """Wait for nothing."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
@@ -20,8 +19,6 @@ from serving.settings import Settings
 from serving.store import Store
 from serving.telemetry.metrics import Metrics
 
-IDLE_SECONDS = 3_600.0
-"""Tenants that did not ask for so long are not polled; their next request reads the store."""
 _log = logging.getLogger("serving")
 
 
@@ -63,7 +60,7 @@ class Service:
         except BaseException:
             await service.close()
             raise
-        models.on_swap = service._swapped
+        models.on_swap, live.on_wake = service._swapped, service._wake
         service._swapped()
         for work in (models.follow(), service._follow_items()):
             service._tasks.append(asyncio.create_task(work))
@@ -96,8 +93,7 @@ class Service:
             await asyncio.sleep(seconds * random.uniform(1 - JITTER, 1))
             self.metrics.queue.set(self.store.events.depth)
             for state in self.live.states:
-                if time.monotonic() - state.asked_at > IDLE_SECONDS:
-                    self.live.rest(state)
+                if self.live.rest_if_idle(state):
                     continue
                 try:
                     await self.live.forget_deleted(state)
@@ -120,7 +116,13 @@ class Service:
         """Do so in the background."""
         self._soon(self.bring_up(state))
 
-    def _soon(self, work: Coroutine[None, None, None]) -> None:
+    async def _wake(self, state: TenantState) -> None:
+        """Wait for a tenant's views before the first answer, as long as a model may take."""
+        work = self._soon(self.bring_up(state))
+        await asyncio.wait({work}, timeout=self.settings.model_budget_ms / 1000)
+
+    def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._working.add(task)
         task.add_done_callback(self._working.discard)
+        return task
