@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -30,7 +31,6 @@ Rows = Sequence[Any]
 Values = Mapping[str, Any]
 
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     # Deleted means overwritten, not merely unlinked.
@@ -160,12 +160,26 @@ def _prepare(lock_seconds: float) -> Any:
         cursor = connection.cursor()
         # First of all: changing the journal's mode needs the lock.
         cursor.execute(f"PRAGMA busy_timeout={int(STATEMENT_SECONDS * 1000)}")
+        _log_ahead(cursor)
         for pragma in _PRAGMAS:
             cursor.execute(pragma)
         cursor.execute(f"PRAGMA busy_timeout={int(lock_seconds * 1000)}")
         cursor.close()
 
     return prepare
+
+
+def _log_ahead(cursor: Any) -> None:
+    """Give the file a WAL; SQLite does not wait for others who do so at this moment."""
+    end = time.monotonic() + STATEMENT_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.005)
 
 
 def _begin_immediate(connection: Any) -> None:
