@@ -14,10 +14,11 @@ from recsys import Recommender
 from recsys.dataset import Catalogue
 from recsys.vocabulary import MISSING_ROW
 from serving.models.loaded import Loaded
-from serving.models.rows import frame_of
+from serving.models.rows import Fields, frame_of
 from serving.store import Item, Store, Tenant
 
 _log = logging.getLogger("serving.models")
+_UNFIT = (pl.exceptions.PolarsError, TypeError, ValueError, OverflowError)
 
 
 class OwnItems:
@@ -178,8 +179,28 @@ def build(
     if changed:
         result = _with_columns(result, changed)
     if fresh:
-        result = result.with_items(frame_of(fresh, schema))
+        result = result.with_items(_frame(fresh, schema))
     return result
+
+
+def _frame(rows: list[tuple[str, Fields]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return rows as a frame; one that no frame takes is logged, and does not stop the others."""
+    try:
+        return frame_of(rows, schema)
+    except _UNFIT:
+        pass
+    sound = []
+    for item_id, fields in rows:
+        try:
+            frame_of([(item_id, fields)], schema)
+        except _UNFIT as error:
+            _log.error(
+                "an item does not fit the catalogue and is left out",
+                extra={"fields": {"item_id": ascii(item_id), "error": f"{type(error).__name__}"}},
+            )
+        else:
+            sound.append((item_id, fields))
+    return frame_of(sound, schema)
 
 
 def _with_columns(
@@ -192,7 +213,7 @@ def _with_columns(
             continue
         group = [(i, f) for i, f in changed if tuple(sorted(set(f) & set(frame.columns))) == names]
         columns = {n: frame.schema[n] for n in ("item_id", *names)}
-        frame = frame.update(frame_of(group, columns), on="item_id", include_nulls=True)
+        frame = frame.update(_frame(group, columns), on="item_id", include_nulls=True)
     catalogue = Catalogue(frame, recommender.catalogue.info)
     return replace(recommender, dataset=replace(recommender.dataset, catalogue=catalogue))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -72,17 +72,28 @@ def _number(value: Any, dtype: pl.DataType) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _NO
     if not dtype.is_integer():
-        return float(value)
+        return _held(float(value), dtype)
     if isinstance(value, float) and not value.is_integer():
         return _NO
-    # A column narrower than 64 bits has bounds of its own.
-    return int(value) if pl.Series([int(value)]).cast(dtype, strict=False)[0] is not None else _NO
+    return _held(int(value), dtype)
 
 
-def _moment(value: Timestamp | str, dtype: pl.DataType) -> datetime | date | object:
+def _moment(value: Timestamp | str, dtype: pl.DataType) -> Any:
     try:
         moment = as_moment(value)
     except (TypeError, ValueError):
         return _NO
     when: datetime = pl.Series([moment], dtype=pl.Int64).cast(pl.Datetime("us"))[0]
-    return when.date() if dtype == pl.Date else when
+    return _held(when.date() if dtype == pl.Date else when, dtype)
+
+
+def _held(value: Any, dtype: pl.DataType) -> Any:
+    """Return a value that lies within the column's bounds, or `_NO`.
+
+    Narrow integers, decimals and nanoseconds have bounds of their own; polars knows them.
+    """
+    try:
+        held = pl.Series([value]).cast(dtype, strict=False)[0]
+    except (pl.exceptions.PolarsError, OverflowError):
+        return _NO
+    return _NO if held is None else value
