@@ -35,7 +35,10 @@ ENV PATH=/opt/recsys/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     OMP_NUM_THREADS=1 \
-    RECSYS_HOME=/weights
+    RECSYS_HOME=/weights \
+    RECSYS_SERVE_HOST=0.0.0.0 \
+    RECSYS_SERVE_PORT=8080 \
+    RECSYS_SERVE_STORE=sqlite:////state/recsys.db
 
 USER 10001
 WORKDIR /state
@@ -45,8 +48,10 @@ STOPSIGNAL SIGTERM
 
 # Alive, not ready: a restart mends a process that hangs, not a database that is away.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/livez', timeout=4)"]
+    CMD ["python", "-c", "import os; from urllib.request import urlopen; urlopen(f\"http://127.0.0.1:{os.environ['RECSYS_SERVE_PORT']}/livez\", timeout=4)"]
 
-# Inside a container loopback reaches nobody; what reaches the port is decided by `-p`.
+# Settings come from the environment, above, so that `-e RECSYS_SERVE_STORE=...` changes them:
+# flags here would win over it. Inside a container loopback reaches nobody, hence the host;
+# what reaches the port is decided by `-p`.
 ENTRYPOINT ["recsys", "serve"]
-CMD ["/bundle", "--host", "0.0.0.0", "--port", "8080", "--store", "sqlite:////state/recsys.db"]
+CMD ["/bundle"]

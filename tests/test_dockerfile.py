@@ -116,6 +116,12 @@ def test_what_is_copied_exists_and_is_not_ignored(text: str) -> None:
                 assert any(fnmatch(source, pattern) for pattern in allowed)
 
 
+def environment(text: str) -> dict[str, str]:
+    """What the service's stage sets."""
+    last = [s.value for s in parse(text) if s.name == "ENV"][-1]
+    return dict(word.split("=", 1) for word in last.split())
+
+
 def test_the_command_is_one_that_the_command_line_has(text: str) -> None:
     from typer.main import get_command
 
@@ -127,12 +133,34 @@ def test_the_command_is_one_that_the_command_line_has(text: str) -> None:
     name, *arguments = [*before, *steps["CMD"].words()]
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
     given = command.make_context(name, list(arguments), resilient_parsing=False).params
-    assert given["host"] == "0.0.0.0"
-    assert str(given["store"]).startswith("sqlite:////state/")
+    assert (given["host"], given["port"], given["store"]) == (None, None, None)
 
 
-def test_the_health_check_asks_the_port_that_is_served(text: str) -> None:
+def test_a_container_is_configured_by_its_environment(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fastapi", reason="the extra serve is not installed")
+    from serving.settings import PREFIX, read_settings
+
+    for name, value in environment(text).items():
+        if name.startswith(PREFIX):
+            monkeypatch.setenv(name, value)
+    found = read_settings(model="/bundle")
+    assert (found.host, found.port) == ("0.0.0.0", 8080)
+    assert found.store.startswith("sqlite:////state/")
+    monkeypatch.setenv("RECSYS_SERVE_STORE", "postgresql://db/shop")
+    assert read_settings(model="/bundle").store == "postgresql://db/shop"
+
+
+def test_the_health_check_asks_the_port_that_is_served(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps = {s.name: s for s in parse(text)}
-    port = steps["EXPOSE"].value
-    assert f"127.0.0.1:{port}/livez" in steps["HEALTHCHECK"].value
-    assert port in steps["CMD"].words()
+    assert steps["EXPOSE"].value == environment(text)["RECSYS_SERVE_PORT"]
+    asked: list[str] = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda url, timeout: asked.append(url))
+    monkeypatch.setenv("RECSYS_SERVE_PORT", "9090")
+    program, flag, script = json.loads(steps["HEALTHCHECK"].value.split("CMD", 1)[1])
+    assert (program, flag) == ("python", "-c")
+    exec(script, {})
+    assert asked == ["http://127.0.0.1:9090/livez"]
