@@ -1,7 +1,8 @@
 """Configuration: flags over the environment over a TOML file over these defaults.
 
 Every setting is an environment variable `RECSYS_SERVE_<NAME>` (`RECSYS_SERVE_STORE`,
-`RECSYS_SERVE_RATE`, ...). The file is named by `RECSYS_SERVE_CONFIG` or `--config`.
+`RECSYS_SERVE_RATE`, ...), a tenant's model `RECSYS_SERVE_MODELS__<tenant>`. The file is named
+by `RECSYS_SERVE_CONFIG` or `--config`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import difflib
 import ipaddress
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -25,8 +29,25 @@ from recsys.errors import DataError
 
 PREFIX = "RECSYS_SERVE_"
 CONFIG = f"{PREFIX}CONFIG"
+TENANTS = f"{PREFIX}MODELS__"
 ANONYMOUS = "default"
 """Tenant of all requests where authentication is off."""
+
+
+class _Environment(EnvSettingsSource):
+    """The environment, where tenants' names are case-sensitive and settings' names are not."""
+
+    def explode_env_vars(
+        self, field_name: str, field: FieldInfo, env_vars: Mapping[str, str | None]
+    ) -> dict[str, Any]:
+        """Read `RECSYS_SERVE_MODELS__<tenant>`, the only setting in parts, as it is spelled."""
+        if field_name != "models":
+            return super().explode_env_vars(field_name, field, env_vars)
+        return {
+            name[len(TENANTS) :]: uri
+            for name, uri in os.environ.items()
+            if name.upper().startswith(TENANTS)
+        }
 
 
 class Settings(BaseSettings):
@@ -116,7 +137,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags first, then the environment, then the file."""
-        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        environment = _Environment(settings_cls)
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, environment)
         file = os.environ.get(CONFIG)
         if file:
             sources += (TomlConfigSettingsSource(settings_cls, toml_file=Path(file)),)

@@ -247,7 +247,7 @@ def test_settings_that_are_missing_or_unknown_are_named(
         with pytest.raises(DataError, match=r"unknown setting RECSYS_SERVE_STOER .* is store$"):
             read_settings(model="m")
     with monkeypatch.context() as patch:
-        patch.setenv("RECSYS_SERVE_MODELS__TEA", "b")
+        patch.setenv("RECSYS_SERVE_MODELS__tea", "b")
         assert read_settings(model="m").models == {"tea": "b"}
     monkeypatch.setenv("RECSYS_SERVE_CONFIG", str(tmp_path / "gone.toml"))
     with pytest.raises(DataError, match=r"gone\.toml is missing \(RECSYS_SERVE_CONFIG\)"):
