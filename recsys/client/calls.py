@@ -164,7 +164,10 @@ def put_items(items: Iterable[Mapping[str, Any]]) -> Call[list[ItemStatus]]:
 
 
 def withdraw_items(item_ids: Iterable[str]) -> Call[list[ItemStatus]]:
-    """Withdraw items: no answer after this one holds them; `put_items` brings them back."""
+    """Withdraw items: no answer after this one holds them.
+
+    `put_items` of their ids alone brings them back as they were.
+    """
     ids = as_list(item_ids, "item_ids")
     return put_items({"item_id": item_id, "withdrawn": True} for item_id in ids)
 

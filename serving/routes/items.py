@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
@@ -22,11 +24,19 @@ from serving.schemas.items import (
     KnownItemsAnswer,
 )
 from serving.service import Service
-from serving.store import Item
+from serving.store import Item, Tenant
 
 router = APIRouter(route_class=BodyRoute, prefix="/v1", tags=["items"])
 MAX_COLUMNS = 100
 MAX_NAME = 128
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What the rows of one item come to, in their order: None as fields keeps those it has."""
+
+    fields: Mapping[str, Any] | None
+    withdrawn: bool
 
 
 @router.put("/items", response_model=ItemsAnswer, responses=ASKING)
@@ -36,37 +46,56 @@ async def put_items(
     """Add, change or withdraw up to 1,000 items.
 
     A new item is recommendable within a second, by its text. A withdrawn one is in no
-    answer that is sent after this one's.
+    answer that is sent after this one's. Of several rows of one item the last counts; a row
+    without columns withdraws an item, or brings it back, with the columns it had.
     """
     service: Service = request.app.state.service
     state = await service.live.tenant(principal.tenant)
+    await service.live.refresh(state)
     view = service.overlays.view(
         service.models.line(principal.tenant.name).chosen(state.pinned), principal.tenant
     )
     schema = schema_of(view)
-    results, rows, withdrawn = [], [], []
+    results: list[dict[str, Any]] = []
+    changes: dict[str, _Change] = {}
+    ids = [item.item_id for item in body.items]
+    known = {i for i, row in zip(ids, view.items.rows(ids), strict=True) if row != MISSING_ROW}
     for item in body.items:
         fields = dict(item.model_extra or {})
         fault = _fault(fields) or misfit(fields, schema)
+        there = item.item_id in known or item.item_id in state.own.items or item.item_id in changes
+        if not (fault or fields or item.withdrawn or there):
+            fault = "there is no such item to bring back; send its columns, too"
         if fault is not None:
             results.append(_result(item, "refused", fault))
             continue
-        if item.withdrawn and not fields:
-            withdrawn.append(item.item_id)
-        else:
-            rows.append(Item(item.item_id, fields, item.withdrawn))
+        before = changes.get(item.item_id)
+        kept = fields or (before.fields if before else None)
+        changes[item.item_id] = _Change(kept, item.withdrawn)
         lost = unused(fields, schema)
         note = f"the catalogue has no column {', '.join(lost)[:200]}: not used" if lost else None
         results.append(_result(item, "withdrawn" if item.withdrawn else "stored", note))
-    version = state.own.version
-    if rows:
-        version = await service.store.items.put(principal.tenant, rows)
-    if withdrawn:
-        version = await service.store.items.withdraw(principal.tenant, withdrawn)
+    version = await _keep(service, principal.tenant, changes, state.own.version)
     await service.live.refresh(state)
     service.bring_up_soon(state)
     answer = {"results": results, "version": version}
     return Response(orjson.dumps(answer), media_type="application/json")
+
+
+async def _keep(
+    service: Service, tenant: Tenant, changes: Mapping[str, _Change], version: int
+) -> int:
+    """Store what became of each item; return the new version."""
+    items = service.store.items
+    rows = [Item(i, c.fields, c.withdrawn) for i, c in changes.items() if c.fields]
+    flags = {i: c.withdrawn for i, c in changes.items() if not c.fields}
+    if rows:
+        version = await items.put(tenant, rows)
+    if back := [i for i, withdrawn in flags.items() if not withdrawn]:
+        version = await items.restore(tenant, back)
+    if gone := [i for i, withdrawn in flags.items() if withdrawn]:
+        version = await items.withdraw(tenant, gone)
+    return version
 
 
 @router.post("/items:get", response_model=KnownItemsAnswer, responses=ASKING)

@@ -25,7 +25,10 @@ class ItemBody(Body):
 
 
 class ItemsBody(Body):
-    """`PUT /v1/items`: each row replaces what is known of its item."""
+    """`PUT /v1/items`: each row replaces what is known of its item.
+
+    One with nothing but `withdrawn` changes that alone.
+    """
 
     items: Annotated[list[ItemBody], Field(min_length=1, max_length=MAX_ITEMS)]
 

@@ -59,6 +59,11 @@ class Items:
         rows = {i: _row(Item(i, {}, withdrawn=True)) for i in item_ids}
         return await self._upsert(tenant, rows, ("withdrawn",))
 
+    async def restore(self, tenant: Tenant, item_ids: Iterable[str]) -> int:
+        """Bring withdrawn items back with the fields they had; return the new version."""
+        rows = {i: _row(Item(i, {})) for i in item_ids}
+        return await self._upsert(tenant, rows, ("withdrawn",))
+
     async def changes(self, tenant: Tenant, since: int = 0) -> ItemChanges:
         """Return the items changed after version `since`: usually none, and cheap to ask."""
         newest = await self._database.fetch(_VERSION, {"tenant": tenant.id})

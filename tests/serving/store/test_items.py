@@ -51,6 +51,13 @@ async def test_an_item_put_again_is_for_sale_again(store: Store, shop: Tenant) -
     assert await store.items.get(shop, ["tea"]) == [Item("tea", {"title": "2"}, version=version)]
 
 
+async def test_an_item_brought_back_has_the_fields_it_had(store: Store, shop: Tenant) -> None:
+    await store.items.put(shop, [Item("tea", {"title": "1"})])
+    await store.items.withdraw(shop, ["tea"])
+    version = await store.items.restore(shop, ["tea"])
+    assert await store.items.get(shop, ["tea"]) == [Item("tea", {"title": "1"}, version=version)]
+
+
 async def test_items_are_found_in_the_order_asked_for(
     store: Store, shop: Tenant, other: Tenant
 ) -> None:
