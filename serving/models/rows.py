@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import polars as pl
@@ -13,6 +14,7 @@ from serving.schemas.fields import as_moment
 
 Fields = Mapping[str, Any]
 _NO = object()
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def misfit(fields: Fields, schema: Mapping[str, pl.DataType]) -> str | None:
@@ -80,6 +82,8 @@ def _number(value: Any, dtype: pl.DataType) -> Any:
 
 def _moment(value: Timestamp | str, dtype: pl.DataType) -> Any:
     try:
+        if dtype == pl.Date and isinstance(value, str) and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
         moment = as_moment(value)
     except (TypeError, ValueError):
         return _NO

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -47,6 +47,17 @@ def test_what_a_column_holds_is_kept_as_it_was() -> None:
     fields = {"released": "2024-01-31T06:00:00Z", "cost": 3, "grade": 7.0}
     [row] = frame_of([("a", fields)], SCHEMA).select("released", "cost", "grade").rows()
     assert row == (datetime(2024, 1, 31, 6), Decimal("3.00"), 7)
+
+
+def test_a_column_of_dates_takes_dates() -> None:
+    schema = {"item_id": pl.String(), "day": pl.Date(), "released": pl.Datetime("us")}
+    for sent in ("2026-01-31", "2026-01-31T18:00:00Z", 1_769_860_800_000_000):
+        assert misfit({"day": sent}, schema) is None, sent
+        frame = frame_of([("a", {"day": sent})], schema)
+        assert frame["day"].to_list() == [date(2026, 1, 31)], sent
+    for wrong in ("2026-02-30", "20260131", "2026-W05-6", "tomorrow"):
+        assert misfit({"day": wrong}, schema) is not None, wrong
+    assert misfit({"released": "2026-01-31"}, schema) is not None
 
 
 def test_a_row_that_no_frame_takes_leaves_the_others_alone(
