@@ -10,6 +10,7 @@ import tempfile
 import uvicorn
 
 from recsys.weights import home
+from serving.models.loaded import look_at_blurbs
 from serving.models.sources import Directory, source_of
 from serving.settings import PREFIX, Settings
 from serving.store import Store
@@ -30,10 +31,11 @@ def serve(settings: Settings) -> None:
     """Serve until stopped.
 
     Raises:
-        RecsysError: a model's address is wrong, no bundle is there, or the registry has no
-            such model.
+        RecsysError: a model's address is wrong, no bundle is there, the registry has no such
+            model, or the store of blurbs is missing.
         StoreError: the store's address is wrong; the tables are made before workers start.
     """
+    look_at_blurbs(settings.blurb_store)
     _look_at_models(settings)
     configure(settings.log_level)
     asyncio.run(_prepare(settings.store))

@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         queue_events: events that may wait for their commit.
         stale_days: a bundle older than this is asked as if its last day were today, by which
             `available_from` and `available_until` are judged, too.
-        blurb_store: SQLite file of verified blurbs; none shows extractive blurbs only.
+        blurb_store: SQLite file of verified blurbs, which must exist; without one all are extractive.
         locale: language of the blurbs; none: that of the bundle's recipe.
         cors_origins: origins whose pages may call the service; none by default.
         log_level: of the JSON logs.

@@ -12,7 +12,7 @@ from typing import Any
 
 from recsys import Recommender
 from recsys.blurbs import BlurbService, UserContext
-from recsys.errors import RecsysError
+from recsys.errors import DataError, RecsysError
 from recsys.types import Blurb, RecommendationRequest, Recommendations
 
 DAY = 86_400_000_000
@@ -32,6 +32,7 @@ class BudgetedBlurbs(BlurbService):
         self, recommender: Recommender, store: Path | None, locale: str, budget_ms: float
     ) -> None:
         """Read a store of verified blurbs; None shows extractive ones only."""
+        look_at_blurbs(store)
         super().__init__(recommender.dataset.info.roles, store, locale=locale)
         self._budget_ms = budget_ms
 
@@ -47,6 +48,19 @@ class BudgetedBlurbs(BlurbService):
         Nothing is ever written in a request.
         """
         return super().blurbs(items, contexts, self._budget_ms)
+
+
+def look_at_blurbs(store: Path | None) -> None:
+    """Refuse a store of blurbs that is not there: opening it would make an empty one.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    if store is not None and not store.is_file():
+        raise DataError(
+            f"blurb_store: {store} is missing; `recsys blurbs generate BUNDLE --users FILE "
+            f"--store {store}` makes it"
+        )
 
 
 @dataclass(frozen=True)

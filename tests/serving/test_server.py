@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from recsys.cli import main
+from serving.models.loaded import ModelRefused, load
 from serving.server import _hand_over
 from serving.settings import read_settings
 
@@ -39,6 +40,27 @@ def test_what_can_not_be_served_is_told_in_a_line(
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert told in err
+
+
+def test_a_store_of_blurbs_that_is_missing_is_told_and_not_made(
+    bundle: Path,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def served(*_: object, **__: object) -> None:
+        raise AssertionError("it was served")
+
+    monkeypatch.setattr("uvicorn.run", served)
+    missing = tmp_path / "typo" / "blurbs.sqlite"
+    monkeypatch.setenv("RECSYS_SERVE_BLURB_STORE", str(missing))
+    with pytest.raises(SystemExit) as stopped:
+        main(["serve", str(bundle), "--store", f"sqlite:///{tmp_path / 's.db'}"])
+    assert stopped.value.code == 1
+    assert f"error: blurb_store: {missing} is missing" in capfd.readouterr().err
+    with pytest.raises(ModelRefused, match="blurb_store"):
+        load(bundle, source="b", blurb_store=missing)
+    assert not missing.parent.exists()
 
 
 def test_a_model_that_no_registry_has_is_told_before_anything_starts(
