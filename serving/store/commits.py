@@ -37,7 +37,7 @@ class GroupCommit:
     """A bounded queue of batches and the one task that commits them."""
 
     def __init__(self, write: Write, capacity: int) -> None:
-        """Commit by `write`; hold at most `capacity` events that wait."""
+        """Commit by `write`; hold at most `capacity` events, or one batch, that wait."""
         self._write = write
         self._capacity = capacity
         self._waiting: asyncio.Queue[Batch | None] = asyncio.Queue()
@@ -55,7 +55,8 @@ class GroupCommit:
         """
         if self._closed:
             raise StoreUnavailable("it is being closed")
-        if self.depth + len(events) > self._capacity:
+        # More than it holds at all would never be taken: where nothing waits, it is.
+        if self.depth and self.depth + len(events) > self._capacity:
             raise QueueFull(self.depth, self._capacity)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="store-commits")

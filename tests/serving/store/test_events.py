@@ -131,6 +131,8 @@ async def test_the_queue_is_bounded(address: str) -> None:
         await first
         assert store.events.depth == 0
         assert len(await store.events.append(shop, [view(f"r{i}") for i in range(3)])) == 3
+        # What is larger than the queue is taken where nothing else waits.
+        assert len(await store.events.append(shop, [view(f"s{i}") for i in range(11)])) == 11
 
 
 async def test_closing_commits_what_waits(address: str) -> None:
