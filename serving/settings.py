@@ -22,6 +22,7 @@ from pydantic_settings import (
     EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -30,6 +31,10 @@ from recsys.errors import DataError
 PREFIX = "RECSYS_SERVE_"
 CONFIG = f"{PREFIX}CONFIG"
 TENANTS = f"{PREFIX}MODELS__"
+_FORMS = {
+    "cors_origins": """a list such as '["https://shop.example"]'""",
+    "models": """an object such as '{"shop": "bundles/shop"}'""",
+}
 ANONYMOUS = "default"
 """Tenant of all requests where authentication is off."""
 
@@ -48,6 +53,19 @@ class _Environment(EnvSettingsSource):
             for name, uri in os.environ.items()
             if name.upper().startswith(TENANTS)
         }
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        """Read a list or an object.
+
+        Raises:
+            ValueError: it is no JSON; it is told which form the setting has.
+        """
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError as error:
+            form = _FORMS.get(field_name, "JSON")
+            name = f"{PREFIX}{field_name.upper()}"
+            raise DataError(f"{name} (environment): not JSON; give {form}") from error
 
 
 class Settings(BaseSettings):
@@ -80,10 +98,11 @@ class Settings(BaseSettings):
         model_budget_ms: stage ranking; then a precomputed or popular list speaks.
         blurb_budget_ms: stage blurbs; then the list comes without.
         history_limit: newest events of a shopper that are read.
-        queue_events: events that may wait for their commit.
+        queue_events: events that may wait for their commit; a larger request waits alone.
         stale_days: a bundle older than this is asked as if its last day were today, by which
             `available_from` and `available_until` are judged, too.
-        blurb_store: SQLite file of verified blurbs, which must exist; without one all are extractive.
+        blurb_store: SQLite file of verified blurbs, which must exist; without it all are
+            extractive.
         locale: language of the blurbs; none: that of the bundle's recipe.
         cors_origins: origins whose pages may call the service; none by default.
         log_level: of the JSON logs.
@@ -201,6 +220,12 @@ def read_settings(config: Path | None = None, **flags: Any) -> Settings:
     except tomllib.TOMLDecodeError as error:
         file, os.environ[CONFIG] = os.environ.get(CONFIG), before
         raise DataError(f"{file}: not TOML: {error}; correct that line") from error
+    except UnicodeDecodeError as error:
+        file, os.environ[CONFIG] = os.environ.get(CONFIG), before
+        raise DataError(f"{file}: not TOML: {error}; save it in UTF-8") from error
+    except SettingsError as error:
+        os.environ[CONFIG] = before
+        raise DataError(str(error.__cause__ or error)) from error
     except ValidationError as error:
         file, os.environ[CONFIG] = os.environ.get(CONFIG), before
         raise DataError(_told(error.errors()[0], file)) from error
