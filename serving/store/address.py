@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -12,6 +13,11 @@ from serving.store.errors import StoreError
 _FORMS = "give sqlite:///PATH or postgresql://USER@HOST:PORT/DATABASE"
 _POSTGRES = {"postgresql", "postgres", "postgresql+asyncpg"}
 _SQLITE = {"sqlite", "sqlite+aiosqlite"}
+_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+_FILES = {"sslrootcert", "sslcert", "sslkey", "sslcrl"}
+_HOSTS = {"host", "port"}
+"""Several of them are several servers."""
+_TAKEN = {"passfile", "ssl", "sslmode", "target_session_attrs", *_FILES}
 
 
 def store_url(address: str) -> URL:
@@ -57,8 +63,29 @@ def _sqlite(url: URL) -> URL:
 def _postgresql(url: URL) -> URL:
     if not url.database:
         raise StoreError(f"the store's address names no database; {_FORMS}")
+    hosts = {name: value for name, value in url.query.items() if name in _HOSTS}
+    query = {name: _one(name, value) for name, value in url.query.items() if name not in _HOSTS}
+    if unknown := sorted(set(query) - _TAKEN):
+        raise StoreError(
+            f"postgresql: the option {unknown[0]} is not taken; leave it out, or use some of "
+            f"{', '.join(sorted(_TAKEN | _HOSTS))}"
+        )
+    for name in _FILES & set(query):
+        if not Path(query[name]).is_file():
+            raise StoreError(f"postgresql: {name}={query[name]} is no file; correct the path")
     # libpq calls it sslmode, asyncpg ssl; both spellings of the same choice are in use.
-    mode = url.query.get("sslmode")
+    mode = query.pop("sslmode", None) or query.get("ssl")
     if mode is not None:
-        url = url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
-    return url.set(drivername="postgresql+asyncpg")
+        if mode not in _MODES:
+            raise StoreError(f"postgresql: sslmode={mode}: use one of {', '.join(_MODES)}")
+        query["ssl"] = mode
+    # The driver takes names of files in a DSN only.
+    if files := {name: query.pop(name) for name in sorted(_FILES & set(query))}:
+        query["dsn"] = f"postgresql:///?{urlencode(files)}"
+    return url.set(drivername="postgresql+asyncpg", query={**hosts, **query})
+
+
+def _one(name: str, value: str | tuple[str, ...]) -> str:
+    if isinstance(value, str):
+        return value
+    raise StoreError(f"postgresql: the option {name} is there {len(value)} times; give it once")

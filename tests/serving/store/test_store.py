@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +88,39 @@ def test_both_spellings_of_tls_mean_the_same() -> None:
     url = store_url("postgres://host/shop?sslmode=require")
     assert url.drivername == "postgresql+asyncpg"
     assert dict(url.query) == {"ssl": "require"}
+
+
+def test_options_reach_the_driver_or_are_named(tmp_path: Path) -> None:
+    from asyncpg.connect_utils import (  # type: ignore[import-untyped]
+        SSLMode,
+        _parse_connect_dsn_and_args,
+    )
+    from sqlalchemy.dialects.postgresql.asyncpg import dialect
+
+    authority = tmp_path / "root ca.pem"
+    authority.write_text("no certificate")
+    address = f"postgresql://anna@host:6432/shop?sslmode=verify-full&sslrootcert={authority}"
+    _, given = dialect().create_connect_args(store_url(address))  # type: ignore[no-untyped-call]
+    assert given["ssl"] == "verify-full"
+    arguments = dict.fromkeys(inspect.signature(_parse_connect_dsn_and_args).parameters)
+    with pytest.raises(ssl.SSLError):  # it reads the file that is named
+        _parse_connect_dsn_and_args(**{**arguments, **given})
+    addresses, parsed = _parse_connect_dsn_and_args(**{**arguments, **given, "ssl": "disable"})
+    assert addresses == [("host", 6432)]
+    assert (parsed.user, parsed.database) == ("anna", "shop")
+    assert parsed.sslmode is SSLMode.disable
+    assert parsed.server_settings is None  # nothing is left over for the server to refuse
+    several = store_url("postgresql:///shop?host=a:1&host=b:2&target_session_attrs=read-write")
+    assert several.query["host"] == ("a:1", "b:2")
+    for options, message in (
+        ("connect_timeout=3", "the option connect_timeout is not taken"),
+        ("sslmode=bogus", "sslmode=bogus: use one of disable, .*verify-full"),
+        ("ssl=true", "sslmode=true: use one of"),
+        ("sslmode=require&sslcert=/nowhere.pem", "sslcert=/nowhere.pem is no file"),
+        ("sslmode=require&sslmode=disable", "the option sslmode is there 2 times"),
+    ):
+        with pytest.raises(StoreError, match=message):
+            store_url(f"postgresql://u:hunter2@host/shop?{options}")
 
 
 async def test_nobody_there_is_an_error_of_its_own() -> None:
