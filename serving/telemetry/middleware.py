@@ -22,7 +22,7 @@ _log = logging.getLogger("serving.requests")
 
 
 class RequestLifecycle:
-    """The outermost layer of the application."""
+    """The outermost layer of the application, but for the origins that pages may ask from."""
 
     def __init__(
         self,

@@ -79,6 +79,12 @@ def test_only_named_origins_may_call_from_a_page(strict: Running, service: Runni
     assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
     other = httpx.options(f"{strict.url}/v1/popular", headers={**asked, "Origin": "https://x.y"})
     assert "access-control-allow-origin" not in other.headers
+    headers = {**asked, "Content-Type": "application/json"}
+    refused = httpx.post(f"{strict.url}/v1/popular", content=b" " * 2_001, headers=headers)
+    assert refused.status_code == 413  # by the layer around the routes
+    assert refused.headers["access-control-allow-origin"] == "https://shop.example"
+    assert refused.headers["access-control-expose-headers"] == "Retry-After, X-Request-ID"
+    assert refused.headers["x-request-id"]
     default = httpx.options(f"{service.url}/v1/popular", headers=asked)
     assert "access-control-allow-origin" not in default.headers
 
