@@ -17,12 +17,14 @@ PING_SECONDS = 2.0
 router = APIRouter(tags=["operations"])
 
 
+@router.head("/livez", include_in_schema=False)
 @router.get("/livez", response_model=Liveness)
 async def livez() -> Response:
     """Answer while the process can; where it does not, restart it."""
     return Response(b'{"status":"alive"}', media_type="application/json")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(request: Request) -> Response:
     """Say whether requests should come here: a model is loaded.

@@ -56,12 +56,14 @@ def _read() -> dict[str, tuple[bytes, str]]:
 _FILES = _read()
 
 
+@router.head("/playground", include_in_schema=False)
 @router.get("/playground", include_in_schema=False)
 async def page() -> Response:
     """Return the page."""
     return _file(PAGE)
 
 
+@router.head("/playground/{name}", include_in_schema=False)
 @router.get("/playground/{name}", include_in_schema=False)
 async def part(name: str) -> Response:
     """Return a file of the page."""

@@ -20,6 +20,7 @@ from serving.histories import since_of
 from serving.openapi import ASKING, LOOKING, problems
 from serving.problems import ProblemError, not_found
 from serving.routes.bodies import BodyRoute
+from serving.routes.paths import USER
 from serving.schemas.fields import MAX_ID
 from serving.schemas.users import (
     DeletedAnswer,
@@ -100,13 +101,15 @@ async def merge_users(
     return _json({"user_id": body.user_id})
 
 
-@router.get("/users/{user_id:path}", response_model=UserAnswer, responses=LOOKING)
+@router.get(USER, response_model=UserAnswer, responses=LOOKING)
 async def get_user_by_path(request: Request, principal: Reader, user_id: IdInPath) -> Response:
     """Say what is known of a shopper whose id stands in the path, percent-encoded."""
-    return await _get(request.app.state.service, principal, user_id)
+    answer = await _get(request.app.state.service, principal, user_id)
+    answer.headers["Cache-Control"] = "no-store"  # no proxy or browser keeps a shopper
+    return answer
 
 
-@router.delete("/users/{user_id:path}", response_model=DeletedAnswer, responses=LOOKING)
+@router.delete(USER, response_model=DeletedAnswer, responses=LOOKING)
 async def delete_user_by_path(request: Request, principal: Writer, user_id: IdInPath) -> Response:
     """Delete a shopper whose id stands in the path, percent-encoded."""
     return await _delete(request.app.state.service, principal, user_id)

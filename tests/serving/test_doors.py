@@ -177,7 +177,7 @@ def test_logs_hold_no_keys_and_no_shoppers(
         client.post("/v1/recommendations", json={"user_id": secret, "k": "x"})
         key = service.key("logged")
     lines = [JsonLines().format(r) for r in caplog.records if r.name.startswith("serving")]
-    assert sum('"route":"/v1/users/{user_id:path}"' in line for line in lines) == 2
+    assert sum('"route":"/v1/users/{user_id:text}"' in line for line in lines) == 2
     assert all(secret not in line and key not in line for line in lines)
     assert all(isinstance(json.loads(line), dict) for line in lines)
 
@@ -205,6 +205,14 @@ def test_ready_means_a_model_is_loaded(service: Running) -> None:
     ready = httpx.get(f"{service.url}/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ready")
     assert httpx.get(f"{service.url}/livez").json() == {"status": "alive"}
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/playground", "/playground/app.js"])
+def test_head_is_answered_as_get_is(path: str, service: Running) -> None:
+    head, get = httpx.head(service.url + path), httpx.get(service.url + path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.headers["content-length"] == str(len(get.content))
 
 
 def test_without_keys_on_loopback_only(bundle: Path, tmp_path: Path) -> None:

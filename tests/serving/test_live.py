@@ -129,9 +129,11 @@ def test_the_deleted_are_nobody_at_once(shop: httpx.Client, user: str) -> None:
 def test_ids_of_any_kind_survive_path_and_body(shop: httpx.Client) -> None:
     from urllib.parse import quote
 
-    for odd in ("a/b", "a//b", "100%", "ключ 🛒", "a?b#c", "x" * 256):
+    for odd in ("a/b", "a//b", "100%", "ключ 🛒", "a?b#c", "x" * 256, "a\nb", "\n", "a\n"):
         send(shop, "item", user_id=odd)
-        assert shop.get(f"/v1/users/{quote(odd, safe='')}").json()["user_id"] == odd
+        found = shop.get(f"/v1/users/{quote(odd, safe='')}")
+        assert found.json()["user_id"] == odd
+        assert found.headers["cache-control"] == "no-store"
         assert shop.post("/v1/users:get", json={"user_id": odd}).json()["events"] == 1
     for awkward in ("..", ".", "../admin"):
         send(shop, "item", user_id=awkward)

@@ -42,7 +42,7 @@ def scopes() -> dict[tuple[str, str], str]:
             assert isinstance(route, APIRoute)
             for name in (getattr(d.call, "__name__", "") for d in route.dependant.dependencies):
                 if name.startswith("admit_"):
-                    path = route.path.replace(":path}", "}")
+                    path = route.path_format
                     found.update({(m, path): name.removeprefix("admit_") for m in route.methods})
     return found
 
