@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from recsys.blurbs.sanitise import safe_sentences
+from recsys.blurbs.sanitise import safe_sentences, signed
 
 MAX_NAME_WORDS = 12
 MAX_NAME_CHARACTERS = 90
@@ -57,8 +57,8 @@ _EDGES = " ,;:.-/&\u2013\u3002\uff0c\uff1b"
 def tidy(text: str) -> str:
     """Collapse spaces, drop unbalanced brackets and dangling punctuation.
 
-    >>> tidy("Soft drinks 6pk can carb (,"), tidy(".22 oz")
-    ('Soft drinks 6pk can carb', '0.22 oz')
+    >>> tidy("Soft drinks 6pk can carb (,"), tidy(".22 oz"), tidy("-40 F")
+    ('Soft drinks 6pk can carb', '0.22 oz', '-40 F')
     """
     text = re.sub(r"\s+", " ", text).strip()
     for opening, closing in ("()", "[]"):
@@ -78,7 +78,7 @@ def tidy(text: str) -> str:
     inner = text.strip(_EDGES)
     # The point of ".22 oz" belongs to the number.
     decimal = inner[:1].isdigit() and text[: text.find(inner)].endswith(".")
-    return f"0.{inner}" if decimal else inner
+    return signed(inner, text).replace(inner, f"0.{inner}" if decimal else inner)
 
 
 def quiet(text: str) -> str:

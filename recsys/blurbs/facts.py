@@ -20,7 +20,7 @@ from recsys.blurbs.tokens import Quantity, quantities
 from recsys.errors import DataError
 from recsys.schema import ColumnRoles
 
-FACTS_VERSION = "4"
+FACTS_VERSION = "5"
 """Part of every fingerprint: raise it when the same row would give other facts."""
 
 ATTRIBUTES = (

@@ -78,6 +78,24 @@ _BULLET = re.compile(
 )
 
 
+_NEGATIVE = re.compile(
+    r"[-\u2212\u2013](?=\.?\d[\d.,]*(?: ?(?:[\u00b0%\u2103\u2109\u5ea6]|deg|[CFV]\b|dB\b)|"
+    r"\s?(?:to|through|[~\u81f3\u5230])(?![a-z])|$))"
+)
+
+
+def signed(inner: str, text: str) -> str:
+    """Give the stripped text its minus back; a dash before what cannot be negative stays away.
+
+    >>> signed("40 F", " -40 F."), signed("4 nuts", "-4 nuts"), signed("4 F", "- 4 F")
+    ('-40 F', '4 nuts', '4 F')
+    """
+    at = text.find(inner)
+    before = text[:at].rstrip(".")
+    number = text[len(before) : at] + inner
+    return f"-{inner}" if _NEGATIVE.match(before[-1:] + number) else inner
+
+
 def strip_invisible(text: str) -> str:
     """Remove control, format (bidi, zero-width), private-use and unpaired characters."""
     if text.isascii() and text.isprintable():
@@ -127,7 +145,8 @@ def sentences(text: str) -> list[str]:
     text = _BULLET.sub("\n", text)
     parts: list[str] = []
     for piece in _BOUNDARY.split(text):
-        piece = re.sub(r"\s+", " ", piece).strip(" \t,;|/-\u2013")
+        piece = re.sub(r"\s+", " ", piece)
+        piece = signed(piece.strip(" \t,;|/-\u2013"), piece)
         if not piece:
             continue
         if parts and _ABBREVIATION.search(parts[-1]) and "\n" not in piece:

@@ -15,10 +15,14 @@ from recsys.blurbs.locales import Locale
 
 Kind = Literal["word", "number", "code", "break", "han"]
 
+MINUS = "\u2010\u2011\u2212\u2013\uff0d-"
+"""What is written for a minus."""
+SIGN = rf"(?<![\w.)\]\"'%\u00b0\u2103\u2109/+-])[{MINUS}](?=\.?\d)"
+"""A sign that belongs to the number after it: no letter or digit stands before it."""
 _NUMBER = r"\d+(?:,\d{3})+(?:\.\d+)?|\d+[- ]\d+/\d+|\d+/\d+|\d*\.\d+|\d+"
 _TOKEN = re.compile(
     rf"(?P<code>[a-z]+-?\d[a-z0-9]*(?:[-/.][a-z0-9]*\d[a-z0-9]*)*|\d+[a-z][a-z0-9]*)"
-    rf"|(?P<number>{_NUMBER})"
+    rf"|(?P<number>(?:{SIGN})?(?:{_NUMBER}))"
     r"|(?P<word>[a-z\u00df-\u00f6\u00f8-\u024f\u0370-\u03ff\u0400-\u04ff\u00b5]+(?:'[a-z]+)?)"
     r"|(?P<han>[\u3400-\u9fff]+)"
     r"|(?P<mark>[%\u00b0\"'])"
@@ -29,6 +33,8 @@ _TOKEN = re.compile(
 _WHOLE_UNITS = frozenset(
     "pound ounce gallon quart pint liter litre kilo kilogram gram foot yard meter metre".split()
 )
+BELOW_ZERO = frozenset({"degree", "degc", "degf", "db", "v", "%"})
+"""Units of what can be less than nothing; "-6 pack" has a dash."""
 _TENS = frozenset(str(n) for n in range(20, 100, 10))
 _ONES = frozenset(str(n) for n in range(1, 10))
 
@@ -110,13 +116,16 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
         if value == "one" and _unit_after(list(raw), i + 1, locale)[0]:
             word_number = "1"
         if group == "number" or word_number is not None:
-            number = word_number or number_value(value)
+            sign, digits = ("-", value[1:]) if value[0] in MINUS else ("", value)
+            number = word_number or number_value(digits)
             ones = locale.number_words.get(raw[i + 1][1]) if i + 1 < len(raw) else None
             if word_number in _TENS and ones in _ONES:
                 number, i = str(int(number) + int(ones)), i + 1
             unit, used = _unit_after(raw, i + 1, locale)
             if unit is None:
                 unit = _unit_before(out, locale)
+            if sign and _may_be_negative(raw, i, unit, used):
+                number = sign + number
             out.append(Token(value, "number", number, unit))
             i += 1 + used
             continue
@@ -132,12 +141,23 @@ def _tokens(text: str, locale: Locale) -> tuple[Token, ...]:
     return tuple(out)
 
 
+def _may_be_negative(raw: list[tuple[str, str]], i: int, unit: str | None, used: int) -> bool:
+    """Tell a minus from a dash: by the unit, or where nothing but a range follows."""
+    if i and raw[i - 1][0] == "number":
+        return False  # "20 -30 mm"
+    if unit is not None:
+        return unit in BELOW_ZERO
+    after = raw[i + 1 + used] if i + 1 + used < len(raw) else ("break", ".")
+    return after[0] in ("break", "number") or after[1] in ("to", "and", "through")
+
+
 def _separate_units(text: str, locale: Locale) -> str:
     """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
     text = text.replace("''", '"').replace("\u2033", '"').replace("\u201d", '"')
     text = re.sub(r"(?<=\d)(-?[a-z\"']{0,5}) ?[x\u00d7] ?(?=\d)", r"\1 x ", text)
     text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)
     text = re.sub(r"-(by|to|and|x)-(?=\d)", r" \1 ", text)
+    text = re.sub(r"\bminus (?=\d)", "-", text)
     text = text.replace("\u2103", "\u00b0c").replace("\u2109", "\u00b0f")
     return locale.glued_unit.sub(r"\1 \2", text.replace("&", " and ").replace("as well as", "and"))
 

@@ -19,8 +19,9 @@ from recsys.blurbs.verify import clauses, han
 from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
 from recsys.blurbs.verify.compiled import compile_facts, is_known
 from recsys.blurbs.verify.history import split_history, without_labels
+from recsys.blurbs.verify.signs import sign_faults
 
-VERIFIER_VERSION = "3"
+VERIFIER_VERSION = "4"
 """Part of every store key: raise it when a verdict could change."""
 
 MIN_WORDS, MAX_WORDS = 8, 30
@@ -73,6 +74,7 @@ def verify_truth(
         return Verdict(False, tuple(faults))
     own = without_labels(text, labels, table)
     faults = claim_faults(own, facts, table) + language_faults(text, table)
+    faults.extend(sign_faults(own, facts))
     compiled = compile_facts(facts, table)
     split = split_history(
         text,

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import Locale
+from recsys.blurbs.tokens import BELOW_ZERO, MINUS
 from recsys.blurbs.verify.han_context import (
     IDENTITY,
     Piece,
@@ -26,8 +27,11 @@ from recsys.blurbs.verify.han_context import (
     turned_round,
 )
 
+_SIGN = rf"(?<![A-Za-z0-9.)%\u00b0\u2103/+-])(?<!\d\u5ea6)[{MINUS}](?=\d)"
+_MAY_BE_NEGATIVE = BELOW_ZERO | frozenset("\u2103\u2109\u00b0\u81f3\u5230")
+"""What follows a minus and its number; before anything else it is a dash."""
 _UNIT = re.compile(
-    r"[A-Za-z]+(?:-[A-Za-z0-9]+)*|\d+(?:[.,/]\d+)*|[%\u00b0\u2103\u03a9\u03bc]|[\u3400-\u9fff]"
+    rf"[A-Za-z]+(?:-[A-Za-z0-9]+)*|(?:{_SIGN})?\d+(?:[.,/]\d+)*|[%\u00b0\u2103\u03a9\u03bc]|[\u3400-\u9fff]"
 )
 _BREAK = re.compile(
     r"(?<!\d)[,:]|[,.:](?!\d)|[;!?\u3002\uff0c\uff1b\uff1a\uff01\uff1f\u2014()\[\]\uff08\uff09\u300c\u300d\"']"
@@ -81,16 +85,17 @@ def units(text: str, locale: Locale) -> tuple[str, ...]:
     >>> units("500\u6beb\u5347\u4e0d\u9508\u94a2", get_locale("zh"))
     ('500ml', '\u4e0d', '\u9508', '\u94a2')
     """
+    text = re.sub(r"(?:\u96f6\u4e0b|\u8d1f)(?=\d)", "-", text)
     raw = [u.lower().replace(",", "") for u in _UNIT.findall(text)]
     out: list[str] = []
     i = 0
     while i < len(raw):
-        number = raw[i] if raw[i][0].isdigit() else _DIGITS.get(raw[i])
+        digits = raw[i].lstrip(MINUS)
+        number = digits if digits[:1].isdigit() else _DIGITS.get(raw[i])
         measure, used = _measure(raw, i + 1, locale) if number else (None, 0)
-        if number and measure:
-            out.append(number + measure)
-        elif number and raw[i][0].isdigit():
-            out.append(number)
+        below = digits != raw[i] and (measure or next(iter(raw[i + 1 :]), "")) in _MAY_BE_NEGATIVE
+        if number and (measure or digits[0].isdigit()):
+            out.append(number + "-" * below + (measure or ""))  # a number begins with a digit
         elif raw[i] != "\u7684":  # a particle that says nothing
             out.append(raw[i])
         i += 1 + used
