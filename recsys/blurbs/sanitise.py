@@ -17,18 +17,20 @@ MAX_WORDS = 120
 _SCRIPT = re.compile(r"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)")
 _BREAK_TAG = re.compile(r"(?i)<\s*/?\s*(?:br|li|p|ul|ol|div|tr|h[1-6]|dd|dt)\b[^<>]*>")
 _TAG = re.compile(r"<[/!?a-zA-Z][^<>]*>?")
-_MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)")
+_MARKDOWN_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^)\n]{0,2000}\)")
 _TLD = r"(?:com|net|org|io|co|biz|info|shop|store|cn|de|uk|ru|top|xyz|site|online|app|me|ly)"
+# Repeats are bounded: a text of one repeated character must not take quadratic time.
 URL = re.compile(
     r"(?i)\b(?:https?|ftp|javascript|data)\s*:\s*/{0,2}\S+|\bwww\.\S+"
-    rf"|\b[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.{_TLD}\b(?:/\S*)?"
+    rf"|\b[a-z0-9][a-z0-9-]{{0,63}}(?:\.[a-z0-9-]{{1,63}}){{0,10}}\.{_TLD}\b(?:/\S*)?"
 )
-EMAIL = re.compile(r"[\w.+-]+\s?@\s?[\w-]+(?:\.[\w-]+)+")
+EMAIL = re.compile(r"[\w.+-]{1,64}\s?@\s?[\w-]{1,63}(?:\.[\w-]{1,63}){1,10}")
 PHONE = re.compile(
     r"(?<![\w.])(?:\+\d{1,3}[\s.-]?)?(?:\(\d{2,4}\)|\d{3,4})[\s.-]\d{3,4}[\s.-]\d{3,4}\b"
 )
 MARKUP = re.compile(
-    r"</?[a-zA-Z!][^>]*>?|&(?:[a-zA-Z]{2,8}|#x?[0-9a-fA-F]+);|\[[^\]]*\]\([^)]*\)|`|\{\{|\}\}"
+    r"</?[a-zA-Z!][^>]*>?|&(?:[a-zA-Z]{2,8}|#x?[0-9a-fA-F]+);"
+    r"|\[[^\]]{0,400}\]\([^)]{0,2000}\)|`|\{\{|\}\}"
 )
 
 ADDRESSES_MODEL = re.compile(
