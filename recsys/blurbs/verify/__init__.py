@@ -69,11 +69,15 @@ def verify_truth(
     table = get_locale(locale)
     labels = context.labels if history is None else tuple(history)
     given = (*(f.text for f in facts.facts), *labels)
-    faults = character_faults(text, lambda number: any(number in x for x in given))
+
+    def is_given(part: str) -> bool:
+        return any(part in x for x in given)
+
+    faults = character_faults(text, is_given)
     if faults:
         return Verdict(False, tuple(faults))
     own = without_labels(text, labels, table)
-    faults = claim_faults(own, facts, table) + language_faults(text, table)
+    faults = claim_faults(own, facts, table) + language_faults(text, table, is_given)
     faults.extend(sign_faults(own, facts))
     compiled = compile_facts(facts, table)
     split = split_history(

@@ -27,6 +27,9 @@ _DENIED = re.compile(
 )
 _LONG_DIGITS = re.compile(r"(?<![\d.])\d{9,}(?![\d.])")
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_IDEOGRAPH = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_TECHNICAL = "\u03a9\u03bc\u2126\u00b5\u03c0\u03b1\u03b2\u03b3\u0394"
+"""Greek letters and symbols that stand in technical text of any language."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -102,11 +105,14 @@ def _without_appliances(text: str, sheet: FactSheet) -> str:
     return _APPLIANCE.sub(instead, text)
 
 
-def language_faults(text: str, locale: Locale) -> list[str]:
+def language_faults(
+    text: str, locale: Locale, known: Callable[[str], bool] = lambda _: False
+) -> list[str]:
     """Refuse another language than the shop's.
 
     English: Latin letters only, and more English function words than foreign ones.
-    Chinese: at least a third of the letters are Han.
+    Chinese: at least a third of the letters are Han, and others than Han and a to z are
+    `known`, from the product's facts or the history.
     """
     letters = _LETTERS.findall(text)
     count = sum(len(w) for w in letters)
@@ -114,13 +120,11 @@ def language_faults(text: str, locale: Locale) -> list[str]:
         return [] if any(ch.isdigit() for ch in text) else ["language: no words"]
     if not locale.spaced:
         share = len(_HAN.findall(text)) / count
-        return [] if share >= 1 / 3 else [f"language: {share:.0%} of the letters are Han"]
+        if share < 1 / 3:
+            return [f"language: {share:.0%} of the letters are Han"]
+        return _alien_letters("".join(letters), known)
     for word in letters:
-        foreign = [
-            c
-            for c in word
-            if ord(c) > 0x24F and c not in "\u03a9\u03bc\u2126\u00b5\u03c0\u03b1\u03b2\u03b3\u0394"
-        ]
+        foreign = [c for c in word if ord(c) > 0x24F and c not in _TECHNICAL]
         if foreign:
             return [f'language: "{word}" is not in the Latin script']
     lowered = [w.lower() for w in letters]
@@ -128,4 +132,13 @@ def language_faults(text: str, locale: Locale) -> list[str]:
     own = sum(w in locale.function_words for w in lowered)
     if alien >= 2 and alien > own:
         return ["language: more foreign than English function words"]
+    return []
+
+
+def _alien_letters(letters: str, known: Callable[[str], bool]) -> list[str]:
+    """Refuse letters of a script that the comparison by characters does not see."""
+    for ch in unicodedata.normalize("NFKC", letters):
+        own = ch.isascii() or ch in _TECHNICAL or _IDEOGRAPH.match(ch)
+        if not own and not known(ch):
+            return [f'language: "{ch}" is neither Han nor in the facts']
     return []
