@@ -19,6 +19,7 @@ from recsys.blurbs.verify import clauses, han
 from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
 from recsys.blurbs.verify.compiled import compile_facts, is_known
 from recsys.blurbs.verify.history import split_history, without_labels
+from recsys.blurbs.verify.quantifiers import quantifier_faults
 from recsys.blurbs.verify.signs import sign_faults
 
 VERIFIER_VERSION = "4"
@@ -92,6 +93,7 @@ def verify_truth(
     for sentence in split.product:
         if table.spaced:
             bad, ids = clauses.check_sentence(sentence, compiled, table)
+            faults.extend(quantifier_faults(sentence, compiled, table))
         else:
             bad, ids = han.check_sentence(sentence, facts, table)
         faults.extend(bad)

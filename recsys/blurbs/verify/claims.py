@@ -61,9 +61,17 @@ def character_faults(text: str, known: Callable[[str], bool] = lambda _: False) 
             faults.append(f'{name}: "{match.group().strip()}"')
     if mixes_scripts(folded):
         faults.append("characters: a word mixes scripts")
+    symbol = next((c for c in folded if _is_ornament(c) and not known(c)), None)
+    if symbol is not None:
+        faults.append(f'characters: "{symbol}" is not in the facts')
     if ADDRESSES_MODEL.search(folded):
         faults.append("instruction: addresses a model")
     return faults
+
+
+def _is_ornament(ch: str) -> bool:
+    """Tell whether a character is a picture or a star; degrees and trade marks are none."""
+    return ch not in "\u00b0\u00ae\u00a9" and unicodedata.category(ch) == "So"
 
 
 def claim_faults(text: str, sheet: FactSheet, locale: Locale) -> list[str]:
