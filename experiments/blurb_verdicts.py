@@ -15,6 +15,7 @@ from experiments.blurb_inputs import read_items, read_table
 from experiments.terminal import Bars, Stopwatch, duration
 from experiments.verifier.cases import FAITHFUL, Case, Half, written_cases
 from experiments.verifier.suite import Judged, counted, generated_cases, judge, totals
+from recsys.blurbs.anchors import OFTEN
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet, fact_sheet
 from recsys.blurbs.locales import get_locale
@@ -36,7 +37,7 @@ def verify_command(
 
     The output has the input's columns and rows, with `ok` and `reasons` (a list of
     `rule: what was found`). Each text is judged against its whole catalogue row and all of
-    its history.
+    its history; "often" may be said of a label that stands there `OFTEN` times.
 
     Raises:
         DataError: a file or column is missing, a text names an item that the catalogue lacks.
@@ -58,8 +59,9 @@ def verify_command(
             if item not in sheets:
                 sheets[item] = fact_sheet(rows[item], roles, locale=locale, complete=True)
             verdict = verify_truth(
-                text or "", sheets[item], UserContext(), locale, history=history or ()
-            )
+                text or "", sheets[item], UserContext(), locale,
+                history=history or (), habits=_habits(history or ()),
+            )  # fmt: skip
             ok.append(verdict.ok)
             reasons.append(list(verdict.reasons))
             bars.update("verify", n, texts.height)
@@ -77,6 +79,10 @@ def verify_command(
     why = ", ".join(f"{rule} {n:,}" for rule, n in rules.most_common(6))
     line = f"{out}: {sum(ok):,} of {len(ok):,} texts may be shown"
     return value, line + (f"; refused for {why}" if why else "")
+
+
+def _habits(history: Sequence[str]) -> set[str]:
+    return {label for label, times in Counter(history).items() if times >= OFTEN}
 
 
 def check_command(

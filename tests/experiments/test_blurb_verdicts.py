@@ -171,3 +171,15 @@ def test_shares_intervals_and_precision_are_counted(items: Path) -> None:
     assert sums["inventions"]["share"] == 1.0
     low, high = wilson(45, 50)
     assert (round(low, 3), round(high, 3)) == (0.786, 0.957)
+
+
+def test_a_habit_needs_a_label_that_is_there_often(items: Path, tmp_path: Path) -> None:
+    said = "Because you often buy garden hoses: a steel clamp by Dixon."
+    once, often = ["Garden hoses", "Tea", "Tea", "Tea"], ["Garden hoses"] * 3
+    blurbs = texts(
+        tmp_path / "texts.parquet",
+        [(7, once, said), (7, often, said), (7, once, said.replace("often buy", "bought"))],
+    )
+    out = tmp_path / "verdicts.parquet"
+    verify_command(items, blurbs, out, "en", [])
+    assert pl.read_parquet(out)["ok"].to_list() == [False, True, True]

@@ -7,8 +7,9 @@ what our own writers must keep (the exact opener, the length).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
@@ -21,6 +22,7 @@ from recsys.blurbs.verify.compiled import compile_facts, is_known
 from recsys.blurbs.verify.history import split_history, without_labels
 from recsys.blurbs.verify.quantifiers import quantifier_faults
 from recsys.blurbs.verify.signs import sign_faults
+from recsys.blurbs.verify.split import Split
 
 VERIFIER_VERSION = "4"
 """Part of every store key: raise it when a verdict could change."""
@@ -52,6 +54,7 @@ def verify_truth(
     locale: str = "en",
     *,
     history: Sequence[str] | None = None,
+    habits: Collection[str] | None = None,
 ) -> Verdict:
     """Judge a text, whoever wrote it and in whatever form.
 
@@ -66,6 +69,8 @@ def verify_truth(
         context: what may be said of the shopper.
         locale: language of the shop.
         history: labels that may be named, where they are more than those of the context.
+        habits: labels that "often" may be said of; None asks the context's relation, and
+            without one takes every label for a habit.
     """
     table = get_locale(locale)
     labels = context.labels if history is None else tuple(history)
@@ -81,13 +86,14 @@ def verify_truth(
     faults = claim_faults(own, facts, table) + language_faults(text, table, is_given)
     faults.extend(sign_faults(own, facts))
     compiled = compile_facts(facts, table)
-    split = split_history(
-        text,
-        labels,
-        table,
-        habits=context.relation in (None, "often_buy"),
-        known=lambda phrase: is_known(phrase, compiled, table),
-    )
+
+    def split_by(often: bool) -> Split:
+        known = partial(is_known, compiled=compiled, locale=table)
+        return split_history(text, labels, table, habits=often, known=known)
+
+    split = split_by(context.relation in (None, "often_buy"))
+    if habits is not None and not set(split.named or labels) & set(habits):
+        split = split_by(False)
     faults.extend(split.faults)
     evidence: list[str] = []
     for sentence in split.product:
