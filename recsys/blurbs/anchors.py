@@ -29,6 +29,7 @@ class AnchorChooser:
 
     Similarity is the cosine of the stems' weights, ln(1 + N / number of items with the
     stem); a tie goes to the label that was bought more often, then to the later one.
+    Where none has a word of the item, or only the item's own name, none is named.
 
     Args:
         sheets: of the catalogue; the similarity's weights are counted in them.
@@ -69,9 +70,10 @@ class AnchorChooser:
         for place, row in enumerate(rows):
             own = self._names[self._sheets[row].item_id]
             mine = closeness[place]
-            if own in counts and len(labels) > 1:
-                mine = np.where([x == own for x in labels], -1.0, mine)
-            out.append(named[int(mine.argmax())])
+            if own in counts:
+                mine = np.where([x == own for x in labels], 0.0, mine)
+            best = int(mine.argmax())
+            out.append(named[best] if mine[best] > 0 else UserContext())
         return out
 
     def _context(self, label: str, count: int) -> UserContext:

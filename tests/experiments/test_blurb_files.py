@@ -131,7 +131,8 @@ def test_there_is_a_row_for_every_pair_and_each_text_is_true(items: Path, tmp_pa
         assert verify_truth(text, sheet, UserContext.of(HISTORIES[user])).ok, text
         assert set(evidence) <= {f.id for f in sheet.facts}
         named = [x for x in ("hose clamps", "black tea") if x in text.lower()]
-        assert len(named) == (0 if user == "u3" else 1)
+        related = user == "u1" or (user, item) == ("u2", "8")
+        assert len(named) == related
     mine = table.filter((pl.col("user_id") == "u1") & (pl.col("item_id") == "8"))["text"][0]
     assert "black tea" in mine
 
@@ -161,9 +162,9 @@ def test_chinese(tmp_path: Path) -> None:
     ]
     frame = pl.DataFrame(rows)
     roles = ColumnRoles(description="description")
-    write_file(frame, roles, {"u": ["咖啡豆", "怀孕试纸"]}, tmp_path / "b.parquet", locale="zh")
+    write_file(frame, roles, {"u": ["保温饭盒", "怀孕试纸"]}, tmp_path / "b.parquet", locale="zh")
     text = pl.read_parquet(tmp_path / "b.parquet")["text"][0]
-    assert "咖啡豆" in text
+    assert "保温饭盒" in text
     assert "怀孕" not in text
 
 

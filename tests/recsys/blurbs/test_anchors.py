@@ -29,15 +29,19 @@ def test_the_closest_label_is_named(chooser: AnchorChooser) -> None:
 
 
 def test_a_tie_goes_to_the_habit_then_to_the_latest(chooser: AnchorChooser) -> None:
-    assert anchors(chooser.contexts(["nuts", "bolts", "nuts", "bolts", "nails"], [2])) == ["bolts"]
-    often = chooser.contexts(["nails", "nuts", "nuts", "nuts", "bolts"], [2])[0]
-    assert (often.anchor, often.relation) == ("nuts", "often_buy")
-    assert chooser.contexts(["nails", "bolts"], [2])[0].relation == "bought"
+    both = ["rope hooks", "rope ties", "rope hooks", "rope ties", "nails"]
+    assert anchors(chooser.contexts(both, [2])) == ["rope ties"]
+    habit = ["nails", "rope hooks", "rope hooks", "rope hooks", "rope ties"]
+    often = chooser.contexts(habit, [2])[0]
+    assert (often.anchor, often.relation) == ("rope hooks", "often_buy")
+    assert chooser.contexts(["nails", "rope ties"], [2])[0].relation == "bought"
 
 
-def test_the_item_itself_is_named_only_where_there_is_nothing_else(chooser: AnchorChooser) -> None:
-    assert anchors(chooser.contexts(["Hemp rope", "bolts"], [2])) == ["bolts"]
-    assert anchors(chooser.contexts(["Hemp rope"], [2])) == ["hemp rope"]
+def test_neither_unrelated_purchases_nor_the_item_itself_are_named(chooser: AnchorChooser) -> None:
+    assert anchors(chooser.contexts(["dog food", "dog food", "motor oil"], [0, 2])) == [None, None]
+    assert anchors(chooser.contexts(["Hemp rope", "bolts"], [2])) == [None]
+    assert anchors(chooser.contexts(["Hemp rope"], [2])) == [None]
+    assert anchors(chooser.contexts(["Hemp rope", "rope hooks"], [2])) == ["rope hooks"]
 
 
 def test_what_may_not_be_shown_is_not_named(chooser: AnchorChooser) -> None:
