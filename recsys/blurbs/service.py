@@ -79,10 +79,10 @@ class BlurbService:
     ) -> None:
         self.roles = roles
         self.writer = writer
-        self.locale = locale
+        self._table = get_locale(locale)
+        self.locale = self._table.code  # "en-GB" finds what was stored for "en"
         self.fields = fields
         self.tenant = tenant
-        self._table = get_locale(locale)
         self._store = BlurbStore(store_path) if store_path is not None else None
         self._writers = self._known_writers()
         self._sheets: Memory[FactSheet] = Memory()
