@@ -21,6 +21,9 @@ from recsys.types import Blurb
 SCHEMA_VERSION = 1
 _LOOKUP = 400  # keys a statement: below SQLite's smallest limit of variables
 
+_TIMEOUT = 10.0
+"""Seconds that a statement waits for another process."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS blurbs (
     key BLOB PRIMARY KEY, tenant TEXT NOT NULL, item_id TEXT NOT NULL, locale TEXT NOT NULL,
@@ -60,10 +63,10 @@ class BlurbStore:
     """A SQLite file of verified blurbs.
 
     One connection a thread and process; write-ahead logging, so that readers never wait
-    for the writer.
+    for the writer. A store that may not be written to can be read.
 
     Raises:
-        DataError: the file is not a blurb store, or one of another format.
+        DataError: the file is not a blurb store, one of another format, or cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -78,9 +81,16 @@ class BlurbStore:
                     f"blurb store {self.path} has format {found}, this version reads "
                     f"{SCHEMA_VERSION}; delete the file and generate again"
                 )
-            with db:
-                db.executescript(_SCHEMA)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            if found == 0:
+                with db:
+                    db.executescript(_SCHEMA)
+                    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        except sqlite3.OperationalError as error:
+            raise DataError(
+                f"blurb store {self.path} cannot be opened ({error}); another process may hold "
+                "it, or it may not be written to: try again, or see who may write the file and "
+                "its folder"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise DataError(
                 f"{self.path} is not a blurb store ({error}); name another file or delete it"
@@ -90,11 +100,30 @@ class BlurbStore:
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         # A connection must not cross a fork.
         if db is None or self._local.pid != os.getpid():
-            db = sqlite3.connect(self.path, timeout=10.0)
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
+            db = self._reader() if self._is_read_only() else self._writer()
             self._local.db, self._local.pid = db, os.getpid()
         return db
+
+    def _writer(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=_TIMEOUT)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        return db
+
+    def _reader(self) -> sqlite3.Connection:
+        """Connect to a file that may not be written to.
+
+        In a folder where SQLite cannot keep the files beside it, it is read as it lies.
+        """
+        beside = [self.path.with_name(self.path.name + end) for end in ("-wal", "-shm")]
+        as_it_lies = not os.access(self.path.parent, os.W_OK) and not any(map(Path.exists, beside))
+        options = "mode=ro&immutable=1" if as_it_lies else "mode=ro"
+        return sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?{options}", uri=True, timeout=_TIMEOUT
+        )
+
+    def _is_read_only(self) -> bool:
+        return self.path.exists() and not os.access(self.path, os.W_OK)
 
     def get_many(self, keys: Sequence[bytes]) -> dict[bytes, StoredBlurb]:
         """Return the entries that exist."""

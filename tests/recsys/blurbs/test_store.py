@@ -123,3 +123,43 @@ def test_refused_keys_are_remembered_apart_from_entries(tmp_path: Path) -> None:
     assert store.refused(keys) == set(keys[:2])
     assert store.get_many(keys) == {}
     assert len(store) == 0
+
+
+def test_a_store_that_is_being_written_can_be_opened(tmp_path: Path) -> None:
+    path = tmp_path / "b.sqlite"
+    put(path, ["x"])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    assert len(BlurbStore(path)) == 1
+    other.close()
+
+
+def test_a_file_that_cannot_be_opened_is_not_to_be_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "b.sqlite"
+    monkeypatch.setattr("recsys.blurbs.store._TIMEOUT", 0.01)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(DataError, match="cannot be opened") as caught:
+        BlurbStore(path)
+    assert "delete" not in str(caught.value)
+    other.close()
+
+
+@pytest.mark.parametrize("folder_too", [False, True])
+def test_a_store_that_may_not_be_written_to_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder_too: bool
+) -> None:
+    path = tmp_path / "b 1?.sqlite"
+    store = BlurbStore(path)
+    sheet = FactSheet("x", "x", ())
+    key = store_key(sheet, NOBODY, "en", "w@1")
+    store.put_many({key: (sheet, entry())}, locale="en", writer="w@1")
+    store.close()
+    closed = {path, tmp_path} if folder_too else {path}
+    monkeypatch.setattr("os.access", lambda at, mode: Path(at) not in closed)
+    reading = BlurbStore(path)
+    assert (reading.writers(), reading.get_many([key])) == (["w@1"], {key: entry()})
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reading.put_refused([key])
