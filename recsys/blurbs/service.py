@@ -20,7 +20,7 @@ from recsys.blurbs.locales import get_locale
 from recsys.blurbs.memory import Memory
 from recsys.blurbs.opener import join, opener, pick
 from recsys.blurbs.protocol import BlurbWriter, Draft
-from recsys.blurbs.store import BlurbStore, StoredBlurb, store_key
+from recsys.blurbs.store import BlurbStore, MemoryStore, StoredBlurb, store_key
 from recsys.blurbs.tokens import content_stems
 from recsys.blurbs.verify import MIN_WORDS, Verdict, verify_format, verify_truth
 from recsys.blurbs.writers.extractive import clauses
@@ -60,7 +60,7 @@ class BlurbService:
 
     Args:
         roles: what the catalogue columns mean.
-        store_path: SQLite file of generated blurbs; None keeps none.
+        store_path: SQLite file of generated blurbs; None keeps them for this object alone.
         writer: proposes clauses when blurbs are generated; never asked otherwise.
         locale: language of the shop.
         fields: further catalogue columns that may be spoken of, see `fact_sheet`.
@@ -83,7 +83,7 @@ class BlurbService:
         self.locale = self._table.code  # "en-GB" finds what was stored for "en"
         self.fields = fields
         self.tenant = tenant
-        self._store = BlurbStore(store_path) if store_path is not None else None
+        self._store = BlurbStore(store_path) if store_path is not None else MemoryStore()
         self._writers = self._known_writers()
         self._sheets: Memory[FactSheet] = Memory()
         self._checked: Memory[Blurb | None] = Memory()
@@ -162,7 +162,7 @@ class BlurbService:
         prepared = self._prepared(list(zip(items, contexts, strict=True)))
         plan = self.plan(prepared)
         keys = self._keys(prepared)
-        done = self._store.get_many(keys) if self._store is not None else {}
+        done = self._store.get_many(keys)
         for start in range(0, len(plan.todo), batch):
             done.update(self.write(plan.todo[start : start + batch], n).stored)
         return [done[key].blurb if key in done else None for key in keys]
@@ -175,9 +175,7 @@ class BlurbService:
         """
         prepared = self._prepared(pairs)
         keys = dict(zip(self._keys(prepared), prepared, strict=True))
-        known: set[bytes] = set()
-        if self._store is not None:
-            known = {*self._store.get_many(list(keys)), *self._store.refused(list(keys))}
+        known = {*self._store.get_many(list(keys)), *self._store.refused(list(keys))}
         return Plan(len(keys), tuple(pair for key, pair in keys.items() if key not in known))
 
     def write(self, todo: Sequence[tuple[FactSheet, UserContext]], n: int) -> Outcome:
@@ -214,11 +212,10 @@ class BlurbService:
             elif candidates:
                 refused.append(key)
         name = writer_id(writer)
-        if self._store is not None:
-            self._store.put_many(fresh, locale=self.locale, writer=name, tenant=self.tenant)
-            self._store.put_refused(refused)
-            if name not in self._writers or self._writers[0] != name:
-                self._writers = self._known_writers()
+        self._store.put_many(fresh, locale=self.locale, writer=name, tenant=self.tenant)
+        self._store.put_refused(refused)
+        if name not in self._writers or self._writers[0] != name:
+            self._writers = self._known_writers()
         return Outcome({key: entry for key, (_, entry) in fresh.items()}, len(refused))
 
     def _generate_until(
@@ -266,14 +263,13 @@ class BlurbService:
 
     def _known_writers(self) -> list[str]:
         own = [writer_id(self.writer)] if self.writer is not None else []
-        stored = self._store.writers() if self._store is not None else []
-        return list(dict.fromkeys([*own, *stored]))
+        return list(dict.fromkeys([*own, *self._store.writers()]))
 
     def _stored(
         self, prepared: Sequence[tuple[FactSheet, UserContext]]
     ) -> list[tuple[list[Blurb], list[StoredBlurb]]]:
         """Look up each pair, and the item without a shopper; the latest writer first."""
-        if self._store is None or not self._writers:
+        if not self._writers:
             return [([], []) for _ in prepared]
 
         def keys_of(sheet: FactSheet, context: UserContext) -> list[bytes]:

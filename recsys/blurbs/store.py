@@ -13,6 +13,7 @@ from pathlib import Path
 
 from recsys.blurbs.context import UserContext
 from recsys.blurbs.facts import FactSheet
+from recsys.blurbs.memory import Memory
 from recsys.blurbs.opener import OPENER_VERSION
 from recsys.blurbs.verify import VERIFIER_VERSION
 from recsys.errors import DataError
@@ -207,3 +208,42 @@ class BlurbStore:
         if db is not None:
             db.close()
             self._local.db = None
+
+
+class MemoryStore:
+    """What one process generated, where no file is named: the latest entries."""
+
+    def __init__(self) -> None:
+        self.path = "(in memory)"
+        self._entries: Memory[StoredBlurb] = Memory()
+        self._refused: Memory[bool] = Memory()
+
+    def get_many(self, keys: Sequence[bytes]) -> dict[bytes, StoredBlurb]:
+        """Return the entries that exist."""
+        found = ((key, self._entries.get(key)) for key in keys)
+        return {key: entry for key, entry in found if entry is not None}
+
+    def refused(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Return the keys whose drafts were all refused."""
+        return {key for key in keys if key in self._refused}
+
+    def put_refused(self, keys: Sequence[bytes]) -> None:
+        """Note that no draft passed."""
+        for key in keys:
+            self._refused.put(key, True)
+
+    def put_many(
+        self,
+        entries: Mapping[bytes, tuple[FactSheet, StoredBlurb]],
+        *,
+        locale: str,
+        writer: str,
+        tenant: str = "",
+    ) -> None:
+        """Keep entries; locale, writer and tenant are in their keys."""
+        for key, (_, entry) in entries.items():
+            self._entries.put(key, entry)
+
+    def writers(self) -> list[str]:
+        """Return none: only the service's own writer has entries here."""
+        return []

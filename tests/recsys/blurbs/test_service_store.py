@@ -35,3 +35,22 @@ def test_a_region_finds_what_was_stored_for_its_language(tmp_path: Path) -> None
     BlurbService(ROLES, path, Counting()).generate([FITTING], [TEA])
     assert shown(BlurbService(ROLES, path, locale="en-GB")) == "w:wrote"
     assert shown(BlurbService(ROLES, path, locale="EN_us")) == "w:wrote"
+
+
+def test_without_a_store_what_was_paid_for_is_shown_in_this_process() -> None:
+    writer = Counting()
+    service = BlurbService(ROLES, writer=writer)
+    (blurb,) = service.blurbs([FITTING], [TEA], generate=True)
+    assert blurb is not None
+    assert blurb.writer == "w:wrote"
+    assert shown(service) == "w:wrote"
+    service.blurbs([FITTING], [TEA], generate=True)
+    assert writer.asked == 1
+
+
+def test_without_a_store_what_was_refused_is_not_paid_for_again() -> None:
+    writer = Counting("a waterproof hose fitting of gold.")
+    service = BlurbService(ROLES, writer=writer)
+    assert service.generate([FITTING], [TEA]) == [None]
+    assert service.generate([FITTING], [TEA]) == [None]
+    assert writer.asked == 1
