@@ -32,6 +32,8 @@ EXTRACTIVE_WRITER, TITLE_WRITER = "extractive", "title"
 DEADLINE_MS = 50.0
 EXTRACTION_MS = 50.0
 """Kept back from the deadline of a page that waits for a writer."""
+WRITERS_SECONDS = 2.0
+"""How long the list of the store's writers is believed: others may write beside this process."""
 NEAR_DUPLICATE = 0.8
 """Jaccard similarity of two clauses' content words from which a page shows just one."""
 _log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class BlurbService:
         self.tenant = tenant
         self._store = BlurbStore(store_path) if store_path is not None else MemoryStore()
         self._writers = self._known_writers()
+        self._writers_read = time.monotonic()
         self._sheets: Memory[FactSheet] = Memory()
         self._checked: Memory[Blurb | None] = Memory()
 
@@ -265,17 +268,27 @@ class BlurbService:
         own = [writer_id(self.writer)] if self.writer is not None else []
         return list(dict.fromkeys([*own, *self._store.writers()]))
 
+    def _current_writers(self) -> list[str]:
+        """Return the known writers, read again every few seconds."""
+        if time.monotonic() - self._writers_read >= WRITERS_SECONDS:
+            self._writers_read = time.monotonic()
+            try:
+                self._writers = self._known_writers()
+            except sqlite3.Error as error:
+                _log.warning("blurb store %s cannot be read: %s", self._store.path, error)
+        return self._writers
+
     def _stored(
         self, prepared: Sequence[tuple[FactSheet, UserContext]]
     ) -> list[tuple[list[Blurb], list[StoredBlurb]]]:
         """Look up each pair, and the item without a shopper; the latest writer first."""
-        if not self._writers:
+        writers = self._current_writers()
+        if not writers:
             return [([], []) for _ in prepared]
 
         def keys_of(sheet: FactSheet, context: UserContext) -> list[bytes]:
             return [
-                store_key(sheet, context, self.locale, writer, self.tenant)
-                for writer in self._writers
+                store_key(sheet, context, self.locale, writer, self.tenant) for writer in writers
             ]
 
         exact = [keys_of(sheet, context) for sheet, context in prepared]

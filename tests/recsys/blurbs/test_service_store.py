@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import pytest
 
 from recsys.blurbs import BlurbService, Draft, FactSheet, UserContext
 
@@ -54,3 +57,20 @@ def test_without_a_store_what_was_refused_is_not_paid_for_again() -> None:
     assert service.generate([FITTING], [TEA]) == [None]
     assert service.generate([FITTING], [TEA]) == [None]
     assert writer.asked == 1
+
+
+def test_a_running_service_sees_a_later_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "b.sqlite"
+    serving = BlurbService(ROLES, path)
+    assert shown(serving) == "extractive"
+    BlurbService(ROLES, path, Counting()).generate([FITTING], [TEA])
+    assert shown(serving) == "extractive"  # the list of writers is believed for a while
+    later = time.monotonic() + 3.0
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert shown(serving) == "w:wrote"
+    BlurbService(ROLES, path, Counting(name="v")).generate([FITTING], [TEA])
+    assert shown(serving) == "w:wrote"
+    later += 3.0
+    assert shown(serving) == "v:wrote"
