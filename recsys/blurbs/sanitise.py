@@ -33,6 +33,9 @@ MARKUP = re.compile(
     r"|\[[^\]]{0,400}\]\([^)]{0,2000}\)|`|\{\{|\}\}"
 )
 
+_FRACTION = re.compile(r"(?:(\d)\s?)?([\u00bc-\u00be\u2150-\u215e\u2189])")
+_POWER = re.compile(r"(?<=\d)[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
+
 ADDRESSES_MODEL = re.compile(
     r"(?ix)"
     r"\b(?:ignore|disregard|forget|override|bypass)\b.{0,40}\b(?:instruction|prompt|rule|"
@@ -126,7 +129,7 @@ def _marked(text: str) -> str:
     Line breaks stay, as sentence boundaries; a removed address leaves its mark.
     """
     text = re.sub(r"[\u00ae\u2122\u00a9]", "", html.unescape(html.unescape(text)))
-    text = strip_invisible(unicodedata.normalize("NFKC", text))
+    text = strip_invisible(unicodedata.normalize("NFKC", _numerals(text)))
     text = re.sub(r"[^\S\n]{2,}", "\n", text)
     text = _CHAT_MARK.sub(_REMOVED, text)
     text = _SCRIPT.sub(" ", text)
@@ -135,11 +138,26 @@ def _marked(text: str) -> str:
     text = _MARKDOWN_LINK.sub(r"\1", text)
     for address in (EMAIL, URL, PHONE):
         text = address.sub(_REMOVED, text)
+    text = re.sub(r"<\s?(?=\d)", "under ", re.sub(r"(?<!-)>\s?(?=\d)", "over ", text))
     text = re.sub(r"/?>|<|`+|\{\{|\}\}|[_*~#|\\^]{2,}", " ", text)
     text = text.replace("\u2019", "'").replace("\u2018", "'")
     text = text.replace("\u201c", '"').replace("\u201d", '"')
     text = re.sub(r" {2,}", " ", text)
     return re.sub(r" ?\n\s*", "\n", text).strip()
+
+
+def _numerals(text: str) -> str:
+    """Write fractions and powers out, of which NFKC would make other numbers.
+
+    >>> _numerals("2\u00bd m, \u00be in, 10\u2076 steps, 5 m\u00b2")
+    '2-1/2 m, 3/4 in, 10^6 steps, 5 m\u00b2'
+    """
+    text = _FRACTION.sub(lambda m: f"{m[1]}-{_plain(m[2])}" if m[1] else _plain(m[2]), text)
+    return _POWER.sub(lambda m: f"^{_plain(m[0])}", text)
+
+
+def _plain(numeral: str) -> str:
+    return unicodedata.normalize("NFKC", numeral).replace("\u2044", "/")
 
 
 def sentences(text: str) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from recsys.blurbs import FactSheet, UserContext, fact_sheet, verify_truth
 from recsys.blurbs.locales import get_locale
+from recsys.blurbs.sanitise import plain
 from recsys.blurbs.tokens import quantities
 
 from .conftest import ROLES
@@ -105,3 +106,13 @@ def test_a_dash_before_a_number_is_a_minus_only_where_it_may_be(
 ) -> None:
     found = quantities(text, get_locale("en"))
     assert [q.value for q in found][:1] == ([value] if value else [])
+
+
+def test_fractions_powers_and_bounds_are_written_out() -> None:
+    """NFKC alone would make 21/2, 106 and, without its sign, 40 of them."""
+    assert plain("Hose barb 1\u00bd in") == "Hose barb 1-1/2 in"
+    assert plain("2 \u00bd m, \u00be in, 10\u2076 steps, 5 m\u00b2") == (
+        "2-1/2 m, 3/4 in, 10^6 steps, 5 m2"
+    )
+    assert plain("Noise < 40 dB, filters >0.3 mm") == "Noise under 40 dB, filters over 0.3 mm"
+    assert plain("<b>5 mm</b> of steel -> 3") == "5 mm of steel - 3"
