@@ -24,7 +24,7 @@ Drafted = Generator[tuple[int, Sequence[Sequence[Draft]]], None, None]
 """Numbers of batches with the drafts of each, in any order."""
 Stopped = Literal["done", "seconds", "tokens", "silent"]
 SILENT = 3
-"""Batches in a row without a draft, each after a pause, from which on the server is gone."""
+"""Pauses in a row without a draft behind them, from which on the server is gone."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,25 @@ def _tokens(service: BlurbService) -> int | None:
 
 
 def _here(service: BlurbService, batches: Sequence[Batch], n: int) -> Drafted:
-    """Write batch by batch; pauses of the writer are waited out, and at last it is given up."""
+    """Write batch by batch.
+
+    Pauses of the writer are waited out and the batch's rest asked again; a writer that stays
+    silent is given up.
+    """
     silent = 0
     for number, some in enumerate(batches):
-        drafts = service.drafts(some, n)
+        drafts = list(service.drafts(some, n))
+        while (pause := _pause(service)) and silent < SILENT and not all(drafts):
+            time.sleep(pause)
+            rest = [i for i, found in enumerate(drafts) if not found]
+            again = service.drafts([some[i] for i in rest], n)
+            silent = 0 if any(again) else silent + 1
+            for i, found in zip(rest, again, strict=True):
+                drafts[i] = found
         yield number, drafts
-        pause = service.writer.pause_left if isinstance(service.writer, Pausing) else 0.0
-        silent = silent + 1 if pause and not any(drafts) else 0
-        if silent == SILENT or number == len(batches) - 1:
+        if silent == SILENT:
             return
-        time.sleep(pause)
+
+
+def _pause(service: BlurbService) -> float:
+    return service.writer.pause_left if isinstance(service.writer, Pausing) else 0.0

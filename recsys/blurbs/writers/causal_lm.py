@@ -54,8 +54,14 @@ def prepare(model: str | Path, cache_dir: str | Path | None = None) -> Path:
     target = home / f"{path.stem}-{source[:12]}"
     if (target / STAMP).exists():
         return target
-    home.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=home))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=home))
+    except OSError as error:
+        raise WeightsError(
+            f"{path} is converted to safetensors in {home}, which cannot be written ({error}); "
+            "copy the file to a folder of yours, or name a model directory"
+        ) from error
     try:
         _convert(path, partial)
         (partial / STAMP).write_text(json.dumps({"file": path.name, "sha256": source}))

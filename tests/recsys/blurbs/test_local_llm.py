@@ -170,6 +170,18 @@ def test_the_model_is_loaded_when_it_is_needed(tmp_path: Path) -> None:
         _ = writer.version
 
 
+def test_a_folder_that_cannot_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> str:
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr("recsys.blurbs.writers.causal_lm.tempfile.mkdtemp", refused)
+    (tmp_path / "model.gguf").write_bytes(b"weights")
+    with pytest.raises(WeightsError, match=r"cannot be written \(read-only\); copy the file"):
+        prepare(tmp_path / "model.gguf")
+
+
 def test_missing_weights_name_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="recsys weights fetch"):
         prepare(tmp_path / "no.gguf")
