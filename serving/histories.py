@@ -9,7 +9,7 @@ import numpy as np
 from recsys import Recommender
 from recsys.types import HistoryItem
 from recsys.vocabulary import MISSING_ROW
-from serving.models.loaded import Loaded
+from serving.models.loaded import DAY, Loaded
 from serving.store import FOREVER, Seen, Shopper
 
 UNBOUGHT = "other"
@@ -43,14 +43,14 @@ class Past:
 
 def since_of(model: Loaded) -> int:
     """Return after which moment the store's events count: what is older, the model has."""
-    return model.trained_until if model.recommender.manifest.time == "global" else FOREVER
+    return model.known_until if model.recommender.manifest.time == "global" else FOREVER
 
 
 def past_of(model: Loaded, shopper: Shopper, *, at: int | None, now: int, on_clock: bool) -> Past:
     """Put the store's events behind the bundle's.
 
     With `on_clock` (real timestamps, trained lately) times are taken as they are, and `at`
-    defaults to now. Else the events follow the end of the model's data in their own pace,
+    defaults to now. Else the events follow the end of the model's data, within a day of it,
     and the moment is the one right after the last.
     """
     recommender = model.recommender
@@ -62,7 +62,7 @@ def past_of(model: Loaded, shopper: Shopper, *, at: int | None, now: int, on_clo
         moment = now if at is None else at
     elif at is None:
         # A moment that was given lies in the model's own time: nothing live is before it.
-        recent = _following(recommender, shopper, shopper.events)
+        recent = _following(recommender, shopper, now)
         moment = max((_time(entry) for entry in recent), default=-1) + 1 if recent else None
     info = recommender.dataset.info
     bought: tuple[HistoryItem, ...] = ()
@@ -92,21 +92,31 @@ def _item(event: Seen, time: int) -> HistoryItem:
     return HistoryItem(event.item_id, time, event.weight, event.event)
 
 
-def _following(
-    recommender: Recommender, shopper: Shopper, events: tuple[Seen, ...]
-) -> tuple[HistoryItem, ...]:
-    """Give events times after the model's data."""
+def _following(recommender: Recommender, shopper: Shopper, now: int) -> tuple[HistoryItem, ...]:
+    """Give a shopper's events times after the model's data."""
+    events = shopper.events
     if not events:
         return ()
     kind = recommender.manifest.time
     if kind == "none":
         return tuple(_item(e, 0) for e in events)
     if kind == "global":
-        start, first = recommender.dataset.end + 1, events[0].time
-        return tuple(_item(e, start + e.time - first) for e in events)
+        times = _within_a_day([min(e.time, now - 1) for e in events])
+        start = recommender.dataset.end + 1
+        return tuple(_item(e, start + t) for e, t in zip(events, times, strict=True))
     users = [u for u in (shopper.user_id, *shopper.merged) if u is not None]
     start = 1 + max((_last_position(recommender, u) for u in users), default=-1)
     return tuple(_item(e, start + i) for i, e in enumerate(events))
+
+
+def _within_a_day(times: list[int]) -> list[int]:
+    """Count times from the earliest, in their own pace, or faster to fit into a day.
+
+    The model's last day counts as today: what it knows of availability ends with it.
+    """
+    first, last = min(times), max(times)
+    span = last - first
+    return [t - first if span <= DAY else (t - first) * DAY // span for t in times]
 
 
 def _last_position(recommender: Recommender, user_id: str) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,11 @@ from recsys.errors import DataError, RecsysError
 from recsys.types import Blurb, RecommendationRequest, Recommendations
 
 DAY = 86_400_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SMOKE_USERS = 3
 SMOKE_K = 5
 _numbers = itertools.count(1)
+_log = logging.getLogger("serving.models")
 
 
 class ModelRefused(RecsysError):
@@ -90,14 +94,28 @@ class Loaded:
         """Time of the newest interaction that it learned from."""
         return self.recommender.manifest.trained_until
 
+    @property
+    def known_until(self) -> int:
+        """Moment up to which it can know what happened: `trained_until`, or its making.
+
+        An interaction with a time to come (a clock gone wrong, local time read as UTC) must not
+        make everything live look older than the model.
+        """
+        manifest = self.recommender.manifest
+        if manifest.time != "global" or not manifest.created:
+            return manifest.trained_until
+        made = datetime.fromisoformat(manifest.created)
+        made = made if made.tzinfo else made.replace(tzinfo=UTC)
+        return min(manifest.trained_until, (made - EPOCH) // timedelta(microseconds=1))
+
     def follows_clock(self, now: int, stale_days: float) -> bool:
         """Tell whether this model is asked as of now.
 
         A model of positions has no clock, and one trained long ago never saw a day like
         today: their moment is the end of their data, and what shoppers do live follows it.
         """
-        manifest = self.recommender.manifest
-        return manifest.time == "global" and now - manifest.trained_until <= stale_days * DAY
+        live = self.recommender.manifest.time == "global"
+        return live and now - self.known_until <= stale_days * DAY
 
 
 def load(
@@ -131,7 +149,7 @@ def load(
     except Exception as error:
         raise ModelRefused(f"{source}: {error}; the model before it stays") from error
     manifest = recommender.manifest
-    return Loaded(
+    loaded = Loaded(
         name=name or manifest.name,
         version=manifest.version,
         source=source,
@@ -139,6 +157,18 @@ def load(
         recommender=recommender,
         seconds=time.perf_counter() - began,
     )
+    if loaded.known_until < loaded.trained_until:
+        _log.warning(
+            "a model's newest interaction is later than its making; are all timestamps in UTC?",
+            extra={
+                "fields": {
+                    "model": loaded.name,
+                    "trained_until": loaded.trained_until,
+                    "created": manifest.created,
+                }
+            },
+        )
+    return loaded
 
 
 def prove(recommender: Recommender) -> None:

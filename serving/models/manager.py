@@ -53,6 +53,7 @@ class Models:
         self._challenger = (
             self._line(settings.challenger) if settings.challenger is not None else None
         )
+        self._looking: set[asyncio.Task[bool]] = set()
         self.on_swap: Callable[[], None] = lambda: None
 
     def _line(self, uri: str) -> Line:
@@ -96,7 +97,16 @@ class Models:
                 await self._refresh(line)
 
     async def reload(self, tenant: str) -> bool:
-        """Look at a tenant's source now; tell whether a model was swapped in."""
+        """Look at a tenant's source now; tell whether a model was swapped in.
+
+        A caller that stops waiting stops nothing: a model may load for longer than a request lasts.
+        """
+        work = asyncio.create_task(self._look(tenant))
+        self._looking.add(work)
+        work.add_done_callback(self._looking.discard)
+        return await asyncio.shield(work)
+
+    async def _look(self, tenant: str) -> bool:
         swapped = await self._refresh(self.line(tenant), again=True)
         if self._challenger is not None:
             swapped |= await self._refresh(self._challenger, again=True)
@@ -175,5 +185,7 @@ class Models:
         return Choice(challenger if chosen == "challenger" else champion, chosen)
 
     def close(self) -> None:
-        """Stop the loading thread."""
+        """Stop the loading thread, and who waits for it."""
+        for work in self._looking:
+            work.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -136,6 +136,29 @@ def test_a_reload_that_fails_ends_no_rollback_and_names_no_folder(
         assert ask(client)["model_version"] == first["model_version"]
 
 
+def test_a_reload_outlasts_the_request_that_asked_for_it(
+    place: Path, other: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads = 0
+
+    def slow(*args: Any, **kwargs: Any) -> Loaded:
+        nonlocal loads
+        loads += 1
+        time.sleep(0.6)
+        return load(*args, **kwargs)
+
+    with running(
+        model=str(place), store=f"sqlite:///{tmp_path / 's.db'}", poll_seconds=3600, rate=0,
+        request_timeout_ms=300,
+    ) as shop, shop.client() as client:  # fmt: skip
+        monkeypatch.setattr("serving.models.manager.load", slow)
+        put(other, place)
+        assert client.post("/v1/models:reload").status_code == 504
+        until(lambda: names(client)["champion"] == "other")
+        assert client.post("/v1/models:reload").status_code == 200
+        assert loads == 1
+
+
 def test_the_challenger_answers_its_share_and_sticks(
     bundle: Path, other: Path, tmp_path: Path
 ) -> None:
