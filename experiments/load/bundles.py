@@ -33,6 +33,7 @@ HYBRID = (
     "ranker.epochs=1",
     "ranker.max_users=1000",
     "candidates.ease.max_items=2000",
+    "candidates.ease.max_sparse_items=0",
     "candidates.als.factors=64",
     "candidates.als.iterations=2",
     "candidates.bpr.enabled=false",

@@ -24,17 +24,22 @@ class AlsConfig(DecayConfig):
     Attributes:
         factors: length of a vector.
         reg: L2 penalty on a vector, times (its interactions + the mean of its side).
+        reg_power: how much of that grows with its interactions: the penalty is reg x mean x
+            ((its interactions + mean) / mean) ** reg_power.
         unobserved: weight of every pair, beside a purchase's weight of one; None: a
             hundredth of the mean number of items of a user, at most 1.
         iterations: alternations.
+        popularity: scores are multiplied by an item's shoppers ** popularity.
     """
 
     half_life_days: float | None = Field(default=300, gt=0)
     basket_decay: float = Field(default=0.75, gt=0, le=1)
     factors: int = Field(default=64, ge=1)
     reg: float = Field(default=0.03, gt=0)
+    reg_power: float = Field(default=1.0, ge=0, le=1)
     unobserved: float | None = Field(default=None, gt=0)
     iterations: int = Field(default=8, ge=1)
+    popularity: float = Field(default=0.0, ge=0, le=1)
 
 
 class Als(FactorModel):
@@ -43,7 +48,7 @@ class Als(FactorModel):
     Hu et al. 2008 in the form of Rendle et al. (RecSys 2022): the penalty grows with
     the interactions of a user or an item, which matters more than any other choice. The
     vector of a user is always solved from the history of the query, so new users and
-    changed histories need no refit.
+    changed histories need no refit: from the items' vectors before `popularity` lengthens them.
     """
 
     name: ClassVar[str] = "als"
@@ -56,6 +61,7 @@ class Als(FactorModel):
         self.config = config or AlsConfig()
         self._unobserved = 0.0
         self._mean_length = 0.0
+        self._lean: FloatArray | None = None  # [known]
 
     def fit(self, dataset: Dataset, *, rng: np.random.Generator) -> Self:
         """Alternate from small random item factors."""
@@ -73,8 +79,12 @@ class Als(FactorModel):
         for _ in range(config.iterations):
             users = solve_rows(x, Side.of(items), self._unobserved, user_penalty)
             items = solve_rows(by_item, Side.of(users), self._unobserved, item_penalty)
-        self._items = halved(items)
-        self._side = Side.of(self._items)
+        if config.popularity:
+            self._lean = (np.maximum(np.diff(by_item.indptr), 1) ** config.popularity).astype(
+                np.float32
+            )
+        self._items = halved(items if self._lean is None else items * self._lean[:, None])
+        self._side = self._given()
         self._time = dataset.info.time
         self._n_items = dataset.n_items
         return self
@@ -83,7 +93,8 @@ class Als(FactorModel):
         """Return config, factors and what the fold-in of a history needs."""
         state = super().state()
         fold_in = {"unobserved": self._unobserved, "mean_length": self._mean_length}
-        return State({**state.config, **fold_in}, state.arrays)
+        lean = {} if self._lean is None else {"lean": self._lean}
+        return State({**state.config, **fold_in}, {**state.arrays, **lean})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -91,8 +102,13 @@ class Als(FactorModel):
         model = super().from_state(state)
         model._unobserved = float(state.config["unobserved"])
         model._mean_length = float(state.config["mean_length"])
-        model._side = Side.of(model._items)
+        model._lean = state.arrays.get("lean")
+        model._side = model._given()
         return model
+
+    def _given(self) -> Side:
+        """Return the items as users are solved from them."""
+        return Side.of(self._items if self._lean is None else self._items / self._lean[:, None])
 
     def _make(self, queries: Queries) -> FloatArray:
         if len(queries) == 1:
@@ -105,5 +121,8 @@ class Als(FactorModel):
         return solve_rows(x, self._side, self._unobserved, penalty)
 
     def _penalty(self, indptr: IntArray, mean: float) -> FloatArray:
-        penalty: FloatArray = (self.config.reg * (np.diff(indptr) + mean)).astype(np.float32)
+        grown = np.diff(indptr) + mean
+        if self.config.reg_power != 1:
+            grown = mean * (grown / max(mean, 1e-12)) ** self.config.reg_power
+        penalty: FloatArray = (self.config.reg * grown).astype(np.float32)
         return penalty

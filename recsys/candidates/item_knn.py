@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from pydantic import Field
 
 from recsys.candidates.base import plain
+from recsys.candidates.co_purchases import co_purchases, scaled
 from recsys.candidates.from_history import DenseScores, KnownItems
 from recsys.candidates.inputs import DecayConfig, input_rows, input_values, newest_items
 from recsys.candidates.row_product import row_product
@@ -19,9 +20,6 @@ from recsys.types import FloatArray, IntArray, Queries, Ragged, pointers
 
 if TYPE_CHECKING:
     from recsys.dataset import Dataset
-
-PRODUCTS_PER_BLOCK = 30_000_000
-"""Co-purchases that are counted at once."""
 
 FEW = 8
 """Listed items are scored by themselves where this many times as many are known."""
@@ -162,20 +160,10 @@ def _neighbours(columns: sp.csr_matrix, k: int, shrink: float) -> sp.csr_matrix:
     """Return the k largest similarities of each item, CSR [neighbour, item]."""
     n_items = columns.shape[1]
     norms = np.sqrt(np.asarray(columns.multiply(columns).sum(axis=0)).ravel()).astype(np.float32)
-    by_item = columns.T.tocsr()
-    work = np.asarray(by_item.astype(bool) @ np.diff(columns.indptr).astype(np.float64))
-    parts = []
-    for block in _blocks(np.cumsum(work)):
-        together = _together(columns, by_item, block)
-        owner = np.repeat(
-            np.arange(block.start, block.stop, dtype=np.int32), np.diff(together.indptr)
-        )
-        scale = norms[owner]
-        scale *= norms[together.indices]
-        scale += np.float32(shrink)
-        together.data /= scale
-        together.data[together.indices == owner] = 0
-        parts.append(topk_sparse(together, k))
+    parts = [
+        topk_sparse(scaled(block, together, norms, shrink), k)
+        for block, together in co_purchases(columns)
+    ]
     counts = np.concatenate([p.counts for p in parts]) if parts else np.empty(0, dtype=np.int64)
     indices = np.concatenate([p.items for p in parts]) if parts else counts
     data = np.concatenate([p.scores for p in parts]) if parts else counts.astype(np.float32)
@@ -184,27 +172,3 @@ def _neighbours(columns: sp.csr_matrix, k: int, shrink: float) -> sp.csr_matrix:
     result = best.T.tocsr()
     result.sort_indices()
     return result
-
-
-def _together(columns: sp.csr_matrix, by_item: sp.csr_matrix, block: slice) -> sp.csr_matrix:
-    """Return the products of a block of items with all, CSR, [block, items]."""
-    if columns.nnz < PRODUCTS_PER_BLOCK:
-        # Goes over the whole matrix, but columns ascend in each row, which spares a sort.
-        return (by_item @ by_item[block].T).tocsc().T
-    products = by_item[block] @ columns
-    products.sort_indices()
-    return products
-
-
-def _blocks(work: FloatArray) -> list[slice]:
-    """Cut items into runs of about equal work, [n] cumulated."""
-    n = len(work)
-    blocks = []
-    start = 0
-    while start < n:
-        before = work[start - 1] if start else 0.0
-        stop = int(np.searchsorted(work, before + PRODUCTS_PER_BLOCK, side="right"))
-        stop = min(max(stop, start + 1), n)
-        blocks.append(slice(start, stop))
-        start = stop
-    return blocks

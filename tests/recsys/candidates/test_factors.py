@@ -6,12 +6,14 @@ import pytest
 import scipy.sparse as sp
 
 from recsys.candidates import als_solver
+from recsys.candidates.als import Als, AlsConfig
 from recsys.candidates.als_solver import Side, solve_row, solve_rows
 from recsys.candidates.lightfm import attribute_columns, item_features
 from recsys.candidates.mapped_factors import MappedFactorModel
-from recsys.dataset import Catalogue
+from recsys.dataset import Catalogue, Dataset
 from recsys.schema import ColumnRoles, DatasetInfo
-from recsys.types import FloatArray
+from recsys.types import FloatArray, Ragged
+from tests.contracts.candidate_generator import queries
 
 
 def least_squares(row: FloatArray, q: FloatArray, unobserved: float, reg: float) -> FloatArray:
@@ -102,3 +104,30 @@ def test_what_has_faded_to_nothing_is_no_entry(n: int) -> None:
     rows = solve_rows(sp.csr_matrix((weights, np.arange(n), [0, n]), (1, 5)), side, 0.1, reg)
     np.testing.assert_allclose(alone, [[1 / 5.4] * 3], rtol=1e-5)
     np.testing.assert_allclose(rows, [[1 / 5.4] * 3], rtol=1e-5)
+
+
+def test_the_penalty_grows_with_a_power_of_the_interactions() -> None:
+    # A mean of 4: no, four and twelve interactions are once, twice and four times it.
+    indptr = np.array([0, 0, 4, 16])
+    for power, expected in ((1.0, [1, 2, 4]), (0.5, [1, 2**0.5, 2]), (0.0, [1, 1, 1])):
+        als = Als(AlsConfig(reg=0.25, reg_power=power))
+        np.testing.assert_allclose(als._penalty(indptr, 4.0), expected, rtol=1e-6)
+
+
+def test_scores_lean_to_the_popular_and_shoppers_are_solved_as_before() -> None:
+    # Shopper n buys the first n of four items: these have four, three, two and one shopper.
+    rows = [(f"u{n}", f"i{i}", i) for n in range(1, 5) for i in range(n)]
+    frame = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
+    info = DatasetInfo(name="steps", time="per_user_order")
+    items = pl.DataFrame({"item_id": [f"i{i}" for i in range(4)]})
+    shop = Dataset.from_frames(frame, items, info=info)
+    config = AlsConfig(factors=2)
+    plain = Als(config).fit(shop, rng=np.random.default_rng(0))
+    leaning = Als(config.model_copy(update={"popularity": 0.5}))
+    leaning.fit(shop, rng=np.random.default_rng(0))
+    listed = Ragged.from_lists([[0, 1, 2, 3]] * 2)
+    asked = queries([[0, 2], [1]])
+    expected = plain.score(asked, listed).reshape(2, 4) * np.sqrt([4, 3, 2, 1])
+    for model in (leaning, Als.from_state(leaning.state())):
+        found = model.score(asked, listed).reshape(2, 4)
+        np.testing.assert_allclose(found, expected, rtol=0.01, atol=2e-3)

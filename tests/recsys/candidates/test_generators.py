@@ -87,6 +87,11 @@ class TestEaseDual(Contract):
     options: ClassVar = {"reg": 5.0, "solver": "dual"}
 
 
+class TestEaseSparse(Contract):
+    name = "ease"
+    options: ClassVar = {"reg": 5.0, "solver": "sparse"}
+
+
 class TestSpectral(Contract):
     name = "spectral"
     options: ClassVar = {"factors": 3}
@@ -95,6 +100,11 @@ class TestSpectral(Contract):
 class TestAls(Contract):
     name = "als"
     options: ClassVar = {"factors": 4}
+
+
+class TestAlsLeaningToThePopular(Contract):
+    name = "als"
+    options: ClassVar = {"factors": 4, "reg_power": 0.5, "popularity": 0.1}
 
 
 class TestBpr(Contract):

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 import scipy.sparse as sp
 
-from recsys.candidates import item_knn
+from recsys.candidates import co_purchases, item_knn
 from recsys.candidates.item_knn import ItemKnn, ItemKnnConfig, _neighbours
 from recsys.candidates.text_knn import TextKnn, TextKnnConfig
 from recsys.dataset import Dataset
@@ -20,7 +20,7 @@ RNG = np.random.default_rng(0)
 def test_neighbours_are_the_largest_shrunk_cosines(
     products: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(item_knn, "PRODUCTS_PER_BLOCK", products)
+    monkeypatch.setattr(co_purchases, "PRODUCTS_PER_BLOCK", products)
     rng = np.random.default_rng(1)
     x = rng.random((15, 9)) * (rng.random((15, 9)) < 0.5)
     x[:, 4] = 0
