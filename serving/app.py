@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from recsys import __version__
 from serving import openapi, problems
+from serving.hosts import LoopbackHosts
 from serving.routes import events, health, items, lists, models, playground, users
 from serving.service import Service
 from serving.settings import Settings, read_settings
@@ -55,6 +56,8 @@ def create_app(settings: Settings) -> FastAPI:
     openapi.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    if not settings.auth:
+        app.add_middleware(LoopbackHosts)
     app.add_middleware(
         RequestLifecycle,
         metrics=metrics,

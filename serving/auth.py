@@ -12,16 +12,16 @@ from fastapi import Depends, Request, Security
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase
 
-from serving.limits import RateLimit
+from serving.limits import MAX_BUCKETS, RateLimit
 from serving.problems import ProblemError, retry_after
 from serving.settings import ANONYMOUS, Settings
 from serving.store import Key, Scope, Store, StoreUnavailable, Tenant
 
 MAX_KEYS = 10_000
 FAILURES = 20.0
-"""Wrong keys a second that are looked up in the store, over all clients."""
+"""Wrong keys a second of one address that are looked up in the store."""
 HOLD = 1.0
-"""Seconds for which unknown keys are not looked up once there were too many."""
+"""Seconds for which an address's unknown keys are not looked up once there were too many."""
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="recsys"'}
 
 
@@ -43,7 +43,7 @@ class Authenticator:
         self._known: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
         self._rate = RateLimit(settings.rate, settings.burst)
         self._failures = RateLimit(FAILURES, int(5 * FAILURES))
-        self._held_until = 0.0
+        self._held: OrderedDict[str, float] = OrderedDict()
         self._anonymous: Principal | None = None
         self._auth = settings.auth
 
@@ -52,8 +52,10 @@ class Authenticator:
         if not self._auth:
             self._anonymous = Principal(await self._store.tenants.ensure(ANONYMOUS), "none")
 
-    async def admit(self, authorization: str | None, scope: Scope) -> Principal:
+    async def admit(self, authorization: str | None, scope: Scope, address: str) -> Principal:
         """Return who asks, if the key allows `scope` and its bucket holds a token.
+
+        Wrong keys are counted by the client's `address`: who tries many shuts out nobody else.
 
         Raises:
             ProblemError: 401 without a good key, 403 where it may not, 429 where it is too
@@ -61,7 +63,7 @@ class Authenticator:
         """
         if self._anonymous is not None:
             return self._anonymous
-        key = await self._key(authorization)
+        key = await self._key(authorization, address)
         self._rate.check(key.id, "a key")
         if not key.allows(scope):
             detail = (
@@ -71,7 +73,7 @@ class Authenticator:
             raise ProblemError(403, detail)
         return Principal(key.tenant, key.id)
 
-    async def _key(self, authorization: str | None) -> Key:
+    async def _key(self, authorization: str | None, address: str) -> Key:
         kind, _, secret = (authorization or "").partition(" ")
         secret = secret.strip()
         if kind.lower() != "bearer" or not secret:
@@ -83,7 +85,7 @@ class Authenticator:
         now = time.monotonic()
         if known is not None and now - known[1] < self._seconds:
             return known[0]
-        if known is None and now < self._held_until:
+        if known is None and now < self._held.get(address, 0.0):
             detail = "too many wrong keys were tried; send this key again later"
             raise ProblemError(429, detail, headers=retry_after(HOLD))
         try:
@@ -94,7 +96,7 @@ class Authenticator:
             return known[0]
         if key is None:
             self._known.pop(digest, None)
-            self._failed(now)
+            self._failed(address, now)
             detail = "this key is unknown or revoked; `recsys keys create` makes another"
             raise ProblemError(401, detail, headers=_CHALLENGE)
         self._known[digest] = (key, now)
@@ -103,12 +105,15 @@ class Authenticator:
             self._known.popitem(last=False)
         return key
 
-    def _failed(self, now: float) -> None:
-        """Count a wrong key; too many, and keys not met before are not looked up for a while."""
+    def _failed(self, address: str, now: float) -> None:
+        """Count a wrong key; after too many, keys not met before are not looked up for a while."""
         try:
-            self._failures.check("", "looking up unknown keys")
+            self._failures.check(address, "looking up unknown keys")
         except ProblemError:
-            self._held_until = now + HOLD
+            self._held[address] = now + HOLD
+            self._held.move_to_end(address)
+            if len(self._held) > MAX_BUCKETS:
+                self._held.popitem(last=False)
             raise
 
 
@@ -133,8 +138,9 @@ def _admitting(scope: Scope) -> object:
         request: Request, authorization: Annotated[str | None, Security(_bearer)]
     ) -> Principal:
         service = request.app.state.service
+        address = request.client.host if request.client else ""
         with service.metrics.stage("auth"):
-            principal: Principal = await service.authenticator.admit(authorization, scope)
+            principal: Principal = await service.authenticator.admit(authorization, scope, address)
         request.scope["state"]["log"] = {
             "tenant": principal.tenant.name,
             "key_id": principal.key_id,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
+from numbers import Integral
 from typing import Any
 
+from recsys.errors import DataError
 from recsys.types import (
     Blurb,
     HistoryItem,
@@ -101,9 +103,17 @@ def moment_json(moment: Timestamp) -> int | str:
     >>> from datetime import datetime
     >>> moment_json(datetime(2026, 1, 31, 18))
     '2026-01-31T18:00:00+00:00'
+
+    Raises:
+        DataError: it is neither.
     """
-    if isinstance(moment, int):
-        return moment
+    if isinstance(moment, Integral) and not isinstance(moment, bool):
+        return int(moment)
+    if not isinstance(moment, datetime):
+        raise DataError(
+            f"a time is {moment!r}, of the type {type(moment).__name__}; give a datetime, or "
+            "microseconds since 1970 as an integer"
+        )
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(UTC).isoformat()
 

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from serving.models.loaded import Loaded, ModelRefused
-from serving.models.sources import Source, SourceError, Version
+from serving.models.errors import ModelRefused, NotTakenError, SourceError
+from serving.models.loaded import Loaded
+from serving.models.sources import Source, Version
 
 _log = logging.getLogger("serving.models")
 
@@ -27,7 +28,6 @@ class Line:
     Attributes:
         current: answers.
         previous: answered before it, kept for a rollback.
-        last_error: why the newest was not taken, None where all is well.
     """
 
     def __init__(self, source: Source, loader: Loader, executor: Executor) -> None:
@@ -40,7 +40,7 @@ class Line:
         self._turn = asyncio.Lock()
         self.current: Loaded | None = None
         self.previous: Loaded | None = None
-        self.last_error: str | None = None
+        self._error: NotTakenError | None = None
 
     @property
     def models(self) -> tuple[Loaded, ...]:
@@ -58,10 +58,10 @@ class Line:
             try:
                 version = await loop.run_in_executor(self._executor, self.source.newest)
             except SourceError as error:
-                self._failed(str(error), "the source is out of reach")
+                self._failed(error, "the source is out of reach")
                 return False
             if version.key == self._key:
-                self.last_error = None
+                self._error = None
             if version.key == self._key or (version.key == self._refused and not again):
                 return False
             try:
@@ -69,14 +69,14 @@ class Line:
                     self._executor, self._loader, self.source, version
                 )
             except SourceError as error:
-                self._failed(str(error), "a model can't be fetched")
+                self._failed(error, "a model can't be fetched")
                 return False
             except ModelRefused as error:
                 self._refused = version.key
-                self._failed(str(error), "a model was refused")
+                self._failed(error, "a model was refused")
                 return False
             self.previous, self.current = self.current, loaded
-            self._key, self._refused, self.last_error = version.key, None, None
+            self._key, self._refused, self._error = version.key, None, None
             _log.info(
                 "a model was swapped in",
                 extra={
@@ -113,12 +113,17 @@ class Line:
             return self.previous
         return self.current
 
-    def told(self, error: str) -> str:
-        """Return an error without the folder that the source lies in, for a tenant's eyes."""
-        folder = self.source.uri.rpartition("/")[0]
-        return error.replace(f"{folder}/", "") if folder else error
+    @property
+    def last_error(self) -> str | None:
+        """Why the newest was not taken, for the log; None where all is well."""
+        return str(self._error) if self._error is not None else None
 
-    def _failed(self, error: str, what: str) -> None:
-        if error != self.last_error:
-            _log.warning(what, extra={"fields": {"error": error, "source": self.source.uri}})
-        self.last_error = error
+    @property
+    def told(self) -> str | None:
+        """Why the newest was not taken, for a tenant's eyes."""
+        return self._error.public if self._error is not None else None
+
+    def _failed(self, error: NotTakenError, what: str) -> None:
+        if str(error) != self.last_error:
+            _log.warning(what, extra={"fields": {"error": str(error), "source": self.source.uri}})
+        self._error = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,17 +17,15 @@ from recsys import Recommender
 from recsys.blurbs import BlurbService, UserContext
 from recsys.errors import DataError, RecsysError
 from recsys.types import Blurb, RecommendationRequest, Recommendations
+from serving.models.errors import ModelRefused
 
 DAY = 86_400_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SMOKE_USERS = 3
 SMOKE_K = 5
+_FOLDER = re.compile(r"(?<![\w.])/(?:[^\s/'\"`,;:()]+/)+")
 _numbers = itertools.count(1)
 _log = logging.getLogger("serving.models")
-
-
-class ModelRefused(RecsysError):
-    """A new model is damaged or doesn't answer; the old one stays."""
 
 
 class BudgetedBlurbs(BlurbService):
@@ -144,10 +143,8 @@ def load(
             )
         recommender.warm()
         prove(recommender)
-    except ModelRefused:
-        raise
     except Exception as error:
-        raise ModelRefused(f"{source}: {error}; the model before it stays") from error
+        raise _refused(error, source) from error
     manifest = recommender.manifest
     loaded = Loaded(
         name=name or manifest.name,
@@ -171,11 +168,21 @@ def load(
     return loaded
 
 
+def _refused(error: Exception, source: str) -> ModelRefused:
+    """Say why a model is refused; only our own errors are fit for tenants, without folders."""
+    ours = isinstance(error, RecsysError)
+    cause = _FOLDER.sub("", str(error)) if ours else type(error).__name__
+    return ModelRefused(
+        f"{source}: {error}; the model before it stays",
+        f"{source.rpartition('/')[2]}: {cause}; the model before it stays",
+    )
+
+
 def prove(recommender: Recommender) -> None:
     """Ask for a few known shoppers and a stranger, and check what comes back.
 
     Raises:
-        ModelRefused: an answer is short, doubled or not finite.
+        RecsysError: an answer is short, doubled or not finite.
     """
     users = recommender.users.ids.head(SMOKE_USERS).to_list()
     requests = [
@@ -189,11 +196,11 @@ def prove(recommender: Recommender) -> None:
 def _check(answer: Recommendations, wanted: int, whom: str) -> None:
     ids = answer.item_ids
     if len(ids) != wanted and not _windowed(answer, wanted):
-        raise ModelRefused(f"the answer for {whom} has {len(ids)} items, not {wanted}")
+        raise RecsysError(f"the answer for {whom} has {len(ids)} items, not {wanted}")
     if len(set(ids)) != len(ids):
-        raise ModelRefused(f"the answer for {whom} names an item twice")
+        raise RecsysError(f"the answer for {whom} names an item twice")
     if not all(math.isfinite(item.score) for item in answer.items):
-        raise ModelRefused(f"the answer for {whom} has a score that is no number")
+        raise RecsysError(f"the answer for {whom} has a score that is no number")
 
 
 def _windowed(answer: Recommendations, wanted: int) -> bool:

@@ -142,11 +142,11 @@ class Models:
     def last_error(self, tenant: str) -> str | None:
         """Why a tenant's newest model was not taken, or its challenger; None: all is well."""
         line, other = self.line(tenant), self._challenger
-        if line.last_error is not None:
-            return line.told(line.last_error)
-        if other is None or other.last_error is None or tenant in self._own:
+        if line.told is not None:
+            return line.told
+        if other is None or other.told is None or tenant in self._own:
             return None
-        return f"challenger: {other.told(other.last_error)}"
+        return f"challenger: {other.told}"
 
     def answering(self, tenant: str) -> tuple[Loaded, ...]:
         """Return every model that may answer a tenant."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from recsys.bundle import MANIFEST
-from recsys.errors import DataError, MissingExtraError, RecsysError
+from recsys.errors import DataError, MissingExtraError
 from recsys.weights import home
+from serving.models.errors import SourceError
 
 REGISTRY = "models:/"
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
@@ -26,10 +27,6 @@ _ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
 }
-
-
-class SourceError(RecsysError):
-    """A registry or a directory can't be read just now; what is loaded goes on."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,10 @@ class Directory:
         try:
             text = file.read_text(encoding="utf-8")
         except OSError as error:
-            raise SourceError(f"{file} can't be read: {error}; give a bundle directory") from error
+            raise SourceError(
+                f"{file} can't be read: {error}; give a bundle directory",
+                f"{self._path.name}/{MANIFEST} can't be read ({error.strerror})",
+            ) from error
         try:
             key = str(json.loads(text)["digest"])
         except (ValueError, KeyError, TypeError):
@@ -138,7 +138,8 @@ class Registry:
         except Exception as error:
             raise SourceError(
                 f"{self.uri}: the registry does not say what it is "
-                f"({type(error).__name__}: {error}); look whether the alias is set"
+                f"({type(error).__name__}: {error}); look whether the alias is set",
+                f"{self.uri}: the registry does not say what it is; the log says why",
             ) from error
         return Version(str(found.version), str(found.version))
 
@@ -159,7 +160,8 @@ class Registry:
             except Exception as error:
                 raise SourceError(
                     f"{self.uri}: version {version.key} can't be fetched "
-                    f"({type(error).__name__}: {error})"
+                    f"({type(error).__name__}: {error})",
+                    f"{self.uri}: version {version.key} can't be fetched; the log says why",
                 ) from error
             yield _bundle_in(found, self.uri)
 
@@ -181,5 +183,6 @@ def _bundle_in(folder: Path, uri: str) -> Path:
     """Return the one directory below `folder` that holds a bundle's manifest."""
     found = sorted(folder.rglob(MANIFEST), key=lambda path: len(path.parts))
     if not found:
-        raise SourceError(f"{uri}: this model holds no bundle; register it with `recsys train`")
+        told = f"{uri}: this model holds no bundle; register it with `recsys train`"
+        raise SourceError(told, told)
     return found[0].parent

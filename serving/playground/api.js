@@ -11,6 +11,7 @@ let key = "";
 
 export function useKey(value) {
   key = value.trim();
+  titles.clear(); // another key may be another shop's
 }
 
 export function hasKey() {

@@ -30,8 +30,8 @@ async def reload(request: Request, principal: Admin) -> Response:
     service: Service = request.app.state.service
     await service.models.reload(principal.tenant.name)
     line = service.models.line(principal.tenant.name)
-    if line.last_error is not None:
-        raise ProblemError(409, line.told(line.last_error))
+    if line.told is not None:
+        raise ProblemError(409, line.told)
     await service.store.tenants.pin(principal.tenant, None)
     state = await service.live.tenant(principal.tenant)
     await service.live.refresh_pin(state)

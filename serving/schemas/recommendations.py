@@ -206,7 +206,7 @@ class ListAnswer(Answer):
     warnings: list[str]
     fallback: str | None = Field(
         description="None, or why the full model did not speak: unknown_user, empty_history, "
-        "precomputed, budget_exceeded, overloaded, store_unavailable."
+        "precomputed, budget_exceeded, store_unavailable."
     )
 
     model_config = ConfigDict(

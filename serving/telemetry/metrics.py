@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -123,6 +124,19 @@ class Metrics:
         """Return all metrics as text, those of the other workers too where there are any."""
         if MULTIPROCESS not in os.environ:
             return generate_latest(self._registry)
+        _bury(Path(os.environ[MULTIPROCESS]))
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def _bury(folder: Path) -> None:
+    """Remove what workers that are gone say of now: their queues, their models."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+        except PermissionError:  # somebody else's process, hence alive
+            pass

@@ -14,10 +14,11 @@ import pytest
 
 from recsys import Recommender
 from recsys.bundle import Manifest
+from serving.models.errors import ModelRefused, SourceError
 from serving.models.experiment import arm_of, subject_of
 from serving.models.line import Line
-from serving.models.loaded import Loaded, ModelRefused, load
-from serving.models.sources import SourceError, source_of
+from serving.models.loaded import Loaded, load
+from serving.models.sources import source_of
 from tests.serving.running import Running, running
 
 
@@ -237,8 +238,9 @@ def test_a_model_must_prove_itself(bundle: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(
         "recsys.engine.Engine.rank", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("broken"))
     )
-    with pytest.raises(ModelRefused, match="here: broken"):
+    with pytest.raises(ModelRefused, match="here: broken") as refused:
         load(bundle, source="here")
+    assert refused.value.public == "here: RuntimeError; the model before it stays"
 
 
 @pytest.mark.parametrize("uri", ["models:/", "models:/a@b@c", "models:/shop", "models:/shop/x"])
@@ -263,8 +265,11 @@ class TestRegistry:
     ) -> None:
         address = f"sqlite:///{tmp_path / 'mlflow.db'}"
         source = source_of("models:/shop@champion", address)
-        with pytest.raises(SourceError, match="alias"):
+        with pytest.raises(SourceError, match="alias") as missing:
             source.newest()
+        assert missing.value.public == (
+            "models:/shop@champion: the registry does not say what it is; the log says why"
+        )
         client.create_registered_model("shop")
         for path in (bundle, other):
             client.create_model_version("shop", str(path))

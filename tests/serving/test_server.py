@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from recsys.cli import main
-from serving.models.loaded import ModelRefused, load
+from serving.models.errors import ModelRefused
+from serving.models.loaded import load
 from serving.server import _hand_over
 from serving.settings import read_settings
 
@@ -58,8 +59,11 @@ def test_a_store_of_blurbs_that_is_missing_is_told_and_not_made(
         main(["serve", str(bundle), "--store", f"sqlite:///{tmp_path / 's.db'}"])
     assert stopped.value.code == 1
     assert f"error: blurb_store: {missing} is missing" in capfd.readouterr().err
-    with pytest.raises(ModelRefused, match="blurb_store"):
+    with pytest.raises(ModelRefused, match="blurb_store") as refused:
         load(bundle, source="b", blurb_store=missing)
+    assert str(tmp_path) in str(refused.value)
+    assert "blurb_store: blurbs.sqlite is missing" in refused.value.public
+    assert "/" not in refused.value.public.replace("BUNDLE --users", "")
     assert not missing.parent.exists()
 
 

@@ -6,11 +6,13 @@ from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import pytest
 
 from recsys import HistoryItem, RecommendationRequest, Recommendations
 from recsys.client import AsyncClient, Client, Event, ServedRecommendations, calls
 from recsys.client.transport import AwaitingConnection, BlockingConnection, Call
+from recsys.client.wire import moment_json
 from recsys.errors import DataError
 from recsys.recommender import Recommender
 
@@ -240,3 +242,14 @@ def test_one_value_is_not_taken_for_a_list(call: str) -> None:
 def test_similar_items_may_be_of_a_moment() -> None:
     made = calls.similar_items("tea", 3, at=5)
     assert made.body == {"item_id": "tea", "k": 3, "at": 5}
+
+
+@pytest.mark.parametrize("moment", ["2026-01-31", date(2026, 1, 31), 1.5e15, True])
+def test_a_time_that_is_none_is_told(moment: Any) -> None:
+    with pytest.raises(DataError, match=f"{type(moment).__name__}; give a datetime"):
+        moment_json(moment)
+
+
+def test_integers_of_numpy_are_times() -> None:
+    found = moment_json(np.int64(1_769_817_600_000_000))  # type: ignore[arg-type]
+    assert (found, type(found)) == (1_769_817_600_000_000, int)
