@@ -10,6 +10,7 @@ import numpy as np
 
 from recsys.blurbs import BlurbService, UserContext
 from recsys.blurbs.context import Relation, is_sensitive, safe_label
+from recsys.blurbs.locales import LOCALES
 from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
 from recsys.parallel import one_torch_thread
@@ -43,10 +44,11 @@ def answer(
 
     With `explain`, evidence are the history items whose removal lowers the item's final
     score; without, the ones most like it. A blurb needs `explain`: it says "because".
+    What is of a sensitive kind is neither evidence nor named in a reason.
     """
     rows, start = _rows(ranked, i)
     history = history_counts(batch.queries.histories.without_returns(), i)
-    speakers = anchors(recommender.item_spaces(), rows, history, EVIDENCE)
+    speakers = _speakers(recommender, rows, history)
     if explain:
         speakers = _measured(recommender, batch, ranked, i, speakers)
     baskets = _baskets(batch, i)
@@ -107,7 +109,7 @@ def _context(
         return UserContext()
     for spoken in recommender.items.rows(list(item.evidence)).tolist():
         label = recommender.catalogue.label(spoken)
-        if spoken in baskets and _may_be_named(recommender, spoken, label, locale):
+        if spoken in baskets and safe_label(label, locale) is not None:
             often = baskets[spoken] >= OFTEN
             relation: Relation = "often_buy" if often else "bought"
             # The named label alone: shoppers with the same one share a blurb.
@@ -115,12 +117,32 @@ def _context(
     return UserContext()
 
 
-def _may_be_named(recommender: Recommender, row: int, label: str, locale: str) -> bool:
-    """Tell whether a purchase's label may be shown back: its kind may not be sensitive, either."""
+def _speakers(
+    recommender: Recommender, items: IntArray, history: tuple[IntArray, IntArray]
+) -> list[list[Anchor]]:
+    """Return the history items most like each item, without those of a sensitive kind."""
+    spaces = recommender.item_spaces()
+    found = anchors(spaces, items, history, EVIDENCE)
+    if not any(names_sensitive(recommender, a.row) for one in found for a in one):
+        return found
+    rows, counts = history
+    open_ = np.array([not names_sensitive(recommender, row) for row in rows.tolist()], dtype=bool)
+    return anchors(spaces, items, (rows[open_], counts[open_]), EVIDENCE)
+
+
+def names_sensitive(recommender: Recommender, row: int) -> bool:
+    """Tell whether an item's label or kind is of what is never said back, in any language.
+
+    What blurbs leave out, reasons and evidence leave out, too.
+    """
+    texts = (recommender.catalogue.label(row), _kind(recommender, row))
+    return any(is_sensitive(text, locale) for text in texts for locale in LOCALES)
+
+
+def _kind(recommender: Recommender, row: int) -> str:
     roles, frame = recommender.catalogue.info.roles, recommender.catalogue.frame
     kinds = {roles.category, *roles.text} - {None, roles.title, roles.description}
-    kind = " ".join(str(frame.item(row, c)) for c in frame.columns if c in kinds)
-    return not is_sensitive(kind, locale) and safe_label(label, locale) is not None
+    return " ".join(str(frame.item(row, c)) for c in frame.columns if c in kinds)
 
 
 def _baskets(batch: Batch, i: int) -> dict[int, int]:

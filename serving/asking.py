@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from recsys import Recommender
-from recsys.answers import answer, with_blurbs
+from recsys.answers import answer, names_sensitive, with_blurbs
 from recsys.engine import FILL_SOURCE
 from recsys.requests import Batch, available, batches
 from recsys.rerank import filter_mask, parse_filter
@@ -230,7 +230,8 @@ def _with_texts(
 
 
 def _label(recommender: Recommender, item_id: str) -> str:
-    return recommender.catalogue.label(int(recommender.items.rows([item_id])[0]))
+    row = int(recommender.items.rows([item_id])[0])
+    return "it" if names_sensitive(recommender, row) else recommender.catalogue.label(row)
 
 
 def _among(items: Sequence[str], filters: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -46,6 +46,39 @@ def test_what_is_of_a_sensitive_category_is_not_named(
     assert bool(openers(shop)) == named
 
 
+def shop_of(fitted: Recommender, kinds: pl.Expr) -> Recommender:
+    """The shop with other categories."""
+    data = fitted.dataset
+    frame = data.catalogue.frame.with_columns(kinds.alias("category"))
+    return replace(
+        fitted, dataset=replace(data, catalogue=Catalogue(frame, data.info)), drops=Memory(99)
+    )
+
+
+@pytest.mark.parametrize("kind", ["Liquor", "\u5b55\u5987"])
+@pytest.mark.parametrize("explain", [False, True])
+def test_reasons_and_evidence_leave_out_what_blurbs_leave_out(
+    fitted: Recommender, kind: str, explain: bool
+) -> None:
+    """In any language: the reason speaks of another purchase, or of none."""
+    user = fitted.users.ids[1]
+    plain = fitted.recommend(user, k=10, explain=explain)
+    named = {i for item in plain.items for i in item.evidence}
+    assert any("Because" in str(item.reason) for item in plain.items)
+    assert len(named) > 1
+    hidden = sorted(named)[0]
+    category = pl.when(pl.col("item_id") == hidden).then(pl.lit(kind)).otherwise(pl.lit("Food"))
+    shop = shop_of(fitted, category)
+    title = shop.catalogue.label(int(shop.items.rows([hidden])[0]))
+    told = shop.recommend(user, k=10, explain=explain)
+    assert told.item_ids == plain.item_ids
+    assert {i for item in told.items for i in item.evidence} >= named - {hidden}
+    assert not [item for item in told.items if hidden in item.evidence]
+    assert not [item.reason for item in told.items if str(item.reason).endswith(f" {title}")]
+    all_hidden = shop_of(fitted, pl.lit(kind)).recommend(user, k=10, explain=explain)
+    assert not [i.reason for i in all_hidden.items if "Because" in str(i.reason) or i.evidence]
+
+
 @pytest.mark.parametrize(
     ("table", "locale", "written"),
     [('locale = "zh"', "zh", True), ("", "en", True), ('writer = "none"', None, False)],

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from recsys import Recommender
+from recsys.dataset import Catalogue
 from recsys.types import Recommendations
 from serving import asking
 from serving.models import loaded
@@ -38,6 +40,14 @@ def test_what_is_bought_together_says_with_what(recommender: Recommender) -> Non
     found = asking.also_bought(recommender, LikeBody(item_id=item, k=3), [], None)
     label = recommender.catalogue.label(3)
     assert {i.reason for i in found} == {f"Bought together with {label}"}
+
+
+def test_what_is_bought_together_does_not_name_a_sensitive_item(recommender: Recommender) -> None:
+    data = recommender.dataset
+    frame = data.catalogue.frame.with_columns(pl.lit("Liquor").alias("category"))
+    shop = replace(recommender, dataset=replace(data, catalogue=Catalogue(frame, data.info)))
+    found = asking.also_bought(shop, LikeBody(item_id=shop.items.ids[3], k=3), [], None)
+    assert {i.reason for i in found} == {"Bought together with it"}
 
 
 @pytest.mark.parametrize(

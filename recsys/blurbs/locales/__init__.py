@@ -9,6 +9,8 @@ from functools import cached_property
 
 from recsys.errors import DataError
 
+LOCALES = ("en", "zh")
+"""Codes of the languages that have a table."""
 _NEVER = re.compile(r"(?!)")
 
 
