@@ -33,6 +33,10 @@ _TOKEN = re.compile(
 _WHOLE_UNITS = frozenset(
     "pound ounce gallon quart pint liter litre kilo kilogram gram foot yard meter metre".split()
 )
+_DECIMAL_COMMA = re.compile(
+    r"(?<![\w.,])(\d+),(\d{1,2})(?=[ -]?(?:[kcmu]?m|[km]?g|[cm]?l|[km]?[wva]|m?ah|[kmg]?hz|bar|"
+    r"(?:kilo|centi|milli)?(?:grams?|met(?:er|re)s?|lit(?:er|re)s?)|kilos?)(?![a-z]))"
+)
 BELOW_ZERO = frozenset({"degree", "degc", "degf", "db", "v", "%"})
 """Units of what can be less than nothing; "-6 pack" has a dash."""
 _TENS = frozenset(str(n) for n in range(20, 100, 10))
@@ -152,7 +156,11 @@ def _may_be_negative(raw: list[tuple[str, str]], i: int, unit: str | None, used:
 
 
 def _separate_units(text: str, locale: Locale) -> str:
-    """Put a space between a number and the unit written against it ("12oz", "1.75mm")."""
+    """Put a space between a number and the unit written against it ("12oz", "1.75mm").
+
+    A decimal comma before a metric unit becomes a point ("0,5 kg").
+    """
+    text = _DECIMAL_COMMA.sub(r"\1.\2", text)
     text = text.replace("''", '"').replace("\u2033", '"').replace("\u201d", '"')
     text = re.sub(r"(?<=\d)(-?[a-z\"']{0,5}) ?[x\u00d7] ?(?=\d)", r"\1 x ", text)
     text = re.sub(r"(?<![a-z])(\d+)([a-z]{3,})\b", r"\1 \2", text)

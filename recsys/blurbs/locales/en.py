@@ -107,7 +107,11 @@ CLAIMS = {
         r"\bantioxidants?\b",
         r"\b(?:doctor|dentist|dermatologist|physician|pediatrician|vet|hospital|"
         r"medical)s?[- ](?:recommended|approved|grade|tested|quality)\b|\bfda\b|"
-        r"\b(?:dermatologist|clinically)[- ]tested\b",
+        r"\b(?:dermatologist|clinically)[- ]tested\b|\b(?:recommended|approved|endorsed|used) by "
+        r"(?:\w+ )?(?:doctors?|dentists?|dermatologists?|physicians?|pediatricians?|vets?)\b|"
+        r"\bsooth(?:es?|ing) (?:\w+ ){0,2}(?:muscles?|joints?|skin|throats?|backs?|feet|nerves)\b|"
+        r"\bgood for (?:your |the )?(?:back|heart|skin|joints|health|digestion|eyes)\b|"
+        r"\bhelps? (?:you |to |them )*(?:sleep|lose weight|heal|recover)\b",
         r"\bweight[- ]loss\b|\blose weight\b|\bslimming\b|\bfat[- ]burn\w*|\bboosts?\b|"
         r"\bnutritious\b|\bgood for you\b|\bnourish\w*|\bsuper-?foods?\b|\bhypoallergenic\b|"
         r"\bnon-?toxic\b|\b(?:completely|perfectly|totally|100%) safe\b|\bsafe for\b|\bsafely\b|"
@@ -349,7 +353,8 @@ EN = Locale(
     ),
     foreign_words=_words(
         "el los las una unos del para con por que esta este muy le les des une du est pour avec "
-        "dans sur der die das und ist mit fur von ein eine nicht il lo gli della per con che "
+        "dans sur der die das und ist mit fur für von ein eine einen einem einer den dem aus auf "
+        "nicht il lo gli della per con che "
         "sono uma com para nao het een van voor"
     ),
     field_words={

@@ -17,14 +17,16 @@ from recsys.blurbs.locales import get_locale
 from recsys.blurbs.opener import opener
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.verify import clauses, han
+from recsys.blurbs.verify.certainty import certainty_faults
 from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
 from recsys.blurbs.verify.compiled import compile_facts, is_known
 from recsys.blurbs.verify.history import split_history, without_labels
+from recsys.blurbs.verify.limits import limit_faults
 from recsys.blurbs.verify.quantifiers import quantifier_faults
 from recsys.blurbs.verify.signs import sign_faults
 from recsys.blurbs.verify.split import Split
 
-VERIFIER_VERSION = "4"
+VERIFIER_VERSION = "5"
 """Part of every store key: raise it when a verdict could change."""
 
 MIN_WORDS, MAX_WORDS = 8, 30
@@ -85,6 +87,8 @@ def verify_truth(
     own = without_labels(text, labels, table)
     faults = claim_faults(own, facts, table) + language_faults(text, table, is_given)
     faults.extend(sign_faults(own, facts))
+    if table.spaced:
+        faults.extend(limit_faults(own, facts))
     compiled = compile_facts(facts, table)
 
     def split_by(often: bool) -> Split:
@@ -100,13 +104,18 @@ def verify_truth(
         if table.spaced:
             bad, ids = clauses.check_sentence(sentence, compiled, table)
             faults.extend(quantifier_faults(sentence, compiled, table))
+            faults.extend(certainty_faults(sentence, compiled, table))
+            if any(ch.isalpha() for ch in sentence):
+                faults.extend(language_faults(sentence, table, is_given))
         else:
             bad, ids = han.check_sentence(sentence, facts, table)
         faults.extend(bad)
         evidence.extend(ids)
     if not faults and not evidence:
         faults.append("empty: nothing is said of the product")
-    return Verdict(not faults, tuple(faults), tuple(dict.fromkeys(evidence)), split.named)
+    return Verdict(
+        not faults, tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(evidence)), split.named
+    )
 
 
 def verify_format(

@@ -31,6 +31,10 @@ _IDEOGRAPH = re.compile(r"[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _TECHNICAL = "\u03a9\u03bc\u2126\u00b5\u03c0\u03b1\u03b2\u03b3\u0394"
 """Greek letters and symbols that stand in technical text of any language."""
 _LETTERS = re.compile(r"[^\W\d_]+")
+_SHARED = frozenset("in an so am was also".split())
+"""Words of English that German has, too."""
+_TELLING = frozenset("f\u00fcr und mit ist eine einen einem einer".split())
+"""Words that no English text has, so that one tells where no English function word stands."""
 
 
 def character_faults(text: str, known: Callable[[str], bool] = lambda _: False) -> list[str]:
@@ -118,7 +122,8 @@ def language_faults(
 ) -> list[str]:
     """Refuse another language than the shop's.
 
-    English: Latin letters only, and more English function words than foreign ones.
+    English: Latin letters only, and more English function words than foreign ones; "für"
+    and the like beside none at all are enough.
     Chinese: at least a third of the letters are Han, and others than Han and a to z are
     `known`, from the product's facts or the history.
     """
@@ -137,8 +142,9 @@ def language_faults(
             return [f'language: "{word}" is not in the Latin script']
     lowered = [w.lower() for w in letters]
     alien = sum(w in locale.foreign_words for w in lowered)
-    own = sum(w in locale.function_words for w in lowered)
-    if alien >= 2 and alien > own:
+    own = sum(w in locale.function_words and w not in _SHARED for w in lowered)
+    telling = not own and bool(_TELLING.intersection(lowered))
+    if telling or (alien >= 2 and alien > own):
         return ["language: more foreign than English function words"]
     return []
 
