@@ -10,7 +10,6 @@ import numpy as np
 
 from recsys.blurbs import BlurbService, UserContext
 from recsys.blurbs.context import Relation, is_sensitive, safe_label
-from recsys.blurbs.locales import LOCALES
 from recsys.engine import Ranked
 from recsys.explain import OFTEN, Anchor, anchors, history_counts, reason
 from recsys.parallel import one_torch_thread
@@ -136,7 +135,7 @@ def names_sensitive(recommender: Recommender, row: int) -> bool:
     What blurbs leave out, reasons and evidence leave out, too.
     """
     texts = (recommender.catalogue.label(row), _kind(recommender, row))
-    return any(is_sensitive(text, locale) for text in texts for locale in LOCALES)
+    return any(map(is_sensitive, texts))
 
 
 def _kind(recommender: Recommender, row: int) -> str:

@@ -14,7 +14,7 @@ from recsys.blurbs.display import (
     readable_kind,
     without_size,
 )
-from recsys.blurbs.locales import Locale, get_locale
+from recsys.blurbs.locales import LOCALES, Locale, get_locale
 from recsys.blurbs.sanitise import ADDRESSES_MODEL
 from recsys.blurbs.tokens import tokens
 from recsys.errors import DataError
@@ -77,9 +77,9 @@ class UserContext:
 
 
 @lru_cache(maxsize=65_536)
-def is_sensitive(text: str, locale: str = "en") -> bool:
-    """Tell whether a label or a category is of what is never shown back to a shopper."""
-    return get_locale(locale).sensitive.search(text) is not None
+def is_sensitive(text: str) -> bool:
+    """Tell whether a label or a category, in any language, is never shown back to a shopper."""
+    return any(get_locale(locale).sensitive.search(text) for locale in LOCALES)
 
 
 @lru_cache(maxsize=65_536)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from recsys.blurbs.context import UserContext
+from recsys.blurbs.context import UserContext, is_sensitive
 from recsys.blurbs.facts import FactSheet
 from recsys.blurbs.locales import get_locale
 
@@ -91,11 +91,14 @@ def scoring_prompt(sheet: FactSheet, locale: str = "en") -> str:
 def chat_messages(
     sheet: FactSheet, context: UserContext, n: int, locale: str = "en", *, structured: bool = False
 ) -> Sequence[dict[str, str]]:
-    """Return the messages for a chat endpoint: the product's facts and the anchor label."""
+    """Return the messages for a chat endpoint: the product's facts and the anchor label.
+
+    A label of a sensitive kind is never sent, whoever made the context.
+    """
     code = get_locale(locale).code
     system = _SYSTEM[code].format(n=n) + _FORM[code][structured]
     data = {"product": sheet.name, "facts": fact_lines(sheet)}
-    if context.anchor is not None:
+    if context.anchor is not None and not is_sensitive(context.anchor):
         data["interest"] = [context.anchor]
     return [
         {"role": "system", "content": system},

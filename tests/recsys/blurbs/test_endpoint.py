@@ -106,6 +106,14 @@ def texts(drafts: list[list[Any]]) -> list[list[str]]:
     return [[d.text for d in many] for many in drafts]
 
 
+@pytest.mark.parametrize("label", ["insulin pens", "pregnancy tests", "\u907f\u5b55\u5957"])
+def test_a_sensitive_label_is_not_sent(server: Server, fitting: FactSheet, label: str) -> None:
+    server.script = [says("A steel hose fitting.")]
+    writer(server).write([(fitting, UserContext((label,), label, "bought"))], 1)
+    sent = json.loads(server.requests[0][2]["messages"][1]["content"])
+    assert sorted(sent) == ["facts", "product"]
+
+
 def test_lines_become_drafts(server: Server, fitting: FactSheet, shopper: UserContext) -> None:
     server.script = [says('1. "A steel hose fitting."\n2. A Dixon fitting.\n3. One more.')]
     drafts = writer(server).write([(fitting, shopper)], 2)
