@@ -32,7 +32,7 @@ class Budget:
     """Where a run stops, whatever is left; looked at after each batch.
 
     Attributes:
-        seconds: of wall time.
+        seconds: of wall time, pauses of the writer included.
         tokens: read and written, as the writer counts them; no limit for a writer that
             counts none.
     """
@@ -54,7 +54,7 @@ class Generated:
         left: not reached.
         seconds: wall time.
         tokens: read and written; None where the writer counts none.
-        stopped: why it ended; `silent`: the writer's server was gone.
+        stopped: why it ended; `silent`: the writer's server was gone, at the end or all along.
     """
 
     keys: int
@@ -97,22 +97,29 @@ def generate(
     todo = plan.todo
     before = _tokens(service)
     began = time.monotonic()
+    end = float("inf") if limit.seconds is None else began + limit.seconds
     written = refused = done = 0
+    heard = True
     stopped: Stopped = "done"
     batches = [todo[start : start + batch] for start in range(0, len(todo), batch)]
-    with closing(drafted(batches, n) if drafted else _here(service, batches, n)) as answers:
+    with closing(drafted(batches, n) if drafted else _here(service, batches, n, end)) as answers:
         for number, drafts in answers:
             outcome = service.keep(batches[number], drafts)
             written += len(outcome.stored)
             refused += outcome.refused
             done += len(batches[number])
+            heard = any(drafts)
             progress(done, len(todo))
-            if limit.seconds is not None and time.monotonic() - began >= limit.seconds:
+            if time.monotonic() >= end:
                 stopped = "seconds"
             elif limit.tokens is not None and before is not None:
                 stopped = "tokens" if (_tokens(service) or 0) - before >= limit.tokens else "done"
             if stopped != "done":
                 break
+    if done < len(todo):
+        stopped = "silent" if stopped == "done" else stopped
+    else:
+        stopped = "done" if heard or not _is_gone(service, written + refused) else "silent"
     return Generated(
         keys=plan.keys,
         cached=plan.keys - len(todo),
@@ -122,7 +129,7 @@ def generate(
         left=len(todo) - done,
         seconds=time.monotonic() - began,
         tokens=(_tokens(service) or 0) - before if before is not None else None,
-        stopped="done" if done == len(todo) else "silent" if stopped == "done" else stopped,
+        stopped=stopped,
     )
 
 
@@ -130,17 +137,27 @@ def _tokens(service: BlurbService) -> int | None:
     return service.writer.usage.tokens if isinstance(service.writer, Metered) else None
 
 
-def _here(service: BlurbService, batches: Sequence[Batch], n: int) -> Drafted:
+def _is_gone(service: BlurbService, answered: int) -> bool:
+    """Tell whether a server that had nothing for the last batch is gone.
+
+    It has not answered once in this run, or is left alone.
+    """
+    return isinstance(service.writer, Pausing) and (not answered or _pause(service) > 0)
+
+
+def _here(service: BlurbService, batches: Sequence[Batch], n: int, end: float) -> Drafted:
     """Write batch by batch.
 
-    Pauses of the writer are waited out and the batch's rest asked again; a writer that stays
-    silent is given up.
+    Pauses of the writer are waited out, until the moment `end` at the latest, and the batch's
+    rest asked again; a writer that stays silent is given up.
     """
     silent = 0
     for number, some in enumerate(batches):
         drafts = list(service.drafts(some, n))
         while (pause := _pause(service)) and silent < SILENT and not all(drafts):
-            time.sleep(pause)
+            time.sleep(max(0.0, min(pause, end - time.monotonic())))
+            if time.monotonic() >= end:
+                break
             rest = [i for i, found in enumerate(drafts) if not found]
             again = service.drafts([some[i] for i in rest], n)
             silent = 0 if any(again) else silent + 1

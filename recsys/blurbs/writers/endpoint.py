@@ -139,11 +139,11 @@ class EndpointWriter:
             self.usage.add(failures=1)
             return []
         answer = self._answer(sheet, context, n)
-        self._gate.note(answer is not None)
-        if answer is None:
+        lines = parse_answer(*answer)[:n] if answer is not None else []
+        self._gate.note(bool(lines))  # an answer without a sentence is none
+        if not lines:
             self.usage.add(failures=1)
-            return []
-        return [Draft(line, "wrote") for line in parse_answer(*answer)[:n]]
+        return [Draft(line, "wrote") for line in lines]
 
     def _answer(self, sheet: FactSheet, context: UserContext, n: int) -> tuple[str, bool] | None:
         """Return the answer's text and whether it is whole; None after the last attempt."""

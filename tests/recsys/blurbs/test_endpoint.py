@@ -289,6 +289,25 @@ def test_a_dead_server_is_left_alone_for_a_while(server: Server, fitting: FactSh
     assert texts(client.write([(fitting, NOBODY)], 2)) == [["A steel hose fitting."]]
 
 
+@pytest.mark.parametrize("content", ["{}", '{"sentences": []}', "[1, 2]", "{not json"])
+def test_answers_without_a_sentence_are_not_paid_for_for_ever(
+    server: Server, fitting: FactSheet, content: str
+) -> None:
+    server.script = [replies(content)]
+    client = writer(server, retries=0, concurrency=1, max_failures=3, pause_s=60)
+    assert client.write([(fitting, NOBODY)] * 9, 2) == [[]] * 9
+    assert (len(server.requests), client.usage.failures) == (3, 9)
+
+
+def test_one_answer_without_a_sentence_does_not_end_the_run(
+    server: Server, fitting: FactSheet
+) -> None:
+    server.script = [replies("{}"), replies("A fitting."), replies("{}"), replies("A fitting.")]
+    client = writer(server, retries=0, concurrency=1, max_failures=2, pause_s=60)
+    assert [len(d) for d in client.write([(fitting, NOBODY)] * 5, 2)] == [0, 1, 0, 1, 1]
+    assert client.pause_left == 0
+
+
 def drips(handler: Handler, _: dict[str, Any]) -> None:
     """A byte now and then: never idle, never done."""
     handler.send_response(200)

@@ -141,3 +141,32 @@ def test_a_short_outage_is_waited_out_and_a_long_one_ends_the_run(
     assert slept == [30.0, 30.0]
     gone = generate(BlurbService(ROLES, store, Pausing(range(99))), rows(20), batch=2)
     assert (gone.written, gone.unanswered, gone.left, gone.stopped) == (0, 2, 8, "silent")
+
+
+def test_a_run_of_one_batch_says_that_the_server_is_gone(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recsys.blurbs.generation.time.sleep", lambda seconds: None)
+    gone = generate(BlurbService(ROLES, store, Pausing(range(99))), rows(2))
+    assert (gone.unanswered, gone.left, gone.stopped) == (2, 0, "silent")
+    few = Pausing([])  # too few products for a pause
+    few.silent = ["0", "1"]
+    assert generate(BlurbService(ROLES, store, few), rows(2)).stopped == "silent"
+    few.silent = ["1"]
+    some = generate(BlurbService(ROLES, store, few), rows(2))
+    assert (some.written, some.unanswered, some.stopped) == (1, 1, "done")
+
+
+def test_pauses_are_counted_in_the_seconds(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a pause of 30 seconds, the 10 that are left are waited, and nobody is asked again."""
+    clock = [100.0]
+    monkeypatch.setattr("recsys.blurbs.generation.time.monotonic", lambda: clock[0])
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr("recsys.blurbs.generation.time.sleep", sleep)
+    writer = Pausing([0])
+    run = generate(BlurbService(ROLES, store, writer), rows(4), batch=2, budget=Budget(seconds=10))
+    assert (clock[0], writer.batches) == (110.0, 1)
+    assert (run.written, run.left, run.stopped, run.seconds) == (0, 2, "seconds", 10.0)
