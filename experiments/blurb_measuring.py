@@ -45,7 +45,7 @@ def evaluate_command(
     candidates: int,
     endpoint: str | None,
     model: str | None,
-    runtime: str = "torch",
+    runtime: str | None = None,
     sheet: Path | None,
 ) -> tuple[Any, ...]:
     """Measure blurbs over a catalogue; return a plain value and what to show of it."""

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from experiments.blurb_inputs import read_histories, read_items, read_pairs
-from experiments.blurbing import told_of, writer_for
+from experiments.blurb_runs import told_of
+from experiments.blurbing import writer_for
 from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys.blurbs import BlurbService, BlurbWriter, FactSheet, UserContext, fact_sheet
 from recsys.blurbs.anchors import AnchorChooser
@@ -50,7 +51,7 @@ def write_command(
     budget: Budget,
     endpoint: str | None,
     model: str | None,
-    runtime: str = "torch",
+    runtime: str | None = None,
     prices: str | None,
 ) -> tuple[Any, ...]:
     """Write the blurbs of a catalogue file; return a plain value and what to show of it."""

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from experiments.answers import read_users
+from experiments.blurb_runs import logged, told_of
 from experiments.terminal import Bars, Stopwatch, duration, say
 from recsys import weights
 from recsys.blurbs import BlurbService, BlurbWriter, UserContext
@@ -127,6 +128,12 @@ def writer_named(asked: str | None, recipe: BlurbsConfig) -> str:
     return name
 
 
+def runtime_named(asked: str | None, writer: str, recipe: BlurbsConfig) -> str | None:
+    """Return the runtime that was asked for, else that of the recipe for a local model."""
+    local = IN_RECIPES.get(writer, writer) in ("local_llm", "auto")
+    return asked or (recipe.runtime if local else None)
+
+
 def writer_for(
     name: str,
     *,
@@ -134,7 +141,7 @@ def writer_for(
     endpoint: str | None = None,
     model: str | None = None,
     prices: str | None = None,
-    runtime: str = "torch",
+    runtime: str | None = None,
     say: Callable[[str], None] = lambda message: None,
 ) -> BlurbWriter | None:
     """Return a writer; None for `extractive`, which needs no writing ahead.
@@ -147,22 +154,27 @@ def writer_for(
         endpoint: base URL of the service; its key is read from `RECSYS_LLM_API_KEY`.
         model: name of the service's model, or path of another local one.
         prices: of a million tokens that the service reads and writes, `0.15/0.60`.
-        runtime: what the local model computes with, `torch` or `openvino`.
+        runtime: what the local model computes with, `torch` (None) or `openvino`.
         say: told why `auto` goes without a model.
 
     Raises:
         MissingExtraError: the writer's packages are missing.
         WeightsError: the model's weights cannot be had.
-        DataError: there is no such writer or runtime, or the endpoint lacks a URL or a model.
+        DataError: there is no such writer or runtime, an option is of another writer, or the
+            endpoint lacks a URL or a model.
     """
     name = IN_RECIPES.get(name, name)
     if name not in WRITERS:
         raise DataError(f"no writer is called {name!r}; there are {', '.join(WRITERS)}")
-    if runtime not in RUNTIMES:
+    if runtime is not None and runtime not in RUNTIMES:
         raise DataError(f"no runtime is called {runtime!r}; there are {', '.join(RUNTIMES)}")
     for option, value in (("--endpoint", endpoint), ("--prices", prices)):
         if value and name != "endpoint":
             raise DataError(f"{option} is for the writer endpoint; add --writer endpoint")
+    if model and name == "extractive":
+        raise DataError("--model is for other writers; add --writer local_llm or endpoint")
+    if runtime and name in ("extractive", "endpoint"):
+        raise DataError("--runtime is for the local model; add --writer local_llm")
     if name == "extractive":
         return None
     if name == "endpoint":
@@ -175,7 +187,7 @@ def writer_for(
             endpoint, model, api_key=key, locale=locale, price=parse_prices(prices)
         )
     try:
-        extra, packages = RUNTIMES[runtime]
+        extra, packages = RUNTIMES[runtime or "torch"]
         for package in packages:
             if find_spec(package) is None:
                 raise MissingExtraError(extra, "writing blurbs with a local model")
@@ -283,13 +295,14 @@ def generate_command(
         asked = head_users(recommender, head) if head else read_users(users or "", recommender)
         recipe = blurbs_recipe(recommender)
         locale = recipe.locale
+        named = writer_named(writer, recipe)
         hand = writer_for(
-            writer_named(writer, recipe),
+            named,
             locale=locale,
             endpoint=endpoint,
             model=model,
             prices=prices,
-            runtime=runtime or recipe.runtime,
+            runtime=runtime_named(runtime, named, recipe),
             say=say,
         )
         service = attach_store(recommender, store, hand, locale)
@@ -315,7 +328,7 @@ def generate_command(
         "usage": hand.usage.as_dict() if isinstance(hand, Metered) else None,
         "seconds": watch.seconds,
     }
-    value["run_id"] = _logged(value, bundle, recommender, uri) if track else ""
+    value["run_id"] = logged(value, bundle, recommender.manifest.version, uri) if track else ""
     tiers = ", ".join(f"{tier} {n:,}" for tier, n in sorted(written.tiers.items()))
     lines = [f"{written.n_pairs:,} pairs of item and anchor, written by {written.writer}: {tiers}"]
     if written.run is not None:
@@ -324,39 +337,11 @@ def generate_command(
     return (value, *lines)
 
 
-def told_of(run: Generated) -> str:
-    """Return what a run did as a line."""
-    return (
-        f"{run.written:,} new, {run.cached:,} were there, {run.refused:,} refused, "
-        f"{run.unanswered:,} without an answer, {run.left:,} left ({run.stopped})"
-    )
-
-
 def head_users(recommender: Recommender, n: int) -> list[str]:
     """Return the shoppers with the most purchases, most first, ties by row."""
     counts = recommender.dataset.histories.counts
     order = np.argsort(-counts, kind="stable")[:n]
     return recommender.users.external(order)
-
-
-def _logged(value: dict[str, Any], bundle: Path, recommender: Recommender, uri: str | None) -> str:
-    """Log coverage by tier and the rate to MLflow; return the run's id, "" without MLflow."""
-    from experiments.tracking import open_run
-
-    total = max(1, value["pairs"])
-    run = value["run"] or {}
-    numbers = {f"coverage/{tier}": n / total for tier, n in value["tiers"].items()}
-    numbers |= {f"blurbs/{k}": v for k, v in run.items() if isinstance(v, int | float)}
-    numbers |= {f"usage/{k}": v for k, v in (value["usage"] or {}).items()}
-    try:
-        with open_run("blurbs", uri=uri) as logger:
-            logger.params({"bundle": str(bundle), "writer": value["writer"]})
-            logger.tags({"model_version": recommender.manifest.version})
-            logger.metrics(numbers)
-            return logger.run_id
-    except MissingExtraError as error:
-        say(f"note: not tracked, since {error}")
-        return ""
 
 
 def pairs_of(

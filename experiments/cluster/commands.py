@@ -121,7 +121,7 @@ def generate_command(
             blurbing.writer_for,
             name,
             locale=recipe.locale,
-            runtime=runtime or recipe.runtime,
+            runtime=blurbing.runtime_named(runtime, name, recipe),
             **hand,
         )
         return Blurbs(place, recommender.manifest.version, cluster, own, make)

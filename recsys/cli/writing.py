@@ -46,8 +46,8 @@ Model = Annotated[
     str | None, typer.Option(help="The service's model, or another local one (a directory).")
 ]
 Runtime = Annotated[
-    Literal["torch", "openvino"],
-    typer.Option(help="What local_llm computes with; openvino (an extra) is for CPUs."),
+    Literal["torch", "openvino"] | None,
+    typer.Option(help="What local_llm computes with, torch unless named; openvino is for CPUs."),
 ]
 Prices = Annotated[
     str | None,
@@ -88,7 +88,7 @@ def write(
     candidates: Candidates = 6,
     endpoint: Endpoint = None,
     model: Model = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = None,
     prices: Prices = None,
     max_seconds: MaxSeconds = None,
     max_tokens: MaxTokens = None,
@@ -100,28 +100,29 @@ def write(
     Example: `recsys blurbs write --items items.parquet --histories histories.parquet
     --out blurbs.parquet`
     """
+    from experiments.blurb_runs import check_answered
     from experiments.blurb_writing import write_command
     from recsys.blurbs.generation import Budget
 
     with answering(as_json) as show:
-        show(
-            *write_command(
-                items,
-                histories,
-                out,
-                pairs=pairs,
-                writer=writer,
-                locale=locale,
-                mapping=mapping or [],
-                store=store,
-                candidates=candidates,
-                budget=Budget(max_seconds, max_tokens),
-                endpoint=endpoint,
-                model=model,
-                runtime=runtime,
-                prices=prices,
-            )
+        told = write_command(
+            items,
+            histories,
+            out,
+            pairs=pairs,
+            writer=writer,
+            locale=locale,
+            mapping=mapping or [],
+            store=store,
+            candidates=candidates,
+            budget=Budget(max_seconds, max_tokens),
+            endpoint=endpoint,
+            model=model,
+            runtime=runtime,
+            prices=prices,
         )
+        show(*told)
+    check_answered(told[0])
 
 
 @blurbs_app.command()
@@ -189,6 +190,7 @@ def generate(
     the workers write, and what they write is kept here.
     Example: `recsys blurbs generate bundles/shop --head 500 -k 10`
     """
+    from experiments.blurb_runs import check_answered
     from recsys.blurbs.generation import Budget
 
     if (users is None) == (head is None):
@@ -210,11 +212,13 @@ def generate(
         if cluster is None:
             from experiments.blurbing import generate_command
 
-            show(*generate_command(Path(bundle), users, head, k, repeats, **options))
+            told = generate_command(Path(bundle), users, head, k, repeats, **options)
         else:
             from experiments.cluster import commands
 
-            show(*commands.generate_command(bundle, users, head, k, repeats, cluster, **options))
+            told = commands.generate_command(bundle, users, head, k, repeats, cluster, **options)
+        show(*told)
+    check_answered(told[0])
 
 
 @blurbs_app.command()
@@ -287,7 +291,7 @@ def evaluate(
     candidates: Candidates = 6,
     endpoint: Endpoint = None,
     model: Model = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = None,
     sheet: Annotated[
         Path | None, typer.Option(help="HTML file to read blind: writer, extractive, nothing.")
     ] = None,

@@ -152,6 +152,49 @@ def test_the_command_writes_only_the_pairs_that_are_wanted(
     assert pl.read_parquet(out).select("user_id", "item_id").rows() == [("u2", "007"), ("u3", "8")]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--model", "writers/mine"], "--model is for other writers; add --writer local_llm"),
+        (["--runtime", "openvino"], "--runtime is for the local model; add --writer local_llm"),
+        (["--runtime", "torch"], "--runtime is for the local model; add --writer local_llm"),
+        (["--max-seconds", "9"], "add --store FILE, or leave out --max-seconds"),
+        (["--max-tokens", "9"], "add --store FILE, or leave out --max-seconds"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(
+    items: Path,
+    histories: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    said: str,
+) -> None:
+    files = ["--items", str(items), "--histories", str(histories)]
+    with pytest.raises(SystemExit) as ended:
+        main(["blurbs", "write", *files, "--out", str(tmp_path / "b.parquet"), *options])
+    assert ended.value.code == 1
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "b.parquet").exists()
+
+
+def test_a_server_that_is_gone_is_an_error_and_the_rows_are_there(
+    items: Path, histories: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three products are fewer than the failures after which a server is left alone."""
+    pytest.importorskip("httpx")
+    out = tmp_path / "b.parquet"
+    files = ["--items", str(items), "--histories", str(histories), "--out", str(out)]
+    gone = ["--writer", "endpoint", "--endpoint", "http://127.0.0.1:9/v1", "--model", "m"]
+    with pytest.raises(SystemExit) as ended:
+        main(["blurbs", "write", *files, *gone])
+    assert ended.value.code == 1
+    told = capsys.readouterr()
+    assert "3 without an answer, 0 left (silent)" in told.out
+    assert "the writer's server gives no answers: 3 pairs" in told.err
+    assert pl.read_parquet(out).height == 9
+
+
 def test_chinese(tmp_path: Path) -> None:
     rows = [
         {

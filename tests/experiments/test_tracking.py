@@ -13,6 +13,7 @@ import polars
 import pytest
 
 from experiments import registry, store, tracking
+from experiments.blurb_runs import logged
 from experiments.recording import RecordingLogger
 from experiments.runs import fingerprint_of, recipe_of
 from experiments.tracking import MlflowLogger
@@ -32,6 +33,31 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def client(uri: str) -> Any:
     return store.connect(uri)
+
+
+def test_what_became_of_blurbs_is_in_a_run_whose_id_is_told(uri: str, client: Any) -> None:
+    """Of four pairs three have a blurb; the writer read and wrote 30 tokens."""
+    value = {
+        "pairs": 4,
+        "tiers": {"llm": 1, "extractive": 2, "none": 1},
+        "run": {"written": 1, "left": 2, "seconds": 0.5, "tokens": None, "stopped": "seconds"},
+        "usage": {"prompt_tokens": 20, "completion_tokens": 10},
+        "writer": "endpoint",
+    }
+    run = client.get_run(logged(value, Path("bundles/shop"), "v7", uri))
+    assert run.info.status == "FINISHED"
+    assert run.data.params == {"bundle": "bundles/shop", "writer": "endpoint"}
+    assert run.data.tags["model_version"] == "v7"
+    assert run.data.metrics == {
+        "coverage/llm": 0.25,
+        "coverage/extractive": 0.5,
+        "coverage/none": 0.25,
+        "blurbs/written": 1.0,
+        "blurbs/left": 2.0,
+        "blurbs/seconds": 0.5,
+        "usage/prompt_tokens": 20.0,
+        "usage/completion_tokens": 10.0,
+    }
 
 
 def test_a_run_holds_what_was_logged(uri: str, client: Any, tmp_path: Path) -> None:
