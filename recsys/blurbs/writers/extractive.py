@@ -19,13 +19,14 @@ from recsys.blurbs.locales.en_nouns import PRODUCTS
 from recsys.blurbs.protocol import Draft
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.tokens import content_stems
+from recsys.blurbs.writers.antecedents import is_of_another
 from recsys.blurbs.writers.attributes import from_attributes
 from recsys.blurbs.writers.fragments import fragments, shortened
 from recsys.blurbs.writers.grammar import is_sentence, repaired, verb_at, verb_end
 from recsys.blurbs.writers.phrases import phrases
 from recsys.blurbs.writers.rewording import variants
 
-EXTRACTIVE_VERSION = "6"
+EXTRACTIVE_VERSION = "7"
 MIN_SENTENCE_WORDS, MAX_SENTENCE_WORDS = 5, 24
 MIN_NAMED_WORDS = 4
 """Of a sentence that begins with what the product is: "This sealant stays flexible"."""
@@ -181,7 +182,9 @@ def clauses(sheet: FactSheet, locale: str = "en") -> tuple[Draft, ...]:
 def _further(sheet: FactSheet) -> Iterator[str]:
     """Yield the clauses without a verb."""
     claims = get_locale("en").claims.values()
-    for fact in sheet.prose[:MAX_SENTENCES]:
+    for place, fact in enumerate(sheet.prose[:MAX_SENTENCES]):
+        if is_of_another(place, sheet):
+            continue
         made = (text for piece in _pieces(fact.text) for text in _made_of(piece, sheet))
         for text in made:
             if not _SHAPELESS.search(text) and not any(p.search(text) for p in claims):
@@ -204,6 +207,8 @@ def _rated(sheet: FactSheet, locale: str) -> Iterator[tuple[float, int, str]]:
     """Yield (rating, place, text): of each sentence the least edited form that may be used."""
     table = get_locale(locale)
     for place, fact in enumerate(sheet.prose[:MAX_SENTENCES]):
+        if table.spaced and is_of_another(place, sheet):
+            continue
         for piece in _pieces(fact.text) if table.spaced else [fact.text]:
             for edits, form in enumerate(_forms(piece, sheet, table.spaced)):
                 value = rating(form, sheet, locale)
