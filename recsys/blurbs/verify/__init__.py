@@ -17,6 +17,7 @@ from recsys.blurbs.locales import get_locale
 from recsys.blurbs.opener import opener
 from recsys.blurbs.sanitise import count_words
 from recsys.blurbs.verify import clauses, han
+from recsys.blurbs.verify.asides import aside_faults
 from recsys.blurbs.verify.certainty import certainty_faults
 from recsys.blurbs.verify.claims import character_faults, claim_faults, language_faults
 from recsys.blurbs.verify.compiled import compile_facts, is_known
@@ -104,6 +105,7 @@ def verify_truth(
         if table.spaced:
             bad, ids = clauses.check_sentence(sentence, compiled, table)
             faults.extend(quantifier_faults(sentence, compiled, table))
+            faults.extend(aside_faults(sentence, compiled, table))
             faults.extend(certainty_faults(sentence, compiled, table))
             if any(ch.isalpha() for ch in sentence):
                 faults.extend(language_faults(sentence, table, is_given))
