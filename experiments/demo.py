@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments import answers, report, shipped
-from experiments.blurbing import attach_store, write_blurbs, writer_for
+from experiments.blurbing import attach_store, runtime_named, write_blurbs, writer_for
 from experiments.evaluation import Scorecard
 from experiments.imports import import_source
 from experiments.jobs import announcer
@@ -198,7 +198,8 @@ def _write_blurbs(
     """Write the blurbs of these shoppers' lists ahead, where the recipe has a writer."""
     writer = None
     if how.writer != "none":
-        writer = writer_for(how.writer, locale=how.locale, runtime=how.runtime, say=say)
+        runtime = runtime_named(None, how.writer, how)
+        writer = writer_for(how.writer, locale=how.locale, runtime=runtime, say=say)
     service = attach_store(recommender, writer=writer, locale=how.locale)
     write_blurbs(
         recommender,
