@@ -54,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     problems.install(app)
     openapi.install(app)
+    app.state.routers = ROUTERS
     for router in ROUTERS:
         app.include_router(router)
     if not settings.auth:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-
 from fastapi import FastAPI
+from starlette.routing import Route
 
 
 def methods_of(app: FastAPI, path: str) -> list[str]:
-    """Return the methods that a path knows, for the header `Allow`."""
+    """Return the methods that a path knows, for the header `Allow`.
+
+    Args:
+        app: its `state.routers` are what it answers with.
+        path: of a request.
+    """
     found: set[str] = set()
-    for template, operations in app.openapi()["paths"].items():
-        pattern = "".join(
-            ".+" if part.startswith("{") else re.escape(part)
-            for part in re.split(r"(\{[^}]*\})", template)
-        )
-        if re.fullmatch(pattern, path, re.DOTALL):
-            found |= {method.upper() for method in operations}
+    for router in app.state.routers:
+        for route in router.routes:
+            if isinstance(route, Route) and route.path_regex.match(path):
+                found |= route.methods or set()
     return sorted(found)

@@ -153,6 +153,9 @@ def test_what_is_no_json_is_told_so(service: Running) -> None:
         assert answer.status_code == 400
         assert "nested too deeply" in answer.json()["detail"]
         assert client.get("/v1/popular").headers["allow"] == "POST"
+        assert client.patch("/v1/users/anna").headers["allow"] == "DELETE, GET"
+        for path in ("/livez", "/playground", "/playground/app.js"):
+            assert client.delete(path).headers["allow"] == "GET, HEAD"
         assert client.get("/nothing/here").json()["status"] == 404
 
 
