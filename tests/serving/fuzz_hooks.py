@@ -41,7 +41,12 @@ def once(pins: list[Any]) -> list[Any]:
     if not all(isinstance(pin, dict) for pin in pins):
         return pins
     items = {str(pin.get("item_id")): pin for pin in reversed(pins)}
-    return list({repr(pin.get("rank")): pin for pin in items.values()}.values())
+    return list({_place(pin.get("rank")): pin for pin in items.values()}.values())
+
+
+def _place(rank: Any) -> Any:
+    """Take 3 and 3.0 for one rank, as JSON does."""
+    return float(rank) if isinstance(rank, int | float) else repr(rank)
 
 
 def worded(op: str, node: dict[str, Any]) -> Any:
